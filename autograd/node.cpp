@@ -1,0 +1,71 @@
+#include "diagrad/autograd/node.h"
+
+#include <atomic>
+
+namespace diagrad::autograd {
+namespace {
+
+uint64_t next_sequence() {
+  static std::atomic<uint64_t> counter{0};
+  return counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// Nodes whose last handle fell while another node was being destroyed on this thread.
+thread_local std::vector<std::shared_ptr<Node>>* graveyard = nullptr;
+
+}  // namespace
+
+Node::Node(const OpInfo& op, std::vector<Edge> inputs, std::vector<TensorInfo> outputs,
+           BackwardFunction backward)
+    : op_(op),
+      sequence_(next_sequence()),
+      label_(current_call()),
+      inputs_(std::move(inputs)),
+      outputs_(std::move(outputs)),
+      backward_(std::move(backward)) {}
+
+Node::Node(std::weak_ptr<AutogradMeta> leaf, const TensorInfo& info)
+    : op_{.name = "leaf"},
+      sequence_(next_sequence()),
+      outputs_{info},
+      leaf_(std::move(leaf)),
+      is_leaf_(true) {}
+
+Node::~Node() {
+  if (inputs_.empty()) return;
+  if (graveyard != nullptr) {
+    for (Edge& edge : inputs_) graveyard->push_back(std::move(edge.node));
+    return;
+  }
+  std::vector<std::shared_ptr<Node>> pending;
+  graveyard = &pending;
+  for (Edge& edge : inputs_) pending.push_back(std::move(edge.node));
+  while (!pending.empty()) {
+    const std::shared_ptr<Node> node = std::move(pending.back());
+    pending.pop_back();
+  }
+  graveyard = nullptr;
+}
+
+void Node::release() {
+  backward_ = nullptr;
+  freed_ = !is_leaf_;
+}
+
+Edge producer_of(const Tensor& tensor) {
+  if (!tensor.requires_grad()) return {};
+  return static_cast<const AutogradMeta&>(*tensor.grad_meta()).producer;
+}
+
+Tensor BackwardContext::gradient(int output) const {
+  const auto index = static_cast<size_t>(output);
+  if (gradients_[index].defined()) return gradients_[index];
+  const TensorInfo& info = node_.outputs()[index];
+  return Tensor::zeros(info.shape, info.dtype, info.device);
+}
+
+bool BackwardContext::has_gradient(int output) const {
+  return gradients_[static_cast<size_t>(output)].defined();
+}
+
+}  // namespace diagrad::autograd

@@ -1,0 +1,64 @@
+#include "diagrad/autograd/record.h"
+
+#include <algorithm>
+
+#include "diagrad/autograd/grad_mode.h"
+#include "diagrad/autograd/observer.h"
+#include "diagrad/core/error.h"
+
+namespace diagrad::autograd {
+namespace {
+
+bool any_requires_grad(std::span<const Tensor> inputs) {
+  return grad_enabled() && std::any_of(inputs.begin(), inputs.end(),
+                                       [](const Tensor& input) { return input.requires_grad(); });
+}
+
+void attach(const OpInfo& op, std::span<const Tensor> inputs, std::span<Tensor> outputs,
+            BackwardFunction backward) {
+  if (OpObserver* observer = current_observer()) observer->on_forward(op, inputs, outputs);
+  if (!any_requires_grad(inputs)) return;
+  std::vector<Edge> edges;
+  edges.reserve(inputs.size());
+  for (const Tensor& input : inputs) edges.push_back(producer_of(input));
+  std::vector<TensorInfo> infos;
+  infos.reserve(outputs.size());
+  for (const Tensor& output : outputs) {
+    infos.push_back({output.shape(), output.dtype(), output.device()});
+  }
+  const auto node =
+      std::make_shared<Node>(op, std::move(edges), std::move(infos), std::move(backward));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    DG_ASSERT(!outputs[i].requires_grad(), "{}: output {} belongs to a graph already", op.name, i);
+    auto meta = std::make_shared<AutogradMeta>();
+    meta->requires_grad = true;
+    meta->producer = {node, static_cast<int>(i)};
+    outputs[i].set_grad_meta(std::move(meta));
+  }
+}
+
+}  // namespace
+
+Tensor record(const OpInfo& op, std::span<const Tensor> inputs, Tensor output,
+              BackwardFunction backward) {
+  attach(op, inputs, {&output, 1}, std::move(backward));
+  return output;
+}
+
+Tensor record(const OpInfo& op, std::initializer_list<Tensor> inputs, Tensor output,
+              BackwardFunction backward) {
+  return record(op, std::span(inputs.begin(), inputs.size()), std::move(output),
+                std::move(backward));
+}
+
+std::vector<Tensor> record(const OpInfo& op, std::span<const Tensor> inputs,
+                           std::vector<Tensor> outputs, BackwardFunction backward) {
+  attach(op, inputs, outputs, std::move(backward));
+  return outputs;
+}
+
+bool records(std::initializer_list<Tensor> inputs) {
+  return any_requires_grad({inputs.begin(), inputs.size()});
+}
+
+}  // namespace diagrad::autograd

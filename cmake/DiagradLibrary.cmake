@@ -1,0 +1,74 @@
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# One OBJECT library per folder: a static library would drop files that only register something.
+# Sources are globbed so that adding an operation or a variant adds files and edits none.
+function(diagrad_add_folder folder)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/train/cli/program.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_library(diagrad_${folder} OBJECT ${sources})
+  target_include_directories(diagrad_${folder} PRIVATE ${PROJECT_BINARY_DIR}/include)
+  target_link_libraries(diagrad_${folder} PRIVATE diagrad_flags fmt::fmt OpenMP::OpenMP_CXX
+    Eigen3::Eigen nlohmann_json::nlohmann_json CLI11::CLI11 ZLIB::ZLIB Threads::Threads)
+  target_compile_definitions(diagrad_${folder} PRIVATE EIGEN_DONT_PARALLELIZE)
+  set_property(GLOBAL APPEND PROPERTY DIAGRAD_OBJECTS diagrad_${folder})
+endfunction()
+
+function(diagrad_add_shared_library)
+  get_property(objects GLOBAL PROPERTY DIAGRAD_OBJECTS)
+  add_library(diagrad SHARED)
+  add_library(diagrad::diagrad ALIAS diagrad)
+  foreach(object IN LISTS objects)
+    target_sources(diagrad PRIVATE $<TARGET_OBJECTS:${object}>)
+  endforeach()
+  target_compile_features(diagrad PUBLIC cxx_std_20)
+  target_include_directories(diagrad PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+                                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(diagrad PUBLIC fmt::fmt
+    PRIVATE $<BUILD_INTERFACE:diagrad_flags> OpenMP::OpenMP_CXX ZLIB::ZLIB Threads::Threads)
+  set_target_properties(diagrad PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
+                        SOVERSION ${PROJECT_VERSION_MAJOR})
+
+  # The build's own description, for `diagrad info` and env.json.
+  execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} rev-parse --short=12 HEAD
+                  OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/core/build_info.cpp PROPERTIES
+    COMPILE_DEFINITIONS "DIAGRAD_VERSION=\"${PROJECT_VERSION}\";DIAGRAD_COMMIT=\"${commit}\";\
+DIAGRAD_BUILD_TYPE=\"${CMAKE_BUILD_TYPE}\";DIAGRAD_ARCH=\"${DIAGRAD_ARCH}\";\
+DIAGRAD_SANITIZE=\"${DIAGRAD_SANITIZE}\"")
+endfunction()
+
+function(diagrad_add_program)
+  if(NOT EXISTS ${PROJECT_SOURCE_DIR}/train/cli/program.cpp)
+    return()
+  endif()
+  add_executable(diagrad_program ${PROJECT_SOURCE_DIR}/train/cli/program.cpp)
+  target_link_libraries(diagrad_program PRIVATE diagrad diagrad_flags)
+  set_target_properties(diagrad_program PROPERTIES OUTPUT_NAME diagrad
+                        INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
+  install(TARGETS diagrad_program RUNTIME)
+endfunction()
+
+function(diagrad_add_install_rules)
+  install(TARGETS diagrad EXPORT diagradTargets LIBRARY)
+  foreach(folder IN LISTS DIAGRAD_FOLDERS)
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}
+            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/diagrad FILES_MATCHING PATTERN "*.h")
+  endforeach()
+  if(EXISTS ${PROJECT_SOURCE_DIR}/recipes)
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/diagrad)
+  endif()
+  install(EXPORT diagradTargets NAMESPACE diagrad::
+          DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/diagrad)
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/diagradConfig.cmake.in
+    ${PROJECT_BINARY_DIR}/diagradConfig.cmake
+    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/diagrad)
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/diagradConfigVersion.cmake
+                                   COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/diagradConfig.cmake
+                ${PROJECT_BINARY_DIR}/diagradConfigVersion.cmake
+          DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/diagrad)
+endfunction()

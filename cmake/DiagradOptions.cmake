@@ -1,0 +1,28 @@
+option(DIAGRAD_BUILD_TESTS "Build the tests and the examples" ${PROJECT_IS_TOP_LEVEL})
+option(DIAGRAD_BUILD_BENCH "Build the micro-benchmarks (needs google-benchmark)" OFF)
+set(DIAGRAD_ARCH "native" CACHE STRING "Instruction set, a value of -march (packages: x86-64-v3)")
+set(DIAGRAD_SANITIZE "" CACHE STRING "Sanitizers: address,undefined or thread")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_CXX_FLAGS_RELEASE "-O3")
+set(CMAKE_CXX_FLAGS_DEBUG "-Og -g")
+
+# Usage requirements of every target of the project, not of its users.
+add_library(diagrad_flags INTERFACE)
+target_compile_options(diagrad_flags INTERFACE
+  -march=${DIAGRAD_ARCH} -fno-math-errno
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Werror
+  # g++ 12 sees overflows inside fmt's buffers that are not there.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)
+if(DIAGRAD_SANITIZE)
+  target_compile_options(diagrad_flags INTERFACE
+    -fsanitize=${DIAGRAD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(diagrad_flags INTERFACE -fsanitize=${DIAGRAD_SANITIZE})
+endif()

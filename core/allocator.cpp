@@ -1,0 +1,164 @@
+#include "diagrad/core/allocator.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+#include <vector>
+
+#include "diagrad/core/error.h"
+
+namespace diagrad {
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kGuardBytes = 64;
+constexpr unsigned char kGuardByte = 0xA5;
+constexpr unsigned char kPoisonByte = 0xFF;
+
+/// Four classes per power of two: at most a quarter of a block is wasted.
+size_t size_class(size_t bytes) {
+  const size_t wanted = std::max(bytes, kAlignment);
+  const size_t step = std::max(std::bit_floor(wanted) / 4, kAlignment);
+  return (wanted + step - 1) / step * step;
+}
+
+void* system_allocate(size_t bytes) {
+  const bool large = bytes >= kHugePage;
+  void* data = std::aligned_alloc(large ? kHugePage : kAlignment,
+                                  (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  if (data == nullptr) return nullptr;
+  // A refusal only costs speed, so the result does not matter.
+  if (large) (void)madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+  return data;
+}
+
+/// Where a handed-out block lives: guard mode may be switched while blocks are out.
+struct Guarded {
+  size_t bytes;
+};
+
+}  // namespace
+
+struct CpuAllocator::State {
+  mutable std::mutex mutex;
+  AllocatorStats stats;
+  bool caching = true;
+  bool guard = false;
+  std::unordered_map<size_t, std::vector<void*>> free_lists;
+  std::unordered_map<void*, Guarded> guarded;
+};
+
+CpuAllocator& CpuAllocator::instance() {
+  // Never destroyed: tensors with static lifetime may be freed after any destructor of ours.
+  static auto* allocator = new CpuAllocator();
+  return *allocator;
+}
+
+CpuAllocator::CpuAllocator() : state_(new State()) {
+  const char* off = std::getenv("DIAGRAD_NO_CACHE");
+  state_->caching = off == nullptr || std::strcmp(off, "1") != 0;
+}
+
+void* CpuAllocator::allocate(size_t bytes) {
+  const size_t block_bytes = size_class(bytes);
+  std::unique_lock lock(state_->mutex);
+  AllocatorStats& stats = state_->stats;
+  void* data = nullptr;
+  if (state_->guard) {
+    auto* base = static_cast<unsigned char*>(system_allocate(block_bytes + 2 * kGuardBytes));
+    if (base != nullptr) {
+      // The guard follows the requested size, not the rounded one: overruns by one are seen.
+      std::memset(base, kGuardByte, kGuardBytes);
+      std::memset(base + kGuardBytes, kPoisonByte, bytes);
+      std::memset(base + kGuardBytes + bytes, kGuardByte, kGuardBytes);
+      data = base + kGuardBytes;
+      state_->guarded.emplace(data, Guarded{bytes});
+    }
+    ++stats.system_allocations;
+  } else if (auto& list = state_->free_lists[block_bytes]; !list.empty()) {
+    data = list.back();
+    list.pop_back();
+  } else {
+    data = system_allocate(block_bytes);
+    if (data == nullptr) {
+      lock.unlock();
+      release_cache();
+      lock.lock();
+      data = system_allocate(block_bytes);
+    }
+    ++stats.system_allocations;
+    if (data != nullptr) stats.reserved_bytes += static_cast<int64_t>(block_bytes);
+  }
+  if (data == nullptr) {
+    fail(ErrorKind::usage,
+         "out of memory: {} bytes asked for, {} bytes in use; try a smaller --batch", bytes,
+         stats.current_bytes);
+  }
+  ++stats.allocations;
+  stats.current_bytes += static_cast<int64_t>(block_bytes);
+  stats.peak_bytes = std::max(stats.peak_bytes, stats.current_bytes);
+  return data;
+}
+
+void CpuAllocator::deallocate(void* data, size_t bytes) noexcept {
+  const size_t block_bytes = size_class(bytes);
+  const std::lock_guard lock(state_->mutex);
+  AllocatorStats& stats = state_->stats;
+  stats.current_bytes -= static_cast<int64_t>(block_bytes);
+  if (const auto found = state_->guarded.find(data); found != state_->guarded.end()) {
+    auto* base = static_cast<unsigned char*>(data) - kGuardBytes;
+    const auto intact = [](const unsigned char* guard) {
+      return std::all_of(guard, guard + kGuardBytes, [](auto byte) { return byte == kGuardByte; });
+    };
+    if (!intact(base) || !intact(base + kGuardBytes + found->second.bytes)) {
+      ++stats.guard_violations;
+    }
+    state_->guarded.erase(found);
+    std::free(base);
+  } else if (state_->caching) {
+    state_->free_lists[block_bytes].push_back(data);
+  } else {
+    stats.reserved_bytes -= static_cast<int64_t>(block_bytes);
+    std::free(data);
+  }
+}
+
+AllocatorStats CpuAllocator::stats() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->stats;
+}
+
+void CpuAllocator::reset_peak() {
+  const std::lock_guard lock(state_->mutex);
+  state_->stats.peak_bytes = state_->stats.current_bytes;
+}
+
+void CpuAllocator::set_caching(bool on) {
+  release_cache();
+  const std::lock_guard lock(state_->mutex);
+  state_->caching = on;
+}
+
+void CpuAllocator::set_guard(bool on) {
+  release_cache();
+  const std::lock_guard lock(state_->mutex);
+  state_->guard = on;
+}
+
+void CpuAllocator::release_cache() {
+  const std::lock_guard lock(state_->mutex);
+  for (auto& [block_bytes, list] : state_->free_lists) {
+    for (void* data : list) std::free(data);
+    state_->stats.reserved_bytes -= static_cast<int64_t>(block_bytes * list.size());
+    list.clear();
+  }
+}
+
+}  // namespace diagrad

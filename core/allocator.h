@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace diagrad {
+
+/// Counters of the CPU caching allocator, in bytes unless said.
+struct AllocatorStats {
+  int64_t current_bytes = 0;       ///< handed out now, rounded to size classes
+  int64_t peak_bytes = 0;          ///< highest current_bytes since the last reset_peak()
+  int64_t reserved_bytes = 0;      ///< taken from the system: handed out or cached
+  int64_t allocations = 0;         ///< calls of allocate(), count
+  int64_t system_allocations = 0;  ///< of these, how many went to the system, count
+  int64_t guard_violations = 0;    ///< blocks freed with damaged guard bytes, count
+};
+
+/// Memory for CPU tensors. Blocks are rounded up to size classes (four per power of two) and
+/// reused last-in-first-out, so that a buffer comes back while it is still in cache. Every block
+/// is aligned to 64 bytes; blocks of 2 MiB and more ask for huge pages. Thread-safe.
+class CpuAllocator {
+ public:
+  static CpuAllocator& instance();
+
+  /// Never null, also for 0 bytes. Throws Error(usage) with the numbers when memory is exhausted.
+  void* allocate(size_t bytes);
+  void deallocate(void* data, size_t bytes) noexcept;
+
+  AllocatorStats stats() const;
+  void reset_peak();
+
+  /// Off: each block goes to and from the system, so that address checkers see every error.
+  /// The environment variable DIAGRAD_NO_CACHE=1 starts with it off.
+  void set_caching(bool on);
+  /// On: new blocks are filled with 0xFF bytes (NaN in every float type) and surrounded by guard
+  /// bytes that are verified when the block is freed. Switching requires that caching is empty,
+  /// so both setters release the cache.
+  void set_guard(bool on);
+  /// Returns cached blocks to the system.
+  void release_cache();
+
+  CpuAllocator(const CpuAllocator&) = delete;
+  CpuAllocator& operator=(const CpuAllocator&) = delete;
+
+ private:
+  CpuAllocator();
+  ~CpuAllocator() = default;
+  struct State;
+  State* state_;
+};
+
+}  // namespace diagrad

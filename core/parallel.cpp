@@ -1,0 +1,86 @@
+#include "diagrad/core/parallel.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+
+#include "diagrad/core/error.h"
+
+namespace diagrad {
+namespace {
+
+std::atomic<int>& thread_count() {
+  static std::atomic<int> count{std::max(1, omp_get_max_threads())};
+  return count;
+}
+
+thread_local bool serial_thread = false;
+
+}  // namespace
+
+int num_threads() {
+  return thread_count().load(std::memory_order_relaxed);
+}
+
+void set_num_threads(int count) {
+  DG_CHECK(count >= 1 && count <= 1024, "threads: {} is out of range, use 1 to 1024", count);
+  thread_count().store(count, std::memory_order_relaxed);
+}
+
+ChunkPlan::ChunkPlan(int64_t size, int64_t grain) {
+  if (size <= 0) return;
+  grain = std::max<int64_t>(grain, 1);
+  const int64_t chunks = std::clamp<int64_t>(size / grain, 1, kMaxChunks);
+  chunk_size = (size + chunks - 1) / chunks;
+  count = (size + chunk_size - 1) / chunk_size;
+}
+
+SerialThread::SerialThread() : before_(serial_thread) {
+  serial_thread = true;
+}
+SerialThread::~SerialThread() {
+  serial_thread = before_;
+}
+
+void parallel_for_chunks(const ChunkPlan& plan, int64_t size,
+                         FunctionRef<void(int64_t, int64_t, int64_t)> body) {
+  const auto run = [&](int64_t chunk) {
+    const int64_t first = chunk * plan.chunk_size;
+    body(chunk, first, std::min(first + plan.chunk_size, size));
+  };
+  const int threads = static_cast<int>(std::min<int64_t>(num_threads(), plan.count));
+  if (threads <= 1 || serial_thread) {
+    for (int64_t chunk = 0; chunk < plan.count; ++chunk) run(chunk);
+    return;
+  }
+  std::atomic<int64_t> next{0};
+  std::mutex error_mutex;
+  std::exception_ptr error;
+  int64_t error_chunk = plan.count;
+#pragma omp parallel num_threads(threads)
+  {
+    const SerialThread no_nesting;
+    for (int64_t chunk = next.fetch_add(1); chunk < plan.count; chunk = next.fetch_add(1)) {
+      try {
+        run(chunk);
+      } catch (...) {
+        const std::lock_guard lock(error_mutex);
+        if (chunk < error_chunk) {
+          error_chunk = chunk;
+          error = std::current_exception();
+        }
+      }
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+void parallel_for(int64_t size, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {
+  parallel_for_chunks(ChunkPlan(size, grain), size,
+                      [&](int64_t /*chunk*/, int64_t first, int64_t last) { body(first, last); });
+}
+
+}  // namespace diagrad

@@ -1,0 +1,92 @@
+#include "diagrad/core/shape.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "diagrad/core/error.h"
+
+namespace diagrad {
+
+Shape::Shape(std::span<const int64_t> sizes) {
+  DG_CHECK(sizes.size() <= kMaxRank, "shape has {} axes, at most {} are supported", sizes.size(),
+           kMaxRank);
+  std::copy(sizes.begin(), sizes.end(), sizes_.begin());
+  rank_ = static_cast<int>(sizes.size());
+}
+
+void Shape::push_back(int64_t size) {
+  insert(rank_, size);
+}
+
+void Shape::insert(int axis, int64_t size) {
+  DG_CHECK(rank_ < kMaxRank, "shape {} has {} axes already, at most {} are supported", *this, rank_,
+           kMaxRank);
+  std::copy_backward(sizes_.begin() + axis, sizes_.begin() + rank_, sizes_.begin() + rank_ + 1);
+  sizes_[static_cast<size_t>(axis)] = size;
+  ++rank_;
+}
+
+void Shape::erase(int axis) {
+  std::copy(sizes_.begin() + axis + 1, sizes_.begin() + rank_, sizes_.begin() + axis);
+  --rank_;
+}
+
+int64_t Shape::numel() const {
+  return numel(0, rank_);
+}
+
+int64_t Shape::numel(int first, int last) const {
+  int64_t product = 1;
+  for (int axis = first; axis < last; ++axis) product *= (*this)[axis];
+  return product;
+}
+
+std::string Shape::str() const {
+  return fmt::format("[{}]", fmt::join(begin(), end(), ","));
+}
+
+bool Shape::operator==(const Shape& other) const {
+  return std::equal(begin(), end(), other.begin(), other.end());
+}
+
+Shape contiguous_strides(const Shape& shape) {
+  Shape strides = shape;
+  int64_t stride = 1;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    strides[axis] = stride;
+    stride *= std::max<int64_t>(shape[axis], 1);
+  }
+  return strides;
+}
+
+Shape broadcast_shapes(std::string_view op, const Shape& a, const Shape& b) {
+  const int rank = std::max(a.rank(), b.rank());
+  Shape result;
+  for (int i = 0; i < rank; ++i) {
+    const int from_a = i - (rank - a.rank());
+    const int from_b = i - (rank - b.rank());
+    const int64_t size_a = from_a < 0 ? 1 : a[from_a];
+    const int64_t size_b = from_b < 0 ? 1 : b[from_b];
+    DG_CHECK(size_a == size_b || size_a == 1 || size_b == 1,
+             "{}: shapes {} and {} do not broadcast: axis {} has sizes {} and {}; reshape one side "
+             "so that the sizes agree or are 1",
+             op, a, b, i - rank, size_a, size_b);
+    result.push_back(size_a == 1 ? size_b : size_a);
+  }
+  return result;
+}
+
+int normalize_axis(std::string_view op, int axis, int rank) {
+  DG_CHECK(axis >= -rank && axis < rank, "{}: axis {} is out of range for a tensor of rank {}", op,
+           axis, rank);
+  return axis < 0 ? axis + rank : axis;
+}
+
+}  // namespace diagrad
+
+auto fmt::formatter<diagrad::Shape>::format(const diagrad::Shape& shape,
+                                            format_context& context) const
+    -> format_context::iterator {
+  return fmt::formatter<std::string_view>::format(shape.str(), context);
+}
