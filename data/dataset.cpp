@@ -1,0 +1,62 @@
+#include "diagrad/data/dataset.h"
+
+#include <algorithm>
+
+#include "diagrad/core/error.h"
+#include "diagrad/core/random.h"
+
+namespace diagrad::data {
+namespace {
+
+class Subset : public Dataset {
+ public:
+  Subset(DatasetPtr whole, std::vector<int64_t> indices)
+      : Dataset(whole->info()), whole_(std::move(whole)), indices_(std::move(indices)) {
+    for (const int64_t index : indices_) {
+      DG_CHECK(index >= 0 && index < whole_->size(),
+               "subset: picture {} does not exist, {} has pictures 0 to {}", index, info().name,
+               whole_->size() - 1);
+    }
+  }
+
+  int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
+  void read(int64_t index, Sample& sample) const override { whole_->read(at(index), sample); }
+  std::string source(int64_t index) const override { return whole_->source(at(index)); }
+
+ private:
+  int64_t at(int64_t index) const { return indices_.at(static_cast<size_t>(index)); }
+
+  DatasetPtr whole_;
+  std::vector<int64_t> indices_;
+};
+
+}  // namespace
+
+std::vector<std::string> DatasetInfo::tasks() const {
+  std::vector<std::string> result;
+  if (!classes.empty()) result.emplace_back("classify");
+  if (has_masks) result.emplace_back("segment");
+  result.emplace_back("denoise");
+  if (has_boxes) result.emplace_back("detect");
+  return result;
+}
+
+DatasetPtr subset(DatasetPtr dataset, std::vector<int64_t> indices) {
+  return std::make_shared<Subset>(std::move(dataset), std::move(indices));
+}
+
+Split split_validation(const DatasetPtr& dataset, int64_t count, uint64_t seed) {
+  DG_CHECK(count > 0 && count < dataset->size(),
+           "val-split: {} pictures cannot be set aside, {} has {} training pictures; use 1 to {}",
+           count, dataset->info().name, dataset->size(), dataset->size() - 1);
+  RandomStream random(seed, stream_id("val-split"));
+  std::vector<int64_t> train = permutation(dataset->size(), random);
+  const auto border = train.end() - count;
+  std::vector<int64_t> validation(border, train.end());
+  train.erase(border, train.end());
+  std::sort(train.begin(), train.end());
+  std::sort(validation.begin(), validation.end());
+  return {subset(dataset, std::move(train)), subset(dataset, std::move(validation))};
+}
+
+}  // namespace diagrad::data

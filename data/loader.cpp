@@ -1,0 +1,242 @@
+#include "diagrad/data/loader.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "diagrad/core/error.h"
+#include "diagrad/core/parallel.h"
+#include "diagrad/core/random.h"
+
+namespace diagrad::data {
+namespace {
+
+constexpr int kMaxWorkers = 256;
+constexpr int64_t kMaxPrefetch = 1024;
+
+const Normalization& chosen_normalization(const Dataset& dataset, const LoaderOptions& options) {
+  return normalization(options.normalization.empty() ? dataset.info().normalization
+                                                     : options.normalization);
+}
+
+/// Reads one picture and checks it; every error names where the picture comes from.
+void read_checked(const Dataset& dataset, int64_t index, Sample& sample) {
+  try {
+    dataset.read(index, sample);
+    const DatasetInfo& info = dataset.info();
+    if (static_cast<int64_t>(sample.pixels.size()) != info.image.numel()) {
+      fail(ErrorKind::data, "picture has {} bytes, expected {} for {}", sample.pixels.size(),
+           info.image.numel(), info.image);
+    }
+    if (sample.label < 0 || sample.label >= info.class_count()) {
+      fail(ErrorKind::data, "label {} is outside 0..{}", sample.label, info.class_count() - 1);
+    }
+  } catch (const std::exception& problem) {
+    const std::string source = dataset.source(index);
+    const std::string text = problem.what();
+    const auto* error = dynamic_cast<const Error*>(&problem);
+    if (error != nullptr && text.find(source) != std::string::npos) throw;
+    throw Error(error != nullptr ? error->kind() : ErrorKind::data, source + ": " + text);
+  }
+}
+
+}  // namespace
+
+class Loader::Impl {
+ public:
+  Impl(DatasetPtr dataset, const LoaderOptions& options)
+      : dataset_(std::move(dataset)),
+        options_(options),
+        transform_(dataset_->info().image, chosen_normalization(*dataset_, options),
+                   options.augmentation, options.seed) {
+    check();
+    pictures_ = dataset_->size();
+    if (options_.drop_last) pictures_ -= pictures_ % options_.batch;
+    batches_ = (pictures_ + options_.batch - 1) / options_.batch;
+    end_ = next_ = 0;
+    slots_.resize(static_cast<size_t>(options_.prefetch));
+  }
+  ~Impl() { stop(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void start(int64_t epoch, int64_t first_batch) {
+    DG_CHECK(first_batch >= 0 && first_batch <= batches_,
+             "loader: batch {} does not exist, an epoch has batches 0 to {}", first_batch,
+             batches_ - 1);
+    stop();
+    epoch_ = epoch;
+    order_.clear();
+    if (options_.shuffle) {
+      RandomStream random(options_.seed, stream_id("shuffle", static_cast<uint64_t>(epoch)));
+      order_ = permutation(dataset_->size(), random);
+    }
+    next_ = claimed_ = first_batch;
+    end_ = batches_;
+    stopping_ = false;
+    for (int worker = 0; worker < options_.workers; ++worker) {
+      threads_.emplace_back([this] { work(); });
+    }
+  }
+
+  bool next(Batch& batch) {
+    if (next_ == end_) return false;
+    try {
+      batch = threads_.empty() ? make(next_++) : take();
+    } catch (...) {
+      stop();
+      throw;
+    }
+    return true;
+  }
+
+  DatasetPtr dataset_;
+  LoaderOptions options_;
+  int64_t batches_ = 0;
+  int64_t pictures_ = 0;
+
+ private:
+  struct Slot {
+    bool done = false;
+    Batch batch;
+    std::exception_ptr error;
+  };
+
+  void check() const;
+  Batch make(int64_t number) const;
+  Batch take();
+  void work();
+  void stop();
+  Slot& slot(int64_t number) { return slots_[static_cast<size_t>(number % options_.prefetch)]; }
+
+  Transform transform_;
+  int64_t epoch_ = 0;
+  std::vector<int64_t> order_;  ///< empty: that of the data set
+  std::vector<std::thread> threads_;
+
+  // What the threads share. Batches [next_, claimed_) are under way or wait in their slots.
+  std::mutex mutex_;
+  std::condition_variable room_;   ///< for the workers: a slot came free, or stop
+  std::condition_variable ready_;  ///< for the reader: a batch is done
+  std::vector<Slot> slots_;
+  int64_t next_ = 0;
+  int64_t claimed_ = 0;
+  int64_t end_ = 0;
+  bool stopping_ = false;
+};
+
+void Loader::Impl::check() const {
+  const LoaderOptions& o = options_;
+  DG_CHECK(o.batch >= 1, "loader: a batch of {} pictures is below 1", o.batch);
+  DG_CHECK(o.workers >= 0 && o.workers <= kMaxWorkers, "loader: {} workers, use 0 to {}", o.workers,
+           kMaxWorkers);
+  DG_CHECK(o.prefetch >= 1 && o.prefetch <= kMaxPrefetch, "loader: prefetch {}, use 1 to {}",
+           o.prefetch, kMaxPrefetch);
+  DG_CHECK(dataset_->size() >= 1, "loader: the data set {} has no pictures", dataset_->info().name);
+  DG_CHECK(!o.drop_last || o.batch <= dataset_->size(),
+           "loader: a batch of {} is never full, {} has {} pictures; use a smaller batch or keep "
+           "the last one",
+           o.batch, dataset_->info().name, dataset_->size());
+}
+
+Batch Loader::Impl::make(int64_t number) const {
+  const int64_t first = number * options_.batch;
+  const int64_t count = std::min(options_.batch, pictures_ - first);
+  const Shape& image = dataset_->info().image;
+  Batch batch;
+  batch.number = number;
+  batch.images = Tensor::empty({count, image[0], image[1], image[2]});
+  batch.labels = Tensor::empty({count}, DType::i64);
+  for (int64_t i = first; i < first + count; ++i) {
+    batch.indices.push_back(order_.empty() ? i : order_[static_cast<size_t>(i)]);
+  }
+  float* images = batch.images.data<float>();
+  auto* labels = batch.labels.data<int64_t>();
+  parallel_for(count, 8, [&](int64_t from, int64_t to) {
+    Sample sample;
+    for (int64_t i = from; i < to; ++i) {
+      const int64_t index = batch.indices[static_cast<size_t>(i)];
+      read_checked(*dataset_, index, sample);
+      transform_.apply(sample.pixels.data(), transform_.choose(epoch_, index),
+                       images + i * image.numel());
+      labels[i] = sample.label;
+    }
+  });
+  return batch;
+}
+
+Batch Loader::Impl::take() {
+  std::unique_lock lock(mutex_);
+  Slot& mine = slot(next_);
+  ready_.wait(lock, [&] { return mine.done; });
+  Slot result = std::move(mine);
+  mine = Slot();
+  ++next_;
+  lock.unlock();
+  room_.notify_one();
+  if (result.error) std::rethrow_exception(result.error);
+  return std::move(result.batch);
+}
+
+void Loader::Impl::work() {
+  const SerialThread serial;
+  std::unique_lock lock(mutex_);
+  while (true) {
+    room_.wait(lock, [&] {
+      return stopping_ || claimed_ == end_ || claimed_ < next_ + options_.prefetch;
+    });
+    if (stopping_ || claimed_ == end_) return;
+    const int64_t number = claimed_++;
+    lock.unlock();
+    Slot result;
+    try {
+      result.batch = make(number);
+    } catch (...) {
+      result.error = std::current_exception();
+    }
+    result.done = true;
+    lock.lock();
+    slot(number) = std::move(result);
+    ready_.notify_one();
+  }
+}
+
+void Loader::Impl::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  room_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  for (Slot& slot : slots_) slot = Slot();
+  next_ = end_;
+}
+
+Loader::Loader(DatasetPtr dataset, const LoaderOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(dataset), options)) {}
+Loader::~Loader() = default;
+
+const Dataset& Loader::dataset() const {
+  return *impl_->dataset_;
+}
+const LoaderOptions& Loader::options() const {
+  return impl_->options_;
+}
+int64_t Loader::batch_count() const {
+  return impl_->batches_;
+}
+int64_t Loader::picture_count() const {
+  return impl_->pictures_;
+}
+void Loader::start(int64_t epoch, int64_t first_batch) {
+  impl_->start(epoch, first_batch);
+}
+bool Loader::next(Batch& batch) {
+  return impl_->next(batch);
+}
+
+}  // namespace diagrad::data

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "diagrad/core/spec.h"
+#include "diagrad/data/dataset.h"
+
+namespace diagrad::data {
+
+struct DatasetOption {
+  std::string name;
+  std::string fallback;
+  std::string help;
+};
+
+/// A kind of data set that `--data` understands. It either makes its pictures (`make`) or reads a
+/// folder (`recognizes`, `open`).
+struct DatasetFormat {
+  std::string name = {};  ///< "cifar10": `--data cifar10` searches for `folder`
+  std::string help = {};  ///< one line
+  std::vector<DatasetOption> options = {};
+  std::function<DatasetPair(Spec&)> make = {};
+
+  std::string folder = {};  ///< what the official archive unpacks to, "cifar-10-batches-bin"
+  std::string obtain = {};  ///< how to get it, for the error that nothing was found
+  /// Whether a folder looks like this format, damaged or incomplete ones included: `open` then
+  /// says what is wrong with it.
+  std::function<bool(const std::string& folder)> recognizes = {};
+  std::function<DatasetPair(const std::string& folder)> open = {};
+};
+
+/// `const bool registered = register_dataset({...});` at namespace scope of the format's file.
+bool register_dataset(DatasetFormat format);
+/// All formats, in order of their names.
+const std::vector<DatasetFormat>& dataset_formats();
+
+/// Opens what `--data` names:
+///   - `shapes` or `shapes:size=48,train=2000`: a set made by the program;
+///   - a folder of a known format, or one that holds such a folder under its official name;
+///   - `cifar10`, `cifar100`, or a relative folder that does not exist here: searched for in
+///     data_folders().
+/// Throws Error(data) for folders that are missing, of no known format or damaged, Error(usage)
+/// for options.
+DatasetPair open_dataset(const std::string& text);
+
+/// Where data sets are searched for: the environment variable DIAGRAD_DATA where it is set, else
+/// `datasets` (scripts/get_data.sh unpacks there) and `../shared/data`, those that exist.
+std::vector<std::string> data_folders();
+/// The first `name` in data_folders().
+std::optional<std::string> find_data(std::string_view name);
+
+}  // namespace diagrad::data
