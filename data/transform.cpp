@@ -13,11 +13,11 @@ namespace {
 /// In a function: other static objects may ask for it.
 const std::array<Normalization, 4>& presets() {
   static const std::array<Normalization, 4> all{{
-      {"cifar10",
+      {"cifar",
        "CIFAR as in the authors' code",
        {0.4914F, 0.4822F, 0.4465F},
        {0.2023F, 0.1994F, 0.2010F}},
-      {"cifar10-exact",
+      {"cifar10",
        "CIFAR-10 with the deviations measured over all pixels",
        {0.4914F, 0.4822F, 0.4465F},
        {0.2470F, 0.2435F, 0.2616F}},

@@ -19,8 +19,8 @@ struct Normalization {
   std::array<float, 3> deviation{};
 };
 
-/// The presets: cifar10 (the authors', used for CIFAR-100 too), cifar10-exact (its measured
-/// deviations), cifar100 (its own figures), half (to [-1, 1]).
+/// The presets: cifar (the authors', for CIFAR-10 and CIFAR-100 alike), cifar10 and cifar100 (the
+/// figures measured on each), half (to [-1, 1]).
 std::span<const Normalization> normalizations();
 /// Throws with the known names.
 const Normalization& normalization(std::string_view name);
