@@ -45,25 +45,19 @@ SerialThread::~SerialThread() {
   serial_thread = before_;
 }
 
-void parallel_for_chunks(const ChunkPlan& plan, int64_t size,
-                         FunctionRef<void(int64_t, int64_t, int64_t)> body) {
-  const auto run = [&](int64_t chunk) {
-    const int64_t first = chunk * plan.chunk_size;
-    body(chunk, first, std::min(first + plan.chunk_size, size));
-  };
-  const int threads = static_cast<int>(std::min<int64_t>(num_threads(), plan.count));
-  if (threads <= 1 || serial_thread) {
-    for (int64_t chunk = 0; chunk < plan.count; ++chunk) run(chunk);
-    return;
-  }
+namespace {
+
+/// Apart from parallel_for_chunks and never inlined: a function with a region calls the OpenMP
+/// runtime as soon as it is entered, and serial threads are to leave it alone.
+[[gnu::noinline]] void run_region(int threads, int64_t chunks, FunctionRef<void(int64_t)> run) {
   std::atomic<int64_t> next{0};
   std::mutex error_mutex;
   std::exception_ptr error;
-  int64_t error_chunk = plan.count;
+  int64_t error_chunk = chunks;
 #pragma omp parallel num_threads(threads)
   {
     const SerialThread no_nesting;
-    for (int64_t chunk = next.fetch_add(1); chunk < plan.count; chunk = next.fetch_add(1)) {
+    for (int64_t chunk = next.fetch_add(1); chunk < chunks; chunk = next.fetch_add(1)) {
       try {
         run(chunk);
       } catch (...) {
@@ -76,6 +70,23 @@ void parallel_for_chunks(const ChunkPlan& plan, int64_t size,
     }
   }
   if (error) std::rethrow_exception(error);
+}
+
+}  // namespace
+
+void parallel_for_chunks(const ChunkPlan& plan, int64_t size,
+                         FunctionRef<void(int64_t, int64_t, int64_t)> body) {
+  const auto run = [&](int64_t chunk) {
+    const int64_t first = chunk * plan.chunk_size;
+    body(chunk, first, std::min(first + plan.chunk_size, size));
+  };
+  const int threads =
+      serial_thread ? 1 : static_cast<int>(std::min<int64_t>(num_threads(), plan.count));
+  if (threads <= 1) {
+    for (int64_t chunk = 0; chunk < plan.count; ++chunk) run(chunk);
+    return;
+  }
+  run_region(threads, plan.count, run);
 }
 
 void parallel_for(int64_t size, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {
