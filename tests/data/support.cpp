@@ -73,7 +73,8 @@ std::string real_data(const std::string& folder) {
                                fs::path(DIAGRAD_SOURCE_DIR) / ".." / "shared" / "data"}) {
     if (!root.empty() && fs::exists(root / folder)) return (root / folder).string();
   }
-  MESSAGE("skipped: no " << folder << ", set DIAGRAD_DATA to the folder that holds it");
+  static int skips = 0;
+  MESSAGE("skip " << ++skips << ": no " << folder << ", set DIAGRAD_DATA to the folder that holds it");
   return {};
 }
 
