@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+namespace diagrad {
+
+/// Bytes of the widest vector register of the instruction set this build is for, and how many
+/// such registers there are.
+#if defined(__AVX512F__)
+inline constexpr int kVectorBytes = 64;
+inline constexpr int kVectorRegisters = 32;
+#elif defined(__AVX2__)
+inline constexpr int kVectorBytes = 32;
+inline constexpr int kVectorRegisters = 16;
+#else
+inline constexpr int kVectorBytes = 16;
+inline constexpr int kVectorRegisters = 16;
+#endif
+
+namespace detail {
+template <typename T>
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+  typedef float type __attribute__((vector_size(kVectorBytes)));
+};
+template <>
+struct VectorOf<double> {
+  typedef double type __attribute__((vector_size(kVectorBytes)));
+};
+}  // namespace detail
+
+/// A full register of T (float or double) with the arithmetic operators of its elements; a scalar
+/// operand is broadcast. `sum += x * y` is one fused multiply-add where the machine has it. Keep
+/// arrays of vectors in plain C arrays indexed by unrolled loops, or they live in memory.
+template <typename T>
+using Vec = typename detail::VectorOf<T>::type;
+
+/// Elements of a Vec<T>.
+template <typename T>
+inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
+
+/// From and to any address; no alignment is needed.
+template <typename T>
+inline Vec<T> load(const T* source) {
+  Vec<T> value;
+  std::memcpy(&value, source, sizeof(value));
+  return value;
+}
+
+template <typename T>
+inline void store(T* target, const Vec<T>& value) {
+  std::memcpy(target, &value, sizeof(value));
+}
+
+/// The first `count` elements, 0 < count <= kLanes<T>; the others are zero.
+template <typename T>
+inline Vec<T> load_partial(const T* source, int64_t count) {
+  T lanes[kLanes<T>] = {};
+  for (int64_t lane = 0; lane < count; ++lane) lanes[lane] = source[lane];
+  return load<T>(lanes);
+}
+
+template <typename T>
+inline void store_partial(T* target, const Vec<T>& value, int64_t count) {
+  T lanes[kLanes<T>];
+  store<T>(lanes, value);
+  for (int64_t lane = 0; lane < count; ++lane) target[lane] = lanes[lane];
+}
+
+template <typename T>
+inline Vec<T> broadcast(T value) {
+  return [value]<size_t... I>(std::index_sequence<I...>) {
+    return Vec<T>{(static_cast<void>(I), value)...};
+  }
+  (std::make_index_sequence<kLanes<T>>{});
+}
+
+/// Sum of all elements, pairwise: first with second half, and so on.
+template <typename T>
+inline T horizontal_sum(const Vec<T>& value) {
+  T lanes[kLanes<T>];
+  store<T>(lanes, value);
+  for (int half = kLanes<T> / 2; half > 0; half /= 2) {
+    for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+  }
+  return lanes[0];
+}
+
+/// Transposes the kLanes<T> x kLanes<T> matrix whose rows are `row`, in registers.
+template <typename T>
+inline void transpose_lanes(Vec<T> (&row)[kLanes<T>]) {
+  constexpr int kCount = kLanes<T>;
+  // Each stage exchanges, between rows `step` apart, the lanes whose index has that bit.
+  const auto exchange = [&]<int step, int... lane>(std::integer_sequence<int, step>,
+                                                   std::integer_sequence<int, lane...>) {
+#pragma GCC unroll 64
+    for (int i = 0; i < kCount; ++i) {
+      if ((i & step) != 0) continue;
+      const Vec<T> low = row[i];
+      const Vec<T> high = row[i + step];
+      row[i] =
+          __builtin_shufflevector(low, high, ((lane & step) == 0 ? lane : lane - step + kCount)...);
+      row[i + step] =
+          __builtin_shufflevector(low, high, ((lane & step) == 0 ? lane + step : lane + kCount)...);
+    }
+  };
+  constexpr std::make_integer_sequence<int, kCount> lanes{};
+  if constexpr (kCount > 8) exchange(std::integer_sequence<int, 8>{}, lanes);
+  if constexpr (kCount > 4) exchange(std::integer_sequence<int, 4>{}, lanes);
+  if constexpr (kCount > 2) exchange(std::integer_sequence<int, 2>{}, lanes);
+  exchange(std::integer_sequence<int, 1>{}, lanes);
+}
+
+}  // namespace diagrad

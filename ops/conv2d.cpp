@@ -1,0 +1,36 @@
+#include "diagrad/ops/conv2d.h"
+
+#include "diagrad/core/error.h"
+#include "diagrad/ops/convolution.h"
+
+namespace diagrad {
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dOptions& options) {
+  DG_CHECK(x.rank() == 4 && w.rank() == 4,
+           "conv2d: expected input [B,H,W,C] and weight [O,kh,kw,C/groups], got {} and {}",
+           x.shape(), w.shape());
+  check_convolution("conv2d", x, w, bias, options.groups);
+  ConvGeometry geometry;
+  geometry.batch = x.size(0);
+  geometry.in_channels = x.size(3);
+  geometry.out_channels = w.size(0);
+  geometry.groups = options.groups;
+  geometry.input = {x.size(1), x.size(2)};
+  geometry.kernel = {w.size(1), w.size(2)};
+  geometry.stride = options.stride;
+  geometry.padding = options.padding;
+  geometry.dilation = options.dilation;
+  geometry.output = {convolution_size("conv2d", "height", x.size(1), w.size(1), options.stride.h,
+                                      options.padding.h, options.dilation.h),
+                     convolution_size("conv2d", "width", x.size(2), w.size(2), options.stride.w,
+                                      options.padding.w, options.dilation.w)};
+  return record_convolution(
+      "conv2d", geometry, x, w, bias,
+      {geometry.batch, geometry.output.h, geometry.output.w, geometry.out_channels});
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Conv2dOptions& options) {
+  return conv2d(x, w, Tensor(), options);
+}
+
+}  // namespace diagrad

@@ -1,0 +1,128 @@
+#include "diagrad/ops/convolution.h"
+
+#include "diagrad/autograd/record.h"
+#include "diagrad/core/dtype.h"
+#include "diagrad/core/error.h"
+#include "diagrad/ops/bias_kernels.h"
+
+namespace diagrad {
+namespace {
+
+using autograd::BackwardContext;
+using autograd::Gradients;
+using autograd::SavedTensor;
+
+template <typename T>
+const T* data_or_null(const Tensor& tensor) {
+  return tensor.defined() ? tensor.data<T>() : nullptr;
+}
+
+void forward_cpu(const ConvGeometry& geometry, const Tensor& x, const Tensor& w, const Tensor& bias,
+                 const Tensor& y) {
+  dispatch_floating(x.dtype(), "conv2d", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    kernels::convolve<T>(geometry, x.data<T>(), w.data<T>(), data_or_null<T>(bias), y.data<T>());
+  });
+}
+
+void input_gradient_cpu(const ConvGeometry& geometry, const Tensor& dy, const Tensor& w,
+                        const Tensor& dx) {
+  dispatch_floating(dy.dtype(), "conv2d backward", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    kernels::convolve_input_gradient<T>(geometry, dy.data<T>(), w.data<T>(), dx.data<T>());
+  });
+}
+
+void weight_gradient_cpu(const ConvGeometry& geometry, const Tensor& x, const Tensor& dy,
+                         const Tensor& dw) {
+  dispatch_floating(dy.dtype(), "conv2d backward", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    kernels::convolve_weight_gradient<T>(geometry, x.data<T>(), dy.data<T>(), dw.data<T>());
+  });
+}
+
+[[maybe_unused]] const bool registered =
+    conv_forward_kernel.set(DeviceType::cpu, forward_cpu) &&
+    conv_input_gradient_kernel.set(DeviceType::cpu, input_gradient_cpu) &&
+    conv_weight_gradient_kernel.set(DeviceType::cpu, weight_gradient_cpu);
+
+}  // namespace
+
+Tensor record_convolution(const char* name, const ConvGeometry& geometry, const Tensor& x,
+                          const Tensor& w, const Tensor& bias, const Shape& output) {
+  const Tensor y = Tensor::empty(output, x.dtype(), x.device());
+  conv_forward_kernel.on(x.device())(geometry, x.contiguous(), w.contiguous(),
+                                     bias.defined() ? bias.contiguous() : bias, y);
+  const int64_t multiply_adds =
+      geometry.out_pixels() * geometry.out_channels * geometry.taps() * geometry.group_inputs();
+  return autograd::record(
+      {name, multiply_adds}, {x, w, bias}, y,
+      [geometry, x_shape = x.shape(), w_shape = w.shape(),
+       x = SavedTensor(w.requires_grad() ? x : Tensor()),
+       w = SavedTensor(x.requires_grad() ? w : Tensor())](const BackwardContext& context) {
+        const Tensor dy = context.gradient().contiguous();
+        Gradients gradients(3);
+        if (context.needs(0)) {
+          gradients[0] = Tensor::empty(x_shape, dy.dtype(), dy.device());
+          conv_input_gradient_kernel.on(dy.device())(geometry, dy, w.get(context).contiguous(),
+                                                     gradients[0]);
+        }
+        if (context.needs(1)) {
+          gradients[1] = Tensor::empty(w_shape, dy.dtype(), dy.device());
+          conv_weight_gradient_kernel.on(dy.device())(geometry, x.get(context).contiguous(), dy,
+                                                      gradients[1]);
+        }
+        if (context.needs(2)) {
+          gradients[2] = Tensor::empty({geometry.out_channels}, dy.dtype(), dy.device());
+          bias_gradient_kernel.on(dy.device())(dy, gradients[2]);
+        }
+        return gradients;
+      });
+}
+
+void check_convolution(const char* name, const Tensor& x, const Tensor& w, const Tensor& bias,
+                       int64_t groups) {
+  const int64_t channels = x.size(-1);
+  const int64_t outputs = w.size(0);
+  DG_CHECK(x.dtype() == w.dtype(), "{}: input is {} but weight is {}; convert one with to()", name,
+           x.dtype(), w.dtype());
+  DG_CHECK(x.device() == w.device(), "{}: input is on {} but weight on {}", name, x.device().str(),
+           w.device().str());
+  DG_CHECK(groups >= 1, "{}: groups is {}, must be at least 1", name, groups);
+  DG_CHECK(channels % groups == 0 && outputs % groups == 0,
+           "{}: {} groups do not divide {} input and {} output channels; input {}, weight {}", name,
+           groups, channels, outputs, x.shape(), w.shape());
+  if (groups == 1) {
+    DG_CHECK(w.size(-1) == channels,
+             "{}: input has {} channels but weight expects {}; input {}, weight {} (channels are "
+             "the last axis of both)",
+             name, channels, w.size(-1), x.shape(), w.shape());
+  } else {
+    DG_CHECK(w.size(-1) == channels / groups,
+             "{}: input has {} channels in {} groups of {} but weight expects {} per group; input "
+             "{}, weight {}",
+             name, channels, groups, channels / groups, w.size(-1), x.shape(), w.shape());
+  }
+  if (!bias.defined()) return;
+  DG_CHECK(bias.shape() == Shape({outputs}), "{}: bias has shape {}, expected [{}] for weight {}",
+           name, bias.shape(), outputs, w.shape());
+  DG_CHECK(bias.dtype() == x.dtype(), "{}: input is {} but bias is {}; convert one with to()", name,
+           x.dtype(), bias.dtype());
+}
+
+int64_t convolution_size(const char* name, const char* axis, int64_t input, int64_t kernel,
+                         int64_t stride, int64_t padding, int64_t dilation) {
+  DG_CHECK(stride >= 1 && dilation >= 1 && padding >= 0,
+           "{}: {} has stride {}, dilation {}, padding {}; stride and dilation must be at least 1, "
+           "padding at least 0",
+           name, axis, stride, dilation, padding);
+  DG_CHECK(kernel >= 1, "{}: {} of the kernel is {}, must be at least 1", name, axis, kernel);
+  const int64_t reach = dilation * (kernel - 1) + 1;
+  DG_CHECK(input + 2 * padding >= reach,
+           "{}: a kernel of {} {} (dilation {}) does not fit into {} + 2 * {} padding; pad by at "
+           "least {} or use a smaller kernel",
+           name, axis, reach, dilation, input, padding, (reach - input + 1) / 2);
+  return (input + 2 * padding - reach) / stride + 1;
+}
+
+}  // namespace diagrad

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "diagrad/core/tensor.h"
+#include "diagrad/ops/conv2d_kernels.h"
+
+namespace diagrad {
+
+/// What conv1d and conv2d share once their arguments are checked: runs the forward kernel into a
+/// tensor of shape `output` and records `name` with its derivative. Tensors may have any strides.
+Tensor record_convolution(const char* name, const ConvGeometry& geometry, const Tensor& x,
+                          const Tensor& w, const Tensor& bias, const Shape& output);
+
+/// Common checks of a convolution: dtypes, devices, channels, groups and the bias.
+void check_convolution(const char* name, const Tensor& x, const Tensor& w, const Tensor& bias,
+                       int64_t groups);
+
+/// Size of an output axis; throws when the kernel does not fit or a number is out of range.
+int64_t convolution_size(const char* name, const char* axis, int64_t input, int64_t kernel,
+                         int64_t stride, int64_t padding, int64_t dilation);
+
+}  // namespace diagrad

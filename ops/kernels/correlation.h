@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "diagrad/core/function_ref.h"
+#include "diagrad/core/size2.h"
+#include "diagrad/ops/kernels/micro_kernel.h"
+
+namespace diagrad::kernels {
+
+/// A tap of a window along one axis: where it looks, in source pixels from the window's origin, and
+/// which index of the weights it belongs to.
+struct Tap {
+  int64_t offset;
+  int64_t index;
+};
+
+/// A weighted sum of source pixels around every point of a grid:
+///
+///   result[b, first + p * result_step, o] =
+///       bias[o] + sum over taps (r, s) and channels c of
+///       source[b, p.h * source_step.h + r.offset, p.w * source_step.w + s.offset, c] * w(r, s, c,
+///       o)
+///
+/// with zeros outside the source. Forward convolution is one of these; the input gradient of a
+/// convolution with stride is one per residue of the pixel position, each with its own taps.
+struct Correlation {
+  int64_t batch = 0;
+  int64_t groups = 1;
+  int64_t source_channels = 0;
+  int64_t result_channels = 0;
+  Size2 source = 0;       ///< size of the source images
+  Size2 result = 0;       ///< size of the result images
+  Size2 grid = 0;         ///< points computed in each image
+  Size2 source_step = 1;  ///< source pixels per grid point
+  Size2 result_step = 1;  ///< result pixels per grid point
+  Size2 result_first = 0;
+  std::vector<Tap> row_taps;     ///< by ascending offset
+  std::vector<Tap> column_taps;  ///< by ascending offset
+
+  int64_t inner_size() const {
+    return static_cast<int64_t>(row_taps.size() * column_taps.size()) * source_channels / groups;
+  }
+};
+
+/// Fills one panel of a group's weights: rows in the order (row tap, column tap, channel), columns
+/// as `split` says.
+template <typename T>
+using PackWeights =
+    FunctionRef<void(int64_t group, const PanelSplit<T>& split, int64_t panel, T* packed)>;
+
+/// Runs in parallel over bands of images: a band is copied with its border of zeros into a buffer
+/// that stays in cache (or read in place where no border is needed), and the windows are read from
+/// there as rows of a matrix product, without ever being copied out.
+template <typename T>
+void correlate(const Correlation& correlation, PackWeights<T> pack, const T* source, const T* bias,
+               T* result);
+
+}  // namespace diagrad::kernels

@@ -1,0 +1,238 @@
+#include "diagrad/ops/kernels/gemm.h"
+
+#include <algorithm>
+#include <array>
+
+#include "diagrad/core/parallel.h"
+#include "diagrad/core/vector.h"
+#include "diagrad/ops/kernels/micro_kernel.h"
+#include "diagrad/ops/kernels/pack.h"
+#include "diagrad/ops/kernels/scratch.h"
+
+namespace diagrad::kernels {
+namespace {
+
+/// Multiply-adds below which a second thread does not pay for its start.
+constexpr int64_t kSerialWork = int64_t{1} << 20;
+/// Rows of a tile: a multiple of every block height in use.
+constexpr int64_t kTileRows = 120;
+/// Panels of a tile.
+constexpr int64_t kTilePanels = 24;
+/// Inner length of a pass: a panel of this length and 3 vectors lies in L2, its left rows in L1.
+template <typename T>
+constexpr int64_t kPassLength = 1536 / static_cast<int64_t>(sizeof(T));
+/// Elements of the right operand that are packed at a time.
+constexpr int64_t kPackedElements = int64_t{1} << 22;
+/// With less than this many tiles and a long sum, the sum is cut into parts instead.
+constexpr int64_t kFewTiles = 8;
+constexpr int64_t kMaxSumParts = 16;
+
+/// The right operand as panels, packed or in place.
+template <typename T>
+struct Panels {
+  const T* data;
+  int64_t rows;    ///< packed: rows of each panel
+  int64_t stride;  ///< in place: between rows; 0 when packed
+
+  PanelOperand<T> at(const PanelSplit<T>& split, int64_t panel, int64_t k) const {
+    const int64_t first = split.first_column(panel);
+    if (stride > 0) return {data + k * stride + first, stride, 0};
+    const int64_t width = split.vectors(panel) * kLanes<T>;
+    return {data + first * rows + k * width, width, 0};
+  }
+};
+
+struct Range {
+  int64_t first;
+  int64_t last;
+};
+
+/// Rows `rows` of panel `panel`, over the inner range `inner` of the product; `right` begins there.
+template <typename T>
+void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
+                    const PanelOperand<T>& right, Range rows, Range inner) {
+  const int64_t vectors = split.vectors(panel);
+  const int64_t column = split.first_column(panel);
+  const EvenSplit blocks(rows.last - rows.first, g.transpose_a ? max_column_kernel_rows(vectors)
+                                                               : max_row_kernel_rows(vectors));
+  std::array<T*, kAccumulators> targets;
+  std::array<const T*, kAccumulators> sources;
+  BlockOutput<T> out{targets.data(), split.columns(panel), g.alpha};
+  const bool first_pass = inner.first == 0;
+  out.accumulate = g.accumulate || !first_pass;
+  out.bias = g.bias != nullptr && first_pass ? g.bias + column : nullptr;
+  constexpr int64_t kNoOffset = 0;
+  for (int64_t block = 0; block < blocks.count; ++block) {
+    const int64_t row = rows.first + blocks.first(block);
+    const int64_t count = blocks.size(block);
+    for (int64_t r = 0; r < count; ++r) {
+      targets[static_cast<size_t>(r)] = g.c + (row + r) * g.c_stride + column;
+    }
+    if (g.transpose_a) {
+      const T* left = g.a + inner.first * g.a_stride + row;
+      column_kernel<T>(count, vectors)({left, g.a_stride, 0, 1, inner.last - inner.first}, right,
+                                       out);
+    } else {
+      for (int64_t r = 0; r < count; ++r) {
+        sources[static_cast<size_t>(r)] = g.a + (row + r) * g.a_stride + inner.first;
+      }
+      row_kernel<T>(count, vectors)({sources.data(), &kNoOffset, 1, inner.last - inner.first},
+                                    right, out);
+    }
+  }
+}
+
+/// Packs rows `inner` of op(B).
+template <typename T>
+void pack_right(const Gemm<T>& g, const PanelSplit<T>& split, Range inner, bool parallel,
+                T* packed) {
+  const int64_t rows = inner.last - inner.first;
+  const int64_t grain = parallel ? 1 : split.count();
+  parallel_for(split.count(), grain, [&](int64_t first, int64_t last) {
+    for (int64_t panel = first; panel < last; ++panel) {
+      T* target = packed + split.first_column(panel) * rows;
+      if (g.transpose_b) {
+        pack_panel_from_columns<T>(split, panel, rows, g.b + inner.first, g.b_stride, target);
+      } else {
+        pack_panel_from_rows<T>(
+            split, panel, rows, [&](int64_t k) { return g.b + (inner.first + k) * g.b_stride; },
+            target);
+      }
+    }
+  });
+}
+
+/// The product in slabs of the inner index, each packed at once, then cut into tiles.
+template <typename T>
+void multiply(const Gemm<T>& g, bool parallel) {
+  const PanelSplit<T> split(g.n);
+  const bool in_place =
+      !g.transpose_b && g.n % kLanes<T> == 0 && (g.m <= 4 * kMaxRows || !parallel);
+  const EvenSplit passes(std::max<int64_t>(g.k, 1), kPassLength<T>);
+  const int64_t passes_per_slab =
+      parallel ? std::max<int64_t>(1, kPackedElements / (split.padded_columns() * kPassLength<T>))
+               : 1;
+  const Scratch<T> packed(
+      in_place ? 0 : split.padded_columns() * std::min(g.k, passes_per_slab * (passes.base + 1)));
+  const EvenSplit row_tiles(g.m, kTileRows);
+  const EvenSplit panel_tiles(split.count(), kTilePanels);
+  for (int64_t pass = 0; pass < passes.count; pass += passes_per_slab) {
+    const int64_t last_pass = std::min(pass + passes_per_slab, passes.count);
+    const Range slab{passes.first(pass), std::min(passes.first(last_pass), g.k)};
+    if (!in_place) pack_right(g, split, slab, parallel, packed.data());
+    const Panels<T> panels{in_place ? g.b + slab.first * g.b_stride : packed.data(),
+                           slab.last - slab.first, in_place ? g.b_stride : 0};
+    const int64_t tiles = row_tiles.count * panel_tiles.count;
+    parallel_for(tiles, parallel ? 1 : tiles, [&](int64_t first, int64_t last) {
+      for (int64_t tile = first; tile < last; ++tile) {
+        const int64_t row_tile = tile / panel_tiles.count;
+        const int64_t panel_tile = tile % panel_tiles.count;
+        const int64_t row = row_tiles.first(row_tile);
+        const Range rows{row, row + row_tiles.size(row_tile)};
+        const int64_t panel = panel_tiles.first(panel_tile);
+        for (int64_t p = pass; p < last_pass; ++p) {
+          const Range inner{passes.first(p), std::min(passes.first(p + 1), g.k)};
+          for (int64_t i = panel; i < panel + panel_tiles.size(panel_tile); ++i) {
+            multiply_panel(g, split, i, panels.at(split, i, inner.first - slab.first), rows, inner);
+          }
+        }
+      }
+    });
+  }
+}
+
+/// A small result with a long sum: parts of the sum in parallel, added up in order.
+template <typename T>
+void multiply_in_parts(const Gemm<T>& g, const EvenSplit& parts) {
+  const int64_t size = g.m * g.n;
+  const Scratch<T> sums(size * parts.count);
+  parallel_for(parts.count, 1, [&](int64_t first, int64_t last) {
+    for (int64_t part = first; part < last; ++part) {
+      Gemm<T> local = g;
+      const int64_t k = parts.first(part);
+      local.k = parts.size(part);
+      local.a += g.transpose_a ? k * g.a_stride : k;
+      local.b += g.transpose_b ? k : k * g.b_stride;
+      local.c = sums.data() + part * size;
+      local.c_stride = g.n;
+      local.alpha = 1;
+      local.bias = nullptr;
+      local.accumulate = false;
+      multiply(local, false);
+    }
+  });
+  parallel_for(g.m, std::max<int64_t>(1, kSerialWork / 16 / (g.n * parts.count)),
+               [&](int64_t first, int64_t last) {
+                 for (int64_t row = first; row < last; ++row) {
+                   T* target = g.c + row * g.c_stride;
+                   for (int64_t column = 0; column < g.n; ++column) {
+                     T sum = 0;
+                     for (int64_t part = 0; part < parts.count; ++part) {
+                       sum += sums.data()[part * size + row * g.n + column];
+                     }
+                     sum *= g.alpha;
+                     if (g.bias != nullptr) sum += g.bias[column];
+                     target[column] = g.accumulate ? target[column] + sum : sum;
+                   }
+                 }
+               });
+}
+
+template <typename T>
+int64_t work(const Gemm<T>& g) {
+  return g.m * g.n * g.k;
+}
+
+}  // namespace
+
+template <typename T>
+void gemm(const Gemm<T>& product) {
+  if (product.m == 0 || product.n == 0) return;
+  if (work(product) < kSerialWork) return multiply(product, false);
+  const int64_t tiles = ((product.m + kTileRows - 1) / kTileRows) *
+                        ((PanelSplit<T>(product.n).count() + kTilePanels - 1) / kTilePanels);
+  const int64_t parts =
+      std::min({kMaxSumParts, product.k / (2 * kPassLength<T>), 2 * work(product) / kSerialWork});
+  if (tiles < kFewTiles && parts > 1) {
+    return multiply_in_parts(product, EvenSplit(product.k, (product.k + parts - 1) / parts));
+  }
+  multiply(product, true);
+}
+
+template <typename T>
+void gemm_batch(const Gemm<T>& product, std::span<const GemmOffsets> offsets) {
+  const auto count = static_cast<int64_t>(offsets.size());
+  const auto at = [&](int64_t entry) {
+    const GemmOffsets& offset = offsets[static_cast<size_t>(entry)];
+    Gemm<T> result = product;
+    result.a += offset.a;
+    result.b += offset.b;
+    result.c += offset.c;
+    result.accumulate |= entry > 0 && offsets[static_cast<size_t>(entry - 1)].c == offset.c;
+    return result;
+  };
+  const auto repeats = [&](int64_t entry) {
+    return entry > 0 &&
+           offsets[static_cast<size_t>(entry - 1)].c == offsets[static_cast<size_t>(entry)].c;
+  };
+  if (product.m == 0 || product.n == 0 || count == 0) return;
+  if (count == 1 || work(product) >= 16 * kSerialWork) {
+    for (int64_t entry = 0; entry < count; ++entry) gemm(at(entry));
+    return;
+  }
+  const int64_t grain = std::max<int64_t>(1, kSerialWork / std::max<int64_t>(1, work(product)));
+  parallel_for(count, grain, [&](int64_t first, int64_t last) {
+    // A chunk takes the whole of every sum that begins in it.
+    while (first < last && repeats(first)) ++first;
+    if (first == last) return;
+    while (last < count && repeats(last)) ++last;
+    for (int64_t entry = first; entry < last; ++entry) multiply(at(entry), false);
+  });
+}
+
+template void gemm<float>(const Gemm<float>&);
+template void gemm<double>(const Gemm<double>&);
+template void gemm_batch<float>(const Gemm<float>&, std::span<const GemmOffsets>);
+template void gemm_batch<double>(const Gemm<double>&, std::span<const GemmOffsets>);
+
+}  // namespace diagrad::kernels

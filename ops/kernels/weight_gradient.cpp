@@ -1,0 +1,144 @@
+#include "diagrad/ops/kernels/weight_gradient.h"
+
+#include <array>
+
+#include "diagrad/core/parallel.h"
+#include "diagrad/core/vector.h"
+#include "diagrad/ops/kernels/image_band.h"
+#include "diagrad/ops/kernels/micro_kernel.h"
+#include "diagrad/ops/kernels/scratch.h"
+
+namespace diagrad::kernels {
+namespace {
+
+/// Bytes that all partial sums together may take.
+constexpr int64_t kPartialBytes = int64_t{32} << 20;
+constexpr int64_t kMaxChunks = 16;
+/// Multiply-adds that make a chunk worth its partial sum.
+constexpr int64_t kChunkWork = int64_t{1} << 20;
+
+template <typename T>
+struct Band {
+  const T* x;          ///< the window of the band's first output pixel
+  int64_t row_stride;  ///< of x
+  const T* dy;         ///< the band's first output pixel
+  int64_t rows;
+  bool first;  ///< of its partial sum: overwrites
+};
+
+/// Runs of taps that are contiguous in x: a kernel row, or a tap where groups or dilation part it.
+struct Runs {
+  explicit Runs(const ConvGeometry& g)
+      : merged(g.groups == 1 && (g.dilation.w == 1 || g.kernel.w == 1)),
+        per_row(merged ? 1 : g.kernel.w),
+        length(merged ? g.kernel.w * g.in_channels : g.group_inputs()) {}
+  bool merged;
+  int64_t per_row;
+  int64_t length;
+};
+
+/// Adds what a band contributes to the weights of one group and one run.
+template <typename T>
+void add_run(const ConvGeometry& g, const Band<T>& band, int64_t group, int64_t run_index,
+             const Runs& runs, T* dw) {
+  const int64_t r = run_index / runs.per_row;
+  const int64_t s = run_index % runs.per_row;
+  const int64_t weights_per_output = g.taps() * g.group_inputs();
+  const T* x = band.x + r * g.dilation.h * band.row_stride + s * g.dilation.w * g.in_channels +
+               group * g.group_inputs();
+  const PanelSplit<T> split(runs.length);
+  for (int64_t panel = 0; panel < split.count(); ++panel) {
+    const int64_t vectors = split.vectors(panel);
+    const int64_t column = split.first_column(panel);
+    const PanelOperand<T> right{x + column, g.stride.w * g.in_channels,
+                                g.stride.h * band.row_stride};
+    const EvenSplit blocks(g.group_outputs(), max_column_kernel_rows(vectors));
+    for (int64_t block = 0; block < blocks.count; ++block) {
+      const int64_t output = group * g.group_outputs() + blocks.first(block);
+      const ColumnOperand<T> left{band.dy + output, g.out_channels, g.output.w * g.out_channels,
+                                  band.rows, g.output.w};
+      std::array<T*, kAccumulators> targets;
+      for (int64_t i = 0; i < blocks.size(block); ++i) {
+        targets[static_cast<size_t>(i)] =
+            dw + (output + i) * weights_per_output + run_index * runs.length + column;
+      }
+      BlockOutput<T> out{targets.data(), split.columns(panel)};
+      out.accumulate = !band.first;
+      column_kernel<T>(blocks.size(block), vectors)(left, right, out);
+    }
+  }
+}
+
+/// The source rectangle behind output rows [first, last).
+ImageBand source_band(const ConvGeometry& g, int64_t first, int64_t last) {
+  return {first * g.stride.h - g.padding.h,
+          -g.padding.w,
+          {(last - first - 1) * g.stride.h + (g.kernel.h - 1) * g.dilation.h + 1,
+           (g.output.w - 1) * g.stride.w + (g.kernel.w - 1) * g.dilation.w + 1}};
+}
+
+template <typename T>
+void add_partial_sums(const T* partial, int64_t chunks, int64_t size, T* dw) {
+  parallel_for(size, 16384, [&](int64_t first, int64_t last) {
+    std::copy(partial + first, partial + last, dw + first);
+    for (int64_t chunk = 1; chunk < chunks; ++chunk) {
+      const T* source = partial + chunk * size;
+      for (int64_t i = first; i < last; ++i) dw[i] += source[i];
+    }
+  });
+}
+
+}  // namespace
+
+template <typename T>
+void direct_weight_gradient(const ConvGeometry& g, const T* x, const T* dy, T* dw) {
+  const int64_t size = g.out_channels * g.taps() * g.group_inputs();
+  if (size == 0) return;
+  if (g.out_pixels() == 0) return std::fill(dw, dw + size, T(0));
+  const Runs runs(g);
+  const ImageBand whole = source_band(g, 0, g.output.h);
+  // The last vector of a run may read past it: fine in a buffer with room, not in the tensor.
+  const bool in_place = whole.inside(g.input) && runs.length % kLanes<T> == 0;
+  const int64_t row_stride = (in_place ? g.input.w : whole.size.w) * g.in_channels;
+  const int64_t rows_per_band =
+      band_rows(g.output.h, g.stride.h * whole.size.w * g.in_channels, g.batch);
+  const int64_t bands = (g.output.h + rows_per_band - 1) / rows_per_band;
+  const int64_t buffer_rows = source_band(g, 0, rows_per_band).size.h;
+
+  const int64_t items = g.batch * bands;
+  const int64_t wanted = std::min(
+      {kMaxChunks, std::max<int64_t>(kPartialBytes / (size * static_cast<int64_t>(sizeof(T))), 2),
+       std::max<int64_t>(g.out_pixels() * size / g.groups / kChunkWork, 1), items});
+  const ChunkPlan plan(items, (items + wanted - 1) / wanted);
+  const Scratch<T> partial(plan.count > 1 ? plan.count * size : 0);
+  parallel_for_chunks(plan, items, [&](int64_t chunk, int64_t first, int64_t last) {
+    const Scratch<T> buffer(in_place ? 0 : buffer_rows * row_stride + kLanes<T>);
+    T* const sum = plan.count > 1 ? partial.data() + chunk * size : dw;
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t image = i / bands;
+      const int64_t row = i % bands * rows_per_band;
+      const int64_t rows = std::min(rows_per_band, g.output.h - row);
+      const ImageBand area = source_band(g, row, row + rows);
+      const T* pixels = x + image * g.input.h * g.input.w * g.in_channels;
+      if (!in_place) copy_band(pixels, g.input, g.in_channels, area, buffer.data());
+      const T* origin =
+          in_place ? pixels + area.first_row * row_stride + area.first_column * g.in_channels
+                   : buffer.data();
+      const T* band_dy = dy + (image * g.output.h + row) * g.output.w * g.out_channels;
+      const Band<T> band{origin, row_stride, band_dy, rows, i == first};
+      for (int64_t group = 0; group < g.groups; ++group) {
+        for (int64_t run = 0; run < g.kernel.h * runs.per_row; ++run) {
+          add_run(g, band, group, run, runs, sum);
+        }
+      }
+    }
+  });
+  if (plan.count > 1) add_partial_sums(partial.data(), plan.count, size, dw);
+}
+
+template void direct_weight_gradient<float>(const ConvGeometry&, const float*, const float*,
+                                            float*);
+template void direct_weight_gradient<double>(const ConvGeometry&, const double*, const double*,
+                                             double*);
+
+}  // namespace diagrad::kernels
