@@ -1,0 +1,74 @@
+#include "diagrad/train/schedule.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/op_case.h"
+
+namespace diagrad::train {
+namespace {
+
+using doctest::Approx;
+
+Schedule schedule(const std::string& name, int64_t epochs, int64_t steps, double warmup = 0.0) {
+  Options options;
+  options.schedule = name;
+  options.epochs = epochs;
+  options.lr = 0.2;
+  options.warmup = warmup;
+  options.milestones = {2, 3};
+  options.min_lr = 0.02;
+  return Schedule(options, steps);
+}
+
+TEST_CASE("constant and multistep, with and without warm-up") {
+  CHECK(schedule("constant", 2, 5).lr(9) == 0.2);
+  const Schedule steps = schedule("multistep", 4, 10);
+  CHECK(steps.steps() == 40);
+  CHECK(steps.lr(0) == 0.2);
+  CHECK(steps.lr(19) == 0.2);
+  CHECK(steps.lr(20) == Approx(0.02));
+  CHECK(steps.lr(29) == Approx(0.02));
+  CHECK(steps.lr(30) == Approx(0.002));
+  const Schedule warm = schedule("multistep", 4, 10, 0.3);
+  CHECK(warm.lr(0) == Approx(0.05));
+  CHECK(warm.lr(1) == Approx(0.1));
+  CHECK(warm.lr(2) == Approx(0.15));
+  CHECK(warm.lr(3) == 0.2);
+  CHECK(warm.lr(20) == Approx(0.02));
+}
+
+TEST_CASE("cosine falls from the peak after warm-up to the minimum") {
+  const Schedule plain = schedule("cosine", 2, 10);
+  CHECK(plain.lr(0) == 0.2);
+  CHECK(plain.lr(10) == Approx(0.11));
+  CHECK(plain.lr(5) == Approx(0.02 + 0.18 * (1.0 + 0.70710678118654752) / 2.0));
+  CHECK(plain.lr(19) > 0.02);
+  const Schedule warm = schedule("cosine", 2, 10, 1.0);
+  CHECK(warm.lr(9) == Approx(0.2 * 10.0 / 11.0));
+  CHECK(warm.lr(10) == 0.2);
+  CHECK(warm.lr(15) == Approx(0.11));
+  CHECK(schedule("cosine", 1, 2, 1.0).lr(1) == Approx(0.2 * 2.0 / 3.0));
+}
+
+TEST_CASE("onecycle gives the values of PyTorch's OneCycleLR") {
+  // OneCycleLR(max_lr=0.2, total_steps=10, pct_start=0.3, div_factor=25, final_div_factor=1e4).
+  const double expected[] = {0.008,
+                             0.104,
+                             0.2,
+                             0.19009692640269477,
+                             0.1623491307899526,
+                             0.12225240438725786,
+                             0.07774839561274215,
+                             0.0376516692100474,
+                             0.009903873597305258,
+                             8e-07};
+  const Schedule cycle = schedule("onecycle", 5, 2);
+  for (int64_t step = 0; step < 10; ++step) {
+    CHECK(cycle.lr(step) == Approx(expected[step]).epsilon(1e-12));
+  }
+  CHECK(cycle.lr(1000) == cycle.lr(9));
+  CHECK(schedule("onecycle", 1, 1).lr(0) == 0.2);
+}
+
+}  // namespace
+}  // namespace diagrad::train

@@ -1,0 +1,43 @@
+#include "diagrad/train/ema.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "diagrad/core/error.h"
+#include "diagrad/train/update_kernels.h"
+
+namespace diagrad::train {
+
+Ema::Ema(TensorMap model, double decay) : model_(std::move(model)), decay_(decay) {
+  for (const auto& named : model_) {
+    DG_CHECK(named.second.is_contiguous(), "ema: {} of shape {} is not contiguous", named.first,
+             named.second.shape());
+    average_[named.first] = named.second.clone();
+  }
+}
+
+void Ema::update(int64_t step) const {
+  const auto s = static_cast<double>(step);
+  const double decay = std::min(decay_, s / (s + 9.0));
+  for (const auto& named : average_) {
+    const Tensor& average = named.second;
+    const Tensor& value = model_.at(named.first);
+    if (is_floating(value.dtype())) {
+      average.bump_version();
+      approach_kernel.on(average.device())(average, value, 1.0 - decay);
+    } else {
+      average.copy_(value);
+    }
+  }
+}
+
+void Ema::swap() const {
+  for (const auto& named : average_) {
+    const Tensor& value = model_.at(named.first);
+    const Tensor before = value.clone();
+    value.copy_(named.second);
+    named.second.copy_(before);
+  }
+}
+
+}  // namespace diagrad::train

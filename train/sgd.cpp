@@ -1,0 +1,39 @@
+#include "diagrad/train/sgd.h"
+
+#include <utility>
+
+#include "diagrad/core/error.h"
+#include "diagrad/train/update_kernels.h"
+
+namespace diagrad::train {
+
+Sgd::Sgd(std::vector<ParameterGroup> groups, const SgdOptions& options)
+    : Optimizer(std::move(groups)), options_(options) {
+  DG_CHECK(!options.nesterov || options.momentum > 0.0,
+           "sgd: Nesterov's form needs momentum above 0, got {}", options.momentum);
+  if (options.momentum > 0.0) momentum_ = make_slots();
+}
+
+void Sgd::step(double lr, double gradient_scale) {
+  for (size_t g = 0; g < groups().size(); ++g) {
+    const ParameterGroup& group = groups()[g];
+    const SgdUpdate<double> update{lr, options_.momentum, group.weight_decay, gradient_scale,
+                                   options_.nesterov};
+    for (size_t i = 0; i < group.parameters.size(); ++i) {
+      const Tensor& parameter = group.parameters[i].tensor;
+      const Tensor gradient = parameter.grad();
+      if (!gradient.defined()) continue;
+      parameter.bump_version();
+      sgd_kernel.on(parameter.device())(parameter, gradient.contiguous(),
+                                        momentum_.empty() ? Tensor() : momentum_[g][i], update);
+    }
+  }
+}
+
+TensorMap Sgd::state() const {
+  TensorMap state;
+  if (!momentum_.empty()) add_slots(state, "momentum", momentum_);
+  return state;
+}
+
+}  // namespace diagrad::train
