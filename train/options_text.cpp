@@ -80,8 +80,8 @@ class Reader : public OptionVisitor {
     const auto found = object_.find(info.name);
     if (found == object_.end()) return;
     if (!holds<T>(*found)) {
-      fail(ErrorKind::checkpoint, "config: {} has a value of the wrong type: {}", info.name,
-           dump(*found));
+      fail(ErrorKind::checkpoint, "config: {} has a value of the wrong type ({})", info.name,
+           found->type_name());
     }
     value = found->get<T>();
     object_.erase(found);

@@ -220,6 +220,10 @@ SafetensorsHeader parse_safetensors_header(const std::string& path, std::string_
   if (text.empty() || text.front() != '{') {
     fail(ErrorKind::checkpoint, "{}: the header does not begin with '{{'", path);
   }
+  // The parser takes a zero byte for the end of the text.
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos) {
+    fail(ErrorKind::checkpoint, "{}: the header is not valid JSON at byte {}", path, zero + 1);
+  }
   HeaderEvents events;
   if (!json::sax_parse(text.begin(), text.end(), &events)) {
     fail(ErrorKind::checkpoint, "{}: {}", path, events.problem);

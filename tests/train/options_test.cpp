@@ -64,7 +64,7 @@ TEST_CASE("options that make no sense are refused in one line with the value") {
 TEST_CASE("a config that is no config is a checkpoint error") {
   CHECK(error_message([] { options_from_json("[1"); }) == "config: is not a JSON object");
   CHECK(error_message([] { options_from_json(R"({"batch": "many"})"); }) ==
-        R"(config: batch has a value of the wrong type: "many")");
+        "config: batch has a value of the wrong type (string)");
   CHECK(error_message([] { options_from_json(R"({"bach": 1})"); }) ==
         "config: unknown option 'bach'; was it written by a newer diagrad?");
 }

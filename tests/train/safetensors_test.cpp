@@ -111,6 +111,8 @@ TEST_CASE("a file that breaks a rule of the format is refused with the reason") 
   CHECK(complaint(std::string(8, '\xff') + "{}").find("announces a header of 184467440") == 0);
   CHECK(complaint(with_header(" {}", 0)) == "the header does not begin with '{'");
   CHECK(complaint(with_header("{\"\xff\":1}", 0)) == "the header is not valid JSON at byte 3");
+  CHECK(complaint(with_header(std::string("{} \0}", 5), 0)) ==
+        "the header is not valid JSON at byte 4");
   CHECK(complaint(with_header("{} x", 0)).find("is not valid JSON") != std::string::npos);
   CHECK(complaint(with_header("{" + good + "," + good + "}", 8)) ==
         "\"a\" comes twice in the header");

@@ -1,0 +1,193 @@
+#include "diagrad/train/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "diagrad/core/build_info.h"
+#include "diagrad/core/error.h"
+#include "diagrad/train/update_kernels.h"
+
+namespace diagrad::train {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t kFormat = 1;
+constexpr const char* kInfoKey = "diagrad";
+constexpr const char* kChecksumKey = "checksum";
+
+/// The one list of what Progress holds.
+template <typename P, typename Visit>
+void visit_progress(P& p, Visit visit) {
+  visit("step", p.step);
+  visit("epoch", p.epoch);
+  visit("batch", p.batch);
+  visit("loss_sum", p.loss_sum);
+  visit("correct", p.correct);
+  visit("seen", p.seen);
+  visit("last_loss", p.last_loss);
+  visit("last_accuracy", p.last_accuracy);
+  visit("best_accuracy", p.best_accuracy);
+  visit("best_epoch", p.best_epoch);
+}
+
+std::string to_text(const CheckpointInfo& info) {
+  json progress;
+  visit_progress(info.progress, [&](const char* name, auto value) { progress[name] = value; });
+  const json object = {{"format", kFormat},
+                       {"version", build_info().version},
+                       {"config", json::parse(to_json(info.options))},
+                       {"progress", progress},
+                       {"seed", info.options.seed},
+                       {"schedule", {{"name", info.options.schedule}, {"lr", info.lr}}},
+                       {"input", std::vector<int64_t>(info.input.begin(), info.input.end())},
+                       {"classes", info.classes},
+                       {"chosen_on", info.chosen_on}};
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// Parsed text is never nested deeper than ours: what goes deeper is dropped while reading, so
+/// that no later recursion can be deep.
+json parse_shallow(const std::string& text) {
+  constexpr int kDepth = 4;
+  return json::parse(
+      text,
+      [](int depth, json::parse_event_t /*event*/, json& /*value*/) { return depth <= kDepth; },
+      /*allow_exceptions=*/false);
+}
+
+CheckpointInfo from_text(const std::string& text) {
+  const json object = parse_shallow(text);
+  CheckpointInfo info;
+  const auto format = object.at("format").get<int64_t>();
+  if (format != kFormat) {
+    fail(ErrorKind::checkpoint, "has format {}, this diagrad reads {}", format, kFormat);
+  }
+  info.options = options_from_json(object.at("config").dump());
+  const json& progress = object.at("progress");
+  visit_progress(info.progress, [&](const char* name, auto& value) {
+    value = progress.at(name).get<std::decay_t<decltype(value)>>();
+  });
+  info.lr = object.at("schedule").at("lr").get<double>();
+  const auto input = object.at("input").get<std::vector<int64_t>>();
+  info.input = Shape(std::span<const int64_t>(input));
+  info.classes = object.at("classes").get<std::vector<std::string>>();
+  info.chosen_on = object.at("chosen_on").get<std::string>();
+  const Progress& p = info.progress;
+  if (p.step < 0 || p.epoch < 0 || p.batch < 0 || p.seen < 0 || info.input.rank() != 3) {
+    fail(ErrorKind::checkpoint, "has impossible counters: step {}, epoch {}, batch {}", p.step,
+         p.epoch, p.batch);
+  }
+  return info;
+}
+
+Metadata without_checksum(Metadata metadata) {
+  metadata.erase(kChecksumKey);
+  return metadata;
+}
+
+std::string checksum_text(const TensorMap& tensors, const Metadata& metadata) {
+  return fmt::format("{:016x}", checksum(tensors, metadata));
+}
+
+/// "a, b, c and 7 more"
+std::string some(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 3;
+  const size_t shown = std::min(names.size(), kShown);
+  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + shown, ", "));
+  if (names.size() > kShown) text += fmt::format(" and {} more", names.size() - kShown);
+  return text;
+}
+
+}  // namespace
+
+TensorMap Checkpoint::part(const std::string& prefix) const {
+  TensorMap selected;
+  for (const auto& named : tensors) {
+    if (named.first.rfind(prefix + ".", 0) == 0) {
+      selected[named.first.substr(prefix.size() + 1)] = named.second;
+    }
+  }
+  return selected;
+}
+
+void write_checkpoint(AtomicFile& file, const Checkpoint& checkpoint) {
+  Metadata metadata = {{"format", "diagrad"}, {kInfoKey, to_text(checkpoint.info)}};
+  metadata[kChecksumKey] = checksum_text(checkpoint.tensors, metadata);
+  write_safetensors(file, checkpoint.tensors, metadata);
+}
+
+Checkpoint read_checkpoint(const std::string& path) {
+  const SafetensorsReader reader(path);
+  const auto text = reader.metadata().find(kInfoKey);
+  const auto expected = reader.metadata().find(kChecksumKey);
+  if (text == reader.metadata().end() || expected == reader.metadata().end()) {
+    fail(ErrorKind::checkpoint, "{}: is a safetensors file, but no checkpoint of a diagrad run",
+         path);
+  }
+  Checkpoint checkpoint;
+  checkpoint.tensors = reader.read_all();
+  const std::string sum = checksum_text(checkpoint.tensors, without_checksum(reader.metadata()));
+  if (sum != expected->second) {
+    fail(ErrorKind::checkpoint, "{}: is damaged: its checksum is {}, and it says {:.16}", path, sum,
+         expected->second);
+  }
+  try {
+    checkpoint.info = from_text(text->second);
+  } catch (const Error& error) {
+    fail(ErrorKind::checkpoint, "{}: {}", path, error.what());
+  } catch (const json::exception&) {
+    fail(ErrorKind::checkpoint, "{}: its description lacks something or is no JSON text", path);
+  }
+  return checkpoint;
+}
+
+void restore(const TensorMap& into, const TensorMap& from, const std::string& what) {
+  std::vector<std::string> missing;
+  std::vector<std::string> unexpected;
+  std::vector<std::string> different;
+  for (const auto& live : into) {
+    const auto found = from.find(live.first);
+    if (found == from.end()) {
+      missing.push_back(live.first);
+    } else if (found->second.shape() != live.second.shape() ||
+               found->second.dtype() != live.second.dtype()) {
+      different.push_back(fmt::format("{} is {} {} there, {} {} here", live.first,
+                                      found->second.dtype(), found->second.shape(),
+                                      live.second.dtype(), live.second.shape()));
+    }
+  }
+  for (const auto& named : from) {
+    if (into.count(named.first) == 0) unexpected.push_back(named.first);
+  }
+  if (missing.empty() && unexpected.empty() && different.empty()) {
+    for (const auto& live : into) live.second.copy_(from.at(live.first));
+    return;
+  }
+  std::string text = what + ": is of another model or setting:";
+  if (!different.empty()) text += fmt::format(" {};", some(different));
+  if (!missing.empty()) text += fmt::format(" it lacks {};", some(missing));
+  if (!unexpected.empty()) text += fmt::format(" it has {} in excess;", some(unexpected));
+  text += " use the options it was trained with";
+  throw Error(ErrorKind::checkpoint, text);
+}
+
+bool is_finite(const Tensor& tensor) {
+  if (!is_floating(tensor.dtype())) return true;
+  double sum = 0.0;
+  const Tensor values = tensor.dtype() == DType::bf16 ? tensor.to(DType::f32) : tensor;
+  sum_of_squares_kernel.on(values.device())(values.contiguous(), sum);
+  return std::isfinite(sum);
+}
+
+std::string first_not_finite(const TensorMap& tensors) {
+  for (const auto& named : tensors) {
+    if (!is_finite(named.second)) return named.first;
+  }
+  return {};
+}
+
+}  // namespace diagrad::train

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "diagrad/train/checkpoint.h"
+
+namespace diagrad::train {
+
+/// The checkpoints of one run: `last`, `last.prev` (the one before), `best` and `epoch-NNNN`, all
+/// `.safetensors`. At every instant from the first save on, whatever kills the process, `last` or
+/// `last.prev` is whole. Everything throws Error(checkpoint); what was good stays.
+class CheckpointFolder {
+ public:
+  explicit CheckpointFolder(std::string folder) : folder_(std::move(folder)) {}
+
+  /// Makes the folder and removes temporary files that a killed process left.
+  void prepare() const;
+
+  struct Found {
+    Checkpoint checkpoint;
+    std::string path;
+    std::string warning;  ///< empty, or why it is not the newest one
+  };
+  /// `last`; where it is damaged or missing, `last.prev`. Nothing where there is neither; throws
+  /// when what there is cannot be used.
+  std::optional<Found> find_last();
+
+  /// Writes `last`; the one before becomes `last.prev` unless it was found damaged.
+  void save_last(const Checkpoint& checkpoint);
+  /// Makes `best` what `last` is now (a second name for the same file).
+  void mark_best() const { link_file(file("last"), file("best")); }
+  /// Makes `epoch-NNNN` what `last` is now, then removes all but the newest `keep` of these files
+  /// (0: none is removed).
+  void keep_epoch(int64_t epoch, int64_t keep) const;
+
+  bool has(const std::string& name) const;
+  /// The path of `last`, `best`, ...
+  std::string file(const std::string& name) const { return folder_ + "/" + name + ".safetensors"; }
+
+ private:
+  std::string folder_;
+  bool last_is_good_ = false;
+};
+
+}  // namespace diagrad::train
