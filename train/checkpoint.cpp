@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -69,7 +70,11 @@ CheckpointInfo from_text(const std::string& text) {
   info.options = options_from_json(object.at("config").dump());
   const json& progress = object.at("progress");
   visit_progress(info.progress, [&](const char* name, auto& value) {
-    value = progress.at(name).get<std::decay_t<decltype(value)>>();
+    using T = std::decay_t<decltype(value)>;
+    const json& entry = progress.at(name);
+    // JSON has no NaN: the loss of an evaluation that went wrong is null.
+    const bool nan = std::is_same_v<T, double> && entry.is_null();
+    value = nan ? std::numeric_limits<T>::quiet_NaN() : entry.get<T>();
   });
   info.lr = object.at("schedule").at("lr").get<double>();
   const auto input = object.at("input").get<std::vector<int64_t>>();

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -86,6 +87,11 @@ TEST_CASE("a checkpoint comes back whole, and the same state is the same file") 
   CHECK(checksum(back.tensors, {}) == checksum(checkpoint.tensors, {}));
   CHECK(back.part("model").size() == 2);
   CHECK(back.part("model").at("fc.bias").data<float>()[0] == -100.0F);
+
+  Checkpoint bad = checkpoint;
+  bad.info.progress.last_loss = std::numeric_limits<double>::quiet_NaN();
+  write(folder.path("nan"), bad);
+  CHECK(std::isnan(read_checkpoint(folder.path("nan")).info.progress.last_loss));
 
   Checkpoint elsewhere = back;
   elsewhere.info.options.threads = 3;  // where it runs is not part of the state

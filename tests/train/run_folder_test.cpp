@@ -1,0 +1,173 @@
+#include "diagrad/train/run_folder.h"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "diagrad/core/error.h"
+#include "diagrad/train/signals.h"
+#include "tests/data/support.h"
+#include "tests/support/op_case.h"
+
+namespace diagrad::train {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::error_message;
+using testing::TemporaryFolder;
+
+std::string text_of(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+void append(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary | std::ios::app) << text;
+}
+
+Options in_folder(const std::string& out, const std::string& resume = "") {
+  Options options;
+  options.out = out;
+  options.resume = resume;
+  return options;
+}
+
+/// Rows of two epochs of five steps each, a second per step.
+void fill(RunFolder& run, int64_t from) {
+  for (int64_t step = from; step <= 10; ++step) {
+    const auto seconds = static_cast<double>(step);
+    run.add(StepRow{.step = step, .epoch = (step + 4) / 5, .loss = 0.5, .seconds = seconds});
+    if (step % 5 == 0) {
+      run.add(EpochRow{.epoch = step / 5, .step = step, .eval_set = "test", .seconds = seconds});
+    }
+  }
+  run.flush();
+}
+
+TEST_CASE("rows after the restored step are cut, also one that was not written to its end") {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("run");
+  {
+    RunFolder run(in_folder(out));
+    run.start(Options(), 0);
+    CHECK(run.seconds_before() == 0.0);
+    fill(run, 1);
+  }
+  const std::string events = text_of(out + "/events.jsonl");
+  const std::string metrics = text_of(out + "/metrics.csv");
+  CHECK(std::count(events.begin(), events.end(), '\n') == 10);
+  CHECK(std::count(metrics.begin(), metrics.end(), '\n') == 3);
+  append(out + "/events.jsonl", R"({"step":11,"seco)");
+  append(out + "/metrics.csv", "3,15,0.1");
+  for (const int64_t step : {7, 5, 4, 10, 0}) {
+    RunFolder run(in_folder(out, "auto"));
+    run.start(Options(), step);
+    CHECK(run.seconds_before() == static_cast<double>(step));
+    fill(run, step + 1);
+    CHECK(text_of(out + "/events.jsonl") == events);
+    CHECK(text_of(out + "/metrics.csv") == metrics);
+  }
+  append(out + "/metrics.csv", "not a row\n3,15,0.1,,,,,,,\n");
+  RunFolder run(in_folder(out, "auto"));
+  run.start(Options(), 99);
+  CHECK(text_of(out + "/metrics.csv") == metrics);
+}
+
+TEST_CASE("every row is valid JSON, numbers that are not finite included") {
+  const TemporaryFolder folder;
+  RunFolder run(in_folder(folder.path("run")));
+  run.start(Options(), 0);
+  run.add(StepRow{.step = 1, .loss = 1.0 / 3.0, .grad_norm = INFINITY});
+  run.flush(true);
+  const auto row = nlohmann::json::parse(text_of(run.path() + "/events.jsonl"));
+  CHECK(row["loss"].get<double>() == 1.0 / 3.0);
+  CHECK(row["grad_norm"].is_null());
+  const auto environment = nlohmann::json::parse(text_of(run.path() + "/env.json"));
+  CHECK(environment["threads"].is_number_integer());
+  CHECK(environment["libraries"]["fmt"].is_number_integer());
+  CHECK(text_of(run.path() + "/config.toml").find("\nout = \"\"\n") != std::string::npos);
+}
+
+TEST_CASE("a folder that holds a run, is in use or cannot be made is refused") {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("run");
+  {
+    RunFolder run(in_folder(out));
+    run.start(Options(), 0);
+    CHECK(error_message([&] { RunFolder second(in_folder(out, "auto")); }) ==
+          "out: another process is writing to " + out +
+              "; wait for it or choose another folder with --out");
+  }
+  CHECK(error_message([&] { RunFolder second(in_folder(out)); }) ==
+        "out: " + out +
+            " holds a run already; continue it with --resume auto or choose another folder");
+  RunFolder again(in_folder(out, "auto"));
+  append(folder.path("file"), "");
+  CHECK(error_message([&] { RunFolder bad(in_folder(folder.path("file") + "/run")); }) ==
+        "out: " + folder.path("file") +
+            "/run cannot be made: Not a directory; choose another folder with --out");
+}
+
+/// Works in a temporary folder until the end of the scope.
+class WorkingFolder {
+ public:
+  explicit WorkingFolder(const std::string& path) : before_(fs::current_path()) {
+    fs::current_path(path);
+  }
+  ~WorkingFolder() { fs::current_path(before_); }
+  WorkingFolder(const WorkingFolder&) = delete;
+  WorkingFolder& operator=(const WorkingFolder&) = delete;
+
+ private:
+  fs::path before_;
+};
+
+TEST_CASE("without --out a run gets a folder of its own, and --resume auto finds it again") {
+  const TemporaryFolder folder;
+  const WorkingFolder here(folder.path());
+  Options options;
+  options.data = "/some/where/cifar 10/";
+  options.attention = "dia-lstm:reduction=4";
+  CHECK(run_name(options) == "resnet20-dia-lstm-cifar-10");
+  options.data = "shapes:size=16,train=10";
+  std::string first;
+  {
+    RunFolder run(options);
+    first = run.path();
+    CHECK(first.rfind("runs/20", 0) == 0);
+    CHECK(first.find("-resnet20-dia-lstm-shapes") != std::string::npos);
+    run.start(options, 0);
+    RunFolder other(options);
+    CHECK(other.path() != first);
+  }
+  options.resume = "auto";
+  {
+    RunFolder run(options);
+    CHECK(run.path() == first);  // the other one never started
+    run.write_result("{}");
+  }
+  CHECK(RunFolder(options).path() != first);  // has its result
+  options.resume = first + "/checkpoints/last.safetensors";
+  CHECK(RunFolder(options).path() == first);
+  options.model = "resnet56";
+  options.resume = "auto";
+  CHECK(RunFolder(options).path().find("resnet56") != std::string::npos);
+}
+
+TEST_CASE("the first signal is noted, and handlers come back") {
+  {
+    const SignalGuard guard;
+    CHECK(guard.caught() == 0);
+    std::raise(SIGTERM);
+    CHECK(guard.caught() == SIGTERM);
+  }
+  const SignalGuard again;
+  CHECK(again.caught() == 0);
+}
+
+}  // namespace
+}  // namespace diagrad::train

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "diagrad/train/checkpoint_folder.h"
+#include "diagrad/train/log_file.h"
+#include "diagrad/train/options.h"
+
+namespace diagrad::train {
+
+/// A row of events.jsonl.
+struct StepRow {
+  int64_t step = 0;   ///< counted from 1
+  int64_t epoch = 0;  ///< counted from 1
+  int64_t images = 0;
+  double loss = 0.0;      ///< mean over the step's pictures, as it is differentiated
+  double accuracy = 0.0;  ///< of the step's pictures, before the step
+  double lr = 0.0;
+  double grad_norm = 0.0;  ///< before clipping
+  double seconds = 0.0;    ///< since the run began, time between processes left out
+};
+
+/// A row of metrics.csv: training over the epoch, then the evaluation after it if there was one.
+struct EpochRow {
+  int64_t epoch = 0;
+  int64_t step = 0;
+  double lr = 0.0;
+  double train_loss = 0.0;
+  double train_accuracy = 0.0;
+  std::string eval_set;  ///< "test", "validation", or empty when nothing was evaluated
+  double eval_loss = 0.0;
+  double eval_accuracy = 0.0;
+  double seconds = 0.0;
+  double images_per_second = 0.0;  ///< of training alone, in this epoch and process
+};
+
+class FolderLock;
+
+/// The folder of one run: config.toml, env.json, metrics.csv, events.jsonl, result.json and
+/// checkpoints/. Held by a lock, so that no two processes write to it. Throws Error(usage) for a
+/// folder that cannot be used, Error(checkpoint) when writing fails later.
+class RunFolder {
+ public:
+  /// `options.out`, made where it is missing; else a new folder runs/<date-time>-<model>-
+  /// <attention>-<data>. With `resume` auto and no `out`: the newest folder of that name whose run
+  /// has no result yet. With `resume` FILE and no `out`: the run that the file belongs to, where it
+  /// lies in the checkpoints of one. Throws when the folder holds a run and `resume` is not given.
+  explicit RunFolder(const Options& options);
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+  CheckpointFolder& checkpoints() { return checkpoints_; }
+
+  /// Writes config.toml and env.json, removes result.json, and cuts the rows after `step`.
+  void start(const Options& options, int64_t step);
+  /// Seconds that the run had taken at `step`, from events.jsonl; 0 for a new run.
+  double seconds_before() const { return seconds_before_; }
+
+  void add(const StepRow& row);
+  void add(const EpochRow& row);
+  /// Rows must be flushed before a checkpoint that counts them is saved.
+  void flush(bool to_disk = false);
+  void write_result(const std::string& json_text) const;
+
+ private:
+  std::string path_;
+  std::unique_ptr<FolderLock> lock_;
+  CheckpointFolder checkpoints_;
+  std::unique_ptr<LogFile> events_;
+  std::unique_ptr<LogFile> metrics_;
+  double seconds_before_ = 0.0;
+};
+
+/// Version, commit, compiler, processor, threads, libraries: what env.json holds, as JSON text.
+std::string environment_json(const Options& options);
+
+/// The last part of a run folder's name: `resnet20-dia-lstm-shapes`.
+std::string run_name(const Options& options);
+
+}  // namespace diagrad::train
