@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "diagrad/core/error.h"
@@ -78,7 +79,13 @@ class Loader::Impl {
     end_ = batches_;
     stopping_ = false;
     for (int worker = 0; worker < options_.workers; ++worker) {
-      threads_.emplace_back([this] { work(); });
+      try {
+        threads_.emplace_back([this] { work(); });
+      } catch (const std::system_error& error) {
+        stop();
+        fail(ErrorKind::usage, "loader: thread {} of {} cannot be started: {}; use fewer workers",
+             worker + 1, options_.workers, error.what());
+      }
     }
   }
 

@@ -39,7 +39,7 @@ class Painter {
 
   void paint(int64_t label, Sample& sample) {
     background();
-    for (int64_t i = 4 + random_.below(5); i > 0; --i) clutter();
+    for (int64_t i = 2 + random_.below(3); i > 0; --i) clutter();
     shape(label, sample);
     if (random_.below(2) == 0) stroke();
     write_with_noise(sample);
@@ -160,7 +160,7 @@ void Painter::stroke() {
 
 /// Any colour that stands out from the background.
 Colour Painter::draw_shape_colour() {
-  constexpr float kContrast = 0.4F;
+  constexpr float kContrast = 0.5F;
   for (int attempt = 0; attempt < 16; ++attempt) {
     const Colour colour = draw_colour();
     if (distance(colour, start_) > kContrast && distance(colour, end_) > kContrast) {
@@ -175,10 +175,10 @@ Colour Painter::draw_shape_colour() {
 void Painter::shape(int64_t label, Sample& sample) {
   const Outline& outline = outlines()[static_cast<size_t>(label)];
   const Colour colour = draw_shape_colour();
-  const float radius = draw(0.2F, 0.38F) * side();
+  const float radius = draw(0.26F, 0.4F) * side();
   const Point centre{draw(radius + 1.0F, side() - radius - 1.0F),
                      draw(radius + 1.0F, side() - radius - 1.0F)};
-  const float angle = draw(-kPi, kPi);
+  const float angle = draw(-0.3F, 0.3F);
   const Point turn{std::cos(angle) / radius, std::sin(angle) / radius};
   const float shade = draw(-0.15F, 0.15F);
   sample.label = label;
@@ -208,7 +208,7 @@ void Painter::shape(int64_t label, Sample& sample) {
 /// Near-normal noise: the sum of four random bytes for each channel of each pixel.
 void Painter::write_with_noise(Sample& sample) {
   constexpr float kFourBytesDeviation = 147.8F;
-  const float strength = draw(0.01F, 0.08F) * 255.0F / kFourBytesDeviation;
+  const float strength = draw(0.01F, 0.06F) * 255.0F / kFourBytesDeviation;
   const uint64_t seed = random_.seed();
   const uint64_t stream = ~random_.stream();
   const auto sum_of_bytes = [](uint32_t word) {
