@@ -74,7 +74,8 @@ std::string real_data(const std::string& folder) {
     if (!root.empty() && fs::exists(root / folder)) return (root / folder).string();
   }
   static int skips = 0;
-  MESSAGE("skip " << ++skips << ": no " << folder << ", set DIAGRAD_DATA to the folder that holds it");
+  MESSAGE("skip " << ++skips << ": no " << folder
+                  << ", set DIAGRAD_DATA to the folder that holds it");
   return {};
 }
 
