@@ -1,6 +1,7 @@
 #include "diagrad/ops/kernels/convolution.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "diagrad/ops/kernels/correlation.h"
 #include "diagrad/ops/kernels/gemm.h"
@@ -11,20 +12,23 @@ namespace diagrad::kernels {
 namespace {
 
 Correlation forward_correlation(const ConvGeometry& g) {
+  WindowSet windows;
+  windows.grid = g.output;
+  for (int64_t r = 0; r < g.kernel.h; ++r) {
+    windows.row_taps.push_back({r * g.dilation.h - g.padding.h, r});
+  }
+  for (int64_t s = 0; s < g.kernel.w; ++s) {
+    windows.column_taps.push_back({s * g.dilation.w - g.padding.w, s});
+  }
   Correlation c;
   c.batch = g.batch;
   c.groups = g.groups;
   c.source_channels = g.in_channels;
   c.result_channels = g.out_channels;
   c.source = g.input;
-  c.result = c.grid = g.output;
+  c.result = g.output;
   c.source_step = g.stride;
-  for (int64_t r = 0; r < g.kernel.h; ++r) {
-    c.row_taps.push_back({r * g.dilation.h - g.padding.h, r});
-  }
-  for (int64_t s = 0; s < g.kernel.w; ++s) {
-    c.column_taps.push_back({s * g.dilation.w - g.padding.w, s});
-  }
+  c.sets.push_back(std::move(windows));
   return c;
 }
 
@@ -39,8 +43,8 @@ std::vector<Tap> gradient_taps(int64_t kernel, int64_t stride, int64_t padding, 
   return taps;
 }
 
-/// The input gradient at pixels `first` modulo the stride: every other tap falls between outputs.
-Correlation gradient_correlation(const ConvGeometry& g, const Size2& first) {
+/// One window set per pixel position modulo the stride: every other tap falls between outputs.
+Correlation gradient_correlation(const ConvGeometry& g) {
   Correlation c;
   c.batch = g.batch;
   c.groups = g.groups;
@@ -48,12 +52,19 @@ Correlation gradient_correlation(const ConvGeometry& g, const Size2& first) {
   c.result_channels = g.in_channels;
   c.source = g.output;
   c.result = g.input;
-  c.grid = {(g.input.h - first.h + g.stride.h - 1) / g.stride.h,
-            (g.input.w - first.w + g.stride.w - 1) / g.stride.w};
   c.result_step = g.stride;
-  c.result_first = first;
-  c.row_taps = gradient_taps(g.kernel.h, g.stride.h, g.padding.h, g.dilation.h, first.h);
-  c.column_taps = gradient_taps(g.kernel.w, g.stride.w, g.padding.w, g.dilation.w, first.w);
+  for (int64_t row = 0; row < std::min(g.stride.h, g.input.h); ++row) {
+    for (int64_t column = 0; column < std::min(g.stride.w, g.input.w); ++column) {
+      WindowSet windows;
+      windows.first = {row, column};
+      windows.grid = {(g.input.h - row + g.stride.h - 1) / g.stride.h,
+                      (g.input.w - column + g.stride.w - 1) / g.stride.w};
+      windows.row_taps = gradient_taps(g.kernel.h, g.stride.h, g.padding.h, g.dilation.h, row);
+      windows.column_taps =
+          gradient_taps(g.kernel.w, g.stride.w, g.padding.w, g.dilation.w, column);
+      c.sets.push_back(std::move(windows));
+    }
+  }
   return c;
 }
 
@@ -77,7 +88,8 @@ void convolve(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y
   }
   correlate<T>(
       forward_correlation(g),
-      [&](int64_t group, const PanelSplit<T>& split, int64_t panel, T* packed) {
+      [&](const WindowSet& /*all taps*/, int64_t group, const PanelSplit<T>& split, int64_t panel,
+          T* packed) {
         pack_panel_from_columns<T>(split, panel, inner, w + group * g.group_outputs() * inner,
                                    inner, packed);
       },
@@ -97,29 +109,21 @@ void convolve_input_gradient(const ConvGeometry& g, const T* dy, const T* w, T* 
     product.c = dx;
     return gemm(product);
   }
-  for (int64_t row = 0; row < std::min(g.stride.h, g.input.h); ++row) {
-    for (int64_t column = 0; column < std::min(g.stride.w, g.input.w); ++column) {
-      const Correlation c = gradient_correlation(g, {row, column});
-      correlate<T>(
-          c,
-          [&](int64_t group, const PanelSplit<T>& split, int64_t panel, T* packed) {
-            const int64_t outputs = g.group_outputs();
-            const T* weights = w + group * outputs * g.taps() * channels;
-            const auto columns = static_cast<int64_t>(c.column_taps.size());
-            pack_panel_from_rows<T>(
-                split, panel, c.inner_size(),
-                [&](int64_t k) {
-                  const int64_t output = k % outputs;
-                  const auto tap = static_cast<size_t>(k / outputs);
-                  const Tap& r = c.row_taps[tap / static_cast<size_t>(columns)];
-                  const Tap& s = c.column_taps[tap % static_cast<size_t>(columns)];
-                  return weights + (output * g.taps() + r.index * g.kernel.w + s.index) * channels;
-                },
-                packed);
-          },
-          dy, nullptr, dx);
-    }
-  }
+  const int64_t outputs = g.group_outputs();
+  correlate<T>(
+      gradient_correlation(g),
+      [&](const WindowSet& set, int64_t group, const PanelSplit<T>& split, int64_t panel,
+          T* packed) {
+        const T* weights = w + group * outputs * g.taps() * channels;
+        const auto row_of = [&](int64_t k) {
+          const auto tap = static_cast<size_t>(k / outputs);
+          const Tap& r = set.row_taps[tap / set.column_taps.size()];
+          const Tap& s = set.column_taps[tap % set.column_taps.size()];
+          return weights + (k % outputs * g.taps() + r.index * g.kernel.w + s.index) * channels;
+        };
+        pack_panel_from_rows<T>(split, panel, set.taps() * outputs, row_of, packed);
+      },
+      dy, nullptr, dx);
 }
 
 template <typename T>

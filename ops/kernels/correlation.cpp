@@ -1,5 +1,6 @@
 #include "diagrad/ops/kernels/correlation.h"
 
+#include <algorithm>
 #include <array>
 
 #include "diagrad/core/parallel.h"
@@ -10,11 +11,45 @@
 namespace diagrad::kernels {
 namespace {
 
-/// The windows as seen from the first source element of a band.
-struct Windows {
-  std::vector<int64_t> offsets;  ///< of each run from the window's origin
+/// Multiply-adds that make a chunk of bands worth a thread.
+constexpr int64_t kChunkWork = int64_t{1} << 18;
+
+/// A window set with everything that does not change from band to band.
+template <typename T>
+struct Plan {
+  const WindowSet* set;
+  std::vector<int64_t> offsets;  ///< of each run of a window, from the origin of the band's buffer
   int64_t length = 0;            ///< of a run
+  int64_t inner = 0;
+  T* weights = nullptr;  ///< groups x panels
+
+  T* panel(const PanelSplit<T>& split, int64_t group, int64_t index) const {
+    return weights + (group * split.padded_columns() + split.first_column(index)) * inner;
+  }
 };
+
+/// The source rectangle that all windows of a point share: offsets from the point's source pixel.
+struct Reach {
+  int64_t top = 0;
+  int64_t left = 0;
+  int64_t bottom = 0;
+  int64_t right = 0;
+};
+
+Reach reach_of(const Correlation& c) {
+  Reach reach;
+  bool any = false;
+  for (const WindowSet& set : c.sets) {
+    if (set.taps() == 0) continue;
+    const Reach own{set.row_taps.front().offset, set.column_taps.front().offset,
+                    set.row_taps.back().offset, set.column_taps.back().offset};
+    if (!any) reach = own;
+    any = true;
+    reach = {std::min(reach.top, own.top), std::min(reach.left, own.left),
+             std::max(reach.bottom, own.bottom), std::max(reach.right, own.right)};
+  }
+  return reach;
+}
 
 bool adjacent(const std::vector<Tap>& taps) {
   for (size_t i = 1; i < taps.size(); ++i) {
@@ -24,82 +59,69 @@ bool adjacent(const std::vector<Tap>& taps) {
 }
 
 /// Neighbouring column taps of all channels are one run; with groups or gaps each tap is a run.
-Windows make_windows(const Correlation& c, int64_t row_stride) {
-  Windows windows;
-  if (c.row_taps.empty() || c.column_taps.empty()) return windows;
-  const bool merged = c.groups == 1 && adjacent(c.column_taps);
-  const size_t runs = merged ? 1 : c.column_taps.size();
-  windows.length = c.inner_size() / static_cast<int64_t>(c.row_taps.size() * runs);
-  for (const Tap& row : c.row_taps) {
+template <typename T>
+Plan<T> make_plan(const Correlation& c, const WindowSet& set, const Reach& reach,
+                  int64_t row_stride) {
+  Plan<T> plan{&set, {}, 0, c.inner_size(set)};
+  if (set.taps() == 0) return plan;
+  const size_t runs = c.groups == 1 && adjacent(set.column_taps) ? 1 : set.column_taps.size();
+  plan.length = plan.inner / static_cast<int64_t>(set.row_taps.size() * runs);
+  for (const Tap& row : set.row_taps) {
     for (size_t s = 0; s < runs; ++s) {
-      windows.offsets.push_back((row.offset - c.row_taps.front().offset) * row_stride +
-                                (c.column_taps[s].offset - c.column_taps.front().offset) *
-                                    c.source_channels);
+      plan.offsets.push_back((row.offset - reach.top) * row_stride +
+                             (set.column_taps[s].offset - reach.left) * c.source_channels);
     }
   }
-  return windows;
-}
-
-/// The source rectangle behind grid rows [first, last).
-ImageBand source_band(const Correlation& c, int64_t first, int64_t last) {
-  if (c.row_taps.empty() || c.column_taps.empty()) return {};
-  const int64_t reach_h = c.row_taps.back().offset - c.row_taps.front().offset + 1;
-  const int64_t reach_w = c.column_taps.back().offset - c.column_taps.front().offset + 1;
-  return {
-      first * c.source_step.h + c.row_taps.front().offset,
-      c.column_taps.front().offset,
-      {(last - first - 1) * c.source_step.h + reach_h, (c.grid.w - 1) * c.source_step.w + reach_w}};
+  return plan;
 }
 
 template <typename T>
 struct Band {
-  const T* source;     ///< the window of the band's first point
+  const T* source;     ///< where the windows of the band's first point begin
   int64_t row_stride;  ///< of the source
-  T* result;           ///< the band's first point
-  int64_t rows;
-};
-
-template <typename T>
-struct Weights {
-  const T* packed;
-  const T* bias;
-  PanelSplit<T> split;
-  int64_t inner;
+  T* image;            ///< the result image
+  int64_t first_row;   ///< of the grid
+  int64_t last_row;
 };
 
 /// All points of a band, for the channels of one panel of one group.
 template <typename T>
-void correlate_panel(const Correlation& c, const Windows& windows, const Band<T>& band,
-                     const Weights<T>& weights, int64_t panel) {
-  const int64_t vectors = weights.split.vectors(panel);
-  const int64_t column = weights.split.first_column(panel);
-  const EvenSplit blocks(band.rows * c.grid.w, max_row_kernel_rows(vectors));
-  const int64_t point_step = c.source_step.w * c.source_channels;
-  const int64_t line_step = c.source_step.h * band.row_stride;
+void correlate_panel(const Correlation& c, const Plan<T>& plan, const PanelSplit<T>& split,
+                     const Band<T>& band, int64_t group, int64_t panel, const T* bias) {
+  const WindowSet& set = *plan.set;
+  const int64_t rows = std::min(band.last_row, set.grid.h) - band.first_row;
+  const int64_t vectors = split.vectors(panel);
+  const int64_t channel = group * (c.result_channels / c.groups) + split.first_column(panel);
+  const int64_t source_step = c.source_step.w * c.source_channels;
+  const int64_t source_line = c.source_step.h * band.row_stride;
   const int64_t result_step = c.result_step.w * c.result_channels;
   const int64_t result_line = c.result_step.h * c.result.w * c.result_channels;
   std::array<const T*, kMaxRows> sources;
   std::array<T*, kMaxRows> targets;
-  const RowOperand<T> left{sources.data(), windows.offsets.data(),
-                           static_cast<int64_t>(windows.offsets.size()), windows.length};
-  const PanelOperand<T> right{weights.packed + column * weights.inner, vectors * kLanes<T>, 0};
-  const BlockOutput<T> out{targets.data(), weights.split.columns(panel), T(1),
-                           weights.bias == nullptr ? nullptr : weights.bias + column, false};
-  int64_t x = 0;
-  const T* source = band.source;
-  T* target = band.result + column;
+  const RowOperand<T> left{sources.data(), plan.offsets.data(),
+                           static_cast<int64_t>(plan.offsets.size()), plan.length};
+  const PanelOperand<T> right{plan.panel(split, group, panel), vectors * kLanes<T>, 0};
+  const BlockOutput<T> out{targets.data(), split.columns(panel), T(1),
+                           bias == nullptr ? nullptr : bias + channel, false};
+
+  const T* source = band.source + group * (c.source_channels / c.groups);
+  T* target = band.image + channel +
+              ((set.first.h + band.first_row * c.result_step.h) * c.result.w + set.first.w) *
+                  c.result_channels;
   const T* line = source;
   T* target_line = target;
+  int64_t column = 0;
+  const EvenSplit blocks(std::max<int64_t>(rows, 0) * set.grid.w, max_row_kernel_rows(vectors));
   for (int64_t block = 0; block < blocks.count; ++block) {
     const int64_t count = blocks.size(block);
     for (int64_t r = 0; r < count; ++r) {
       sources[static_cast<size_t>(r)] = source;
       targets[static_cast<size_t>(r)] = target;
-      source += point_step;
+      source += source_step;
       target += result_step;
-      if (++x == c.grid.w) {
-        x = 0;
-        source = line += line_step;
+      if (++column == set.grid.w) {
+        column = 0;
+        source = line += source_line;
         target = target_line += result_line;
       }
     }
@@ -107,68 +129,89 @@ void correlate_panel(const Correlation& c, const Windows& windows, const Band<T>
   }
 }
 
+/// Packs the weights of all sets one after the other into `packed`.
+template <typename T>
+void pack_all(const Correlation& c, const PanelSplit<T>& split, std::vector<Plan<T>>& plans,
+              PackWeights<T> pack, T* packed) {
+  int64_t total = 0;
+  for (Plan<T>& plan : plans) {
+    plan.weights = packed + total;
+    total += c.groups * split.padded_columns() * plan.inner;
+  }
+  const int64_t panels = c.groups * split.count();
+  const auto count = static_cast<int64_t>(plans.size()) * panels;
+  const int64_t grain = count * 65536 / std::max<int64_t>(total, 1) + 1;
+  parallel_for(count, grain, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const Plan<T>& plan = plans[static_cast<size_t>(i / panels)];
+      const int64_t group = i % panels / split.count();
+      const int64_t panel = i % split.count();
+      pack(*plan.set, group, split, panel, plan.panel(split, group, panel));
+    }
+  });
+}
+
 }  // namespace
 
 template <typename T>
 void correlate(const Correlation& c, PackWeights<T> pack, const T* source, const T* bias,
                T* result) {
-  if (c.batch == 0 || c.grid.h <= 0 || c.grid.w <= 0 || c.result_channels == 0) return;
-  const int64_t inner = c.inner_size();
-  const int64_t group_inputs = c.source_channels / c.groups;
-  const int64_t group_outputs = c.result_channels / c.groups;
-  const PanelSplit<T> split(group_outputs);
-  const int64_t group_weights = split.padded_columns() * inner;
-  const Scratch<T> packed(c.groups * group_weights);
-  parallel_for(c.groups * split.count(), std::max<int64_t>(1, 65536 / std::max<int64_t>(1, inner)),
-               [&](int64_t first, int64_t last) {
-                 for (int64_t i = first; i < last; ++i) {
-                   const int64_t group = i / split.count();
-                   const int64_t panel = i % split.count();
-                   pack(group, split, panel,
-                        packed.data() + group * group_weights + split.first_column(panel) * inner);
-                 }
-               });
+  Size2 grid = 0;
+  int64_t inner = 0;
+  for (const WindowSet& set : c.sets) {
+    grid = {std::max(grid.h, set.grid.h), std::max(grid.w, set.grid.w)};
+    inner += c.inner_size(set);
+  }
+  if (c.batch == 0 || grid.h <= 0 || grid.w <= 0 || c.result_channels == 0) return;
 
-  const ImageBand whole = source_band(c, 0, c.grid.h);
-  const bool in_place = whole.inside(c.source);
-  const int64_t rows_per_band =
-      band_rows(c.grid.h, c.source_step.h * whole.size.w * c.source_channels, c.batch);
-  const int64_t bands = (c.grid.h + rows_per_band - 1) / rows_per_band;
+  // The rectangle of the source behind grid rows [first, last), and the buffer that holds it.
+  const Reach reach = reach_of(c);
+  const auto area = [&](int64_t first, int64_t last) {
+    return ImageBand{first * c.source_step.h + reach.top,
+                     reach.left,
+                     {(last - first - 1) * c.source_step.h + reach.bottom - reach.top + 1,
+                      (grid.w - 1) * c.source_step.w + reach.right - reach.left + 1}};
+  };
+  const ImageBand whole = area(0, grid.h);
+  const bool in_place = inner == 0 || whole.inside(c.source);
   const int64_t row_stride = (in_place ? c.source.w : whole.size.w) * c.source_channels;
-  const Windows windows = make_windows(c, row_stride);
-  const int64_t buffer_rows = source_band(c, 0, rows_per_band).size.h;
-  const int64_t work = rows_per_band * c.grid.w * inner * c.result_channels;
-  parallel_for(c.batch * bands, std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(1, work)),
-               [&](int64_t first, int64_t last) {
-                 const Scratch<T> buffer(in_place ? 0 : buffer_rows * row_stride);
-                 for (int64_t i = first; i < last; ++i) {
-                   const int64_t image = i / bands;
-                   const int64_t row = i % bands * rows_per_band;
-                   const int64_t rows = std::min(rows_per_band, c.grid.h - row);
-                   const ImageBand area = source_band(c, row, row + rows);
-                   const T* pixels = source + image * c.source.h * c.source.w * c.source_channels;
-                   if (!in_place)
-                     copy_band(pixels, c.source, c.source_channels, area, buffer.data());
-                   const T* origin = in_place ? pixels + area.first_row * row_stride +
-                                                    area.first_column * c.source_channels
-                                              : buffer.data();
-                   T* target =
-                       result + ((image * c.result.h + c.result_first.h + row * c.result_step.h) *
-                                     c.result.w +
-                                 c.result_first.w) *
-                                    c.result_channels;
-                   for (int64_t group = 0; group < c.groups; ++group) {
-                     const Band<T> band{origin + group * group_inputs, row_stride,
-                                        target + group * group_outputs, rows};
-                     const Weights<T> weights{
-                         packed.data() + group * group_weights,
-                         bias == nullptr ? nullptr : bias + group * group_outputs, split, inner};
-                     for (int64_t panel = 0; panel < split.count(); ++panel) {
-                       correlate_panel(c, windows, band, weights, panel);
-                     }
-                   }
-                 }
-               });
+  const int64_t rows_per_band =
+      band_rows(grid.h, c.source_step.h * whole.size.w * c.source_channels, c.batch);
+  const int64_t bands = (grid.h + rows_per_band - 1) / rows_per_band;
+
+  const PanelSplit<T> split(c.result_channels / c.groups);
+  std::vector<Plan<T>> plans;
+  for (const WindowSet& set : c.sets) plans.push_back(make_plan<T>(c, set, reach, row_stride));
+  const Scratch<T> packed(c.groups * split.padded_columns() * inner);
+  pack_all(c, split, plans, pack, packed.data());
+
+  const int64_t work = rows_per_band * grid.w * inner * c.result_channels;
+  const int64_t grain = kChunkWork / std::max<int64_t>(work, 1) + 1;
+  parallel_for(c.batch * bands, grain, [&](int64_t first, int64_t last) {
+    const Scratch<T> buffer(in_place ? 0 : area(0, rows_per_band).size.h * row_stride);
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t image = i / bands;
+      const int64_t row = i % bands * rows_per_band;
+      const int64_t last_row = std::min(row + rows_per_band, grid.h);
+      const ImageBand pixels = area(row, last_row);
+      const T* origin = source + image * c.source.h * c.source.w * c.source_channels;
+      if (!in_place) {
+        copy_band(origin, c.source, c.source_channels, pixels, buffer.data());
+        origin = buffer.data();
+      } else if (inner > 0) {
+        origin += pixels.first_row * row_stride + pixels.first_column * c.source_channels;
+      }
+      T* const target = result + image * c.result.h * c.result.w * c.result_channels;
+      const Band<T> band{origin, row_stride, target, row, last_row};
+      for (const Plan<T>& plan : plans) {
+        for (int64_t group = 0; group < c.groups; ++group) {
+          for (int64_t panel = 0; panel < split.count(); ++panel) {
+            correlate_panel(c, plan, split, band, group, panel, bias);
+          }
+        }
+      }
+    }
+  });
 }
 
 template void correlate<float>(const Correlation&, PackWeights<float>, const float*, const float*,

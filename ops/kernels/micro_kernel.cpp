@@ -18,28 +18,46 @@ void prefetch_output(const BlockOutput<T>& out) {
   }
 }
 
-/// One vector of the result.
-template <typename T>
-void finish(const Vec<T>& sum, const BlockOutput<T>& out, T* target, int64_t column) {
-  const int64_t valid = out.columns - column;
-  Vec<T> value = sum * out.alpha;
-  if (valid >= kLanes<T>) {
-    if (out.bias != nullptr) value += load(out.bias + column);
-    if (out.accumulate) value += load(target + column);
-    store<T>(target + column, value);
-  } else {
-    if (out.bias != nullptr) value += load_partial(out.bias + column, valid);
-    if (out.accumulate) value += load_partial(target + column, valid);
-    store_partial<T>(target + column, value, valid);
+/// Applies `finish(sum, column, target)` to every vector of the block.
+template <int kRows, int kVectors, typename T, typename Sums, typename Finish>
+void for_each_vector(const Sums& sum, const BlockOutput<T>& out, const Finish& finish) {
+#pragma GCC unroll 64
+  for (int r = 0; r < kRows; ++r) {
+    T* const target = out.rows[r];
+#pragma GCC unroll 64
+    for (int v = 0; v < kVectors; ++v) finish(sum[r][v], v * kLanes<T>, target + v * kLanes<T>);
   }
 }
 
+/// Writes the block; the frequent cases without a test per vector.
 template <typename T, int kRows, int kVectors>
 void finish_block(const Vec<T> (&sum)[kRows][kVectors], const BlockOutput<T>& out) {
-#pragma GCC unroll 64
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 64
-    for (int v = 0; v < kVectors; ++v) finish<T>(sum[r][v], out, out.rows[r], v * kLanes<T>);
+  if (out.columns < kVectors * kLanes<T>) {
+    for_each_vector<kRows, kVectors>(sum, out, [&out](Vec<T> value, int column, T* target) {
+      const int64_t valid = std::min<int64_t>(out.columns - column, kLanes<T>);
+      value *= out.alpha;
+      if (out.bias != nullptr) value += load_partial(out.bias + column, valid);
+      if (out.accumulate) value += load_partial(target, valid);
+      store_partial<T>(target, value, valid);
+    });
+  } else if (out.bias != nullptr) {
+    const bool accumulate = out.accumulate;
+    for_each_vector<kRows, kVectors>(sum, out,
+                                     [&out, accumulate](Vec<T> value, int column, T* target) {
+                                       value = value * out.alpha + load(out.bias + column);
+                                       if (accumulate) value += load(target);
+                                       store<T>(target, value);
+                                     });
+  } else if (out.accumulate) {
+    for_each_vector<kRows, kVectors>(
+        sum, out, [alpha = out.alpha](const Vec<T>& value, int /*column*/, T* target) {
+          store<T>(target, value * alpha + load(target));
+        });
+  } else {
+    for_each_vector<kRows, kVectors>(
+        sum, out, [alpha = out.alpha](const Vec<T>& value, int /*column*/, T* target) {
+          store<T>(target, value * alpha);
+        });
   }
 }
 
@@ -52,6 +70,7 @@ void row_block(const RowOperand<T>& a, const PanelOperand<T>& b, const BlockOutp
     const T* left[kRows];
 #pragma GCC unroll 64
     for (int r = 0; r < kRows; ++r) left[r] = a.rows[r] + a.offsets[run];
+#pragma GCC unroll 4
     for (int64_t k = 0; k < a.length; ++k) {
       Vec<T> row[kVectors];
 #pragma GCC unroll 64
