@@ -19,6 +19,13 @@ inline constexpr int kVectorBytes = 16;
 inline constexpr int kVectorRegisters = 16;
 #endif
 
+/// Before a loop over an array of vectors with a constant number of turns: unrolls it completely.
+#if defined(__clang__)
+#define DG_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define DG_UNROLL _Pragma("GCC unroll 64")
+#endif
+
 namespace detail {
 template <typename T>
 struct VectorOf;
@@ -96,7 +103,7 @@ inline void transpose_lanes(Vec<T> (&row)[kLanes<T>]) {
   // Each stage exchanges, between rows `step` apart, the lanes whose index has that bit.
   const auto exchange = [&]<int step, int... lane>(std::integer_sequence<int, step>,
                                                    std::integer_sequence<int, lane...>) {
-#pragma GCC unroll 64
+    DG_UNROLL
     for (int i = 0; i < kCount; ++i) {
       if ((i & step) != 0) continue;
       const Vec<T> low = row[i];

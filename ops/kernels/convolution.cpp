@@ -22,7 +22,8 @@ Correlation forward_correlation(const ConvGeometry& g) {
   }
   Correlation c;
   c.batch = g.batch;
-  c.groups = g.groups;
+  c.channelwise = g.is_depthwise();
+  c.groups = c.channelwise ? 1 : g.groups;
   c.source_channels = g.in_channels;
   c.result_channels = g.out_channels;
   c.source = g.input;
@@ -47,7 +48,8 @@ std::vector<Tap> gradient_taps(int64_t kernel, int64_t stride, int64_t padding, 
 Correlation gradient_correlation(const ConvGeometry& g) {
   Correlation c;
   c.batch = g.batch;
-  c.groups = g.groups;
+  c.channelwise = g.is_depthwise();
+  c.groups = c.channelwise ? 1 : g.groups;
   c.source_channels = g.out_channels;
   c.result_channels = g.in_channels;
   c.source = g.output;
@@ -66,6 +68,23 @@ Correlation gradient_correlation(const ConvGeometry& g) {
     }
   }
   return c;
+}
+
+/// The weights [C,taps] of the taps of `set` for the channels of a panel, a row per tap.
+template <typename T>
+void pack_channelwise(const ConvGeometry& g, const WindowSet& set, const PanelSplit<T>& split,
+                      int64_t panel, const T* w, T* packed) {
+  const int64_t width = split.vectors(panel) * kLanes<T>;
+  w += split.first_column(panel) * g.taps();
+  for (const Tap& r : set.row_taps) {
+    for (const Tap& s : set.column_taps) {
+      std::fill(packed, packed + width, T(0));
+      for (int64_t channel = 0; channel < split.columns(panel); ++channel) {
+        packed[channel] = w[channel * g.taps() + r.index * g.kernel.w + s.index];
+      }
+      packed += width;
+    }
+  }
 }
 
 }  // namespace
@@ -114,6 +133,7 @@ void convolve_input_gradient(const ConvGeometry& g, const T* dy, const T* w, T* 
       gradient_correlation(g),
       [&](const WindowSet& set, int64_t group, const PanelSplit<T>& split, int64_t panel,
           T* packed) {
+        if (g.is_depthwise()) return pack_channelwise(g, set, split, panel, w, packed);
         const T* weights = w + group * outputs * g.taps() * channels;
         const auto row_of = [&](int64_t k) {
           const auto tap = static_cast<size_t>(k / outputs);
@@ -139,6 +159,7 @@ void convolve_weight_gradient(const ConvGeometry& g, const T* x, const T* dy, T*
     product.c = dw;
     return gemm(product);
   }
+  if (g.is_depthwise()) return depthwise_weight_gradient(g, x, dy, dw);
   direct_weight_gradient(g, x, dy, dw);
 }
 

@@ -5,6 +5,7 @@
 
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/vector.h"
+#include "diagrad/ops/kernels/channelwise.h"
 #include "diagrad/ops/kernels/image_band.h"
 #include "diagrad/ops/kernels/scratch.h"
 
@@ -64,7 +65,8 @@ Plan<T> make_plan(const Correlation& c, const WindowSet& set, const Reach& reach
                   int64_t row_stride) {
   Plan<T> plan{&set, {}, 0, c.inner_size(set)};
   if (set.taps() == 0) return plan;
-  const size_t runs = c.groups == 1 && adjacent(set.column_taps) ? 1 : set.column_taps.size();
+  const bool merged = c.groups == 1 && !c.channelwise && adjacent(set.column_taps);
+  const size_t runs = merged ? 1 : set.column_taps.size();
   plan.length = plan.inner / static_cast<int64_t>(set.row_taps.size() * runs);
   for (const Tap& row : set.row_taps) {
     for (size_t s = 0; s < runs; ++s) {
@@ -104,7 +106,8 @@ void correlate_panel(const Correlation& c, const Plan<T>& plan, const PanelSplit
   const BlockOutput<T> out{targets.data(), split.columns(panel), T(1),
                            bias == nullptr ? nullptr : bias + channel, false};
 
-  const T* source = band.source + group * (c.source_channels / c.groups);
+  const int64_t source_channel = c.channelwise ? channel : group * (c.source_channels / c.groups);
+  const T* source = band.source + source_channel;
   T* target = band.image + channel +
               ((set.first.h + band.first_row * c.result_step.h) * c.result.w + set.first.w) *
                   c.result_channels;
@@ -125,7 +128,8 @@ void correlate_panel(const Correlation& c, const Plan<T>& plan, const PanelSplit
         target = target_line += result_line;
       }
     }
-    row_kernel<T>(count, vectors)(left, right, out);
+    (c.channelwise ? channelwise_kernel<T>(count, vectors) : row_kernel<T>(count, vectors))(
+        left, right, out);
   }
 }
 
@@ -173,7 +177,9 @@ void correlate(const Correlation& c, PackWeights<T> pack, const T* source, const
                       (grid.w - 1) * c.source_step.w + reach.right - reach.left + 1}};
   };
   const ImageBand whole = area(0, grid.h);
-  const bool in_place = inner == 0 || whole.inside(c.source);
+  // The last vector of channels may read past them: fine in a buffer with room, not in the tensor.
+  const bool overruns = c.channelwise && c.source_channels % kLanes<T> != 0;
+  const bool in_place = inner == 0 || (whole.inside(c.source) && !overruns);
   const int64_t row_stride = (in_place ? c.source.w : whole.size.w) * c.source_channels;
   const int64_t rows_per_band =
       band_rows(grid.h, c.source_step.h * whole.size.w * c.source_channels, c.batch);
@@ -188,7 +194,7 @@ void correlate(const Correlation& c, PackWeights<T> pack, const T* source, const
   const int64_t work = rows_per_band * grid.w * inner * c.result_channels;
   const int64_t grain = kChunkWork / std::max<int64_t>(work, 1) + 1;
   parallel_for(c.batch * bands, grain, [&](int64_t first, int64_t last) {
-    const Scratch<T> buffer(in_place ? 0 : area(0, rows_per_band).size.h * row_stride);
+    const Scratch<T> buffer(in_place ? 0 : area(0, rows_per_band).size.h * row_stride + kLanes<T>);
     for (int64_t i = first; i < last; ++i) {
       const int64_t image = i / bands;
       const int64_t row = i % bands * rows_per_band;

@@ -33,11 +33,14 @@ struct WindowSet {
 ///       source[b, p.h * source_step.h + r.offset, p.w * source_step.w + s.offset, c] * w(r, s, c,
 ///       o)
 ///
-/// with zeros outside the source. Forward convolution has one window set; the input gradient of a
-/// convolution with stride has one per residue of the pixel position, each with its own taps.
+/// with zeros outside the source, c over the channels of o's group. Forward convolution has one
+/// window set; the input gradient of a convolution with stride has one per residue of the pixel
+/// position, each with its own taps.
 struct Correlation {
   int64_t batch = 0;
   int64_t groups = 1;
+  bool channelwise =
+      false;  ///< depthwise: result channel c sees source channel c only; groups is 1
   int64_t source_channels = 0;
   int64_t result_channels = 0;
   Size2 source = 0;       ///< size of the source images
@@ -51,7 +54,7 @@ struct Correlation {
 };
 
 /// Fills one panel of a group's weights for a window set: rows in the order (row tap, column tap,
-/// channel), columns as `split` says.
+/// channel; no channel where channelwise), columns as `split` says.
 template <typename T>
 using PackWeights = FunctionRef<void(const WindowSet& set, int64_t group,
                                      const PanelSplit<T>& split, int64_t panel, T* packed)>;

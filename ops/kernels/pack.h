@@ -44,10 +44,10 @@ void pack_panel_from_columns(const PanelSplit<T>& split, int64_t panel, int64_t 
     int64_t k = 0;
     for (; count == kCount && k + kCount <= rows; k += kCount) {
       Vec<T> block[kCount];
-#pragma GCC unroll 64
+      DG_UNROLL
       for (int lane = 0; lane < kCount; ++lane) block[lane] = load(source + lane * stride + k);
       transpose_lanes<T>(block);
-#pragma GCC unroll 64
+      DG_UNROLL
       for (int lane = 0; lane < kCount; ++lane) store<T>(target + (k + lane) * width, block[lane]);
     }
     for (; k < rows; ++k) {

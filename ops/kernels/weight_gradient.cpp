@@ -4,6 +4,7 @@
 
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/vector.h"
+#include "diagrad/ops/kernels/channelwise.h"
 #include "diagrad/ops/kernels/image_band.h"
 #include "diagrad/ops/kernels/micro_kernel.h"
 #include "diagrad/ops/kernels/scratch.h"
@@ -77,15 +78,92 @@ ImageBand source_band(const ConvGeometry& g, int64_t first, int64_t last) {
            (g.output.w - 1) * g.stride.w + (g.kernel.w - 1) * g.dilation.w + 1}};
 }
 
+/// sum[i] = partial[0][i] + partial[1][i] + ...
 template <typename T>
-void add_partial_sums(const T* partial, int64_t chunks, int64_t size, T* dw) {
+void add_partial_sums(const T* partial, int64_t chunks, int64_t size, T* sum) {
   parallel_for(size, 16384, [&](int64_t first, int64_t last) {
-    std::copy(partial + first, partial + last, dw + first);
+    std::copy(partial + first, partial + last, sum + first);
     for (int64_t chunk = 1; chunk < chunks; ++chunk) {
       const T* source = partial + chunk * size;
-      for (int64_t i = first; i < last; ++i) dw[i] += source[i];
+      for (int64_t i = first; i < last; ++i) sum[i] += source[i];
     }
   });
+}
+
+/// Walks over all bands of all images in chunks; `add(band, sum)` adds a band's contribution to the
+/// chunk's sum of `size` elements. x and dy are read in place where vectors that are cut off by the
+/// end of a run (`tail_x`, `tail_dy`) cannot leave the tensor, else from padded copies.
+template <typename T, typename Add>
+void sum_over_bands(const ConvGeometry& g, const T* x, bool tail_x, const T* dy, bool tail_dy,
+                    int64_t size, T* result, const Add& add) {
+  if (g.out_pixels() == 0) return std::fill(result, result + size, T(0));
+  const ImageBand whole = source_band(g, 0, g.output.h);
+  const bool in_place = whole.inside(g.input) && !tail_x;
+  const int64_t row_stride = (in_place ? g.input.w : whole.size.w) * g.in_channels;
+  const int64_t rows_per_band =
+      band_rows(g.output.h, g.stride.h * whole.size.w * g.in_channels, g.batch);
+  const int64_t bands = (g.output.h + rows_per_band - 1) / rows_per_band;
+  const int64_t dy_row = g.output.w * g.out_channels;
+
+  const int64_t items = g.batch * bands;
+  const int64_t fitting =
+      std::max<int64_t>(kPartialBytes / (size * static_cast<int64_t>(sizeof(T))), 2);
+  const int64_t worthwhile = g.out_pixels() * size / kChunkWork + 1;
+  const int64_t wanted = std::min({kMaxChunks, fitting, worthwhile, items});
+  const ChunkPlan plan(items, (items + wanted - 1) / wanted);
+  const Scratch<T> partial(plan.count > 1 ? plan.count * size : 0);
+  parallel_for_chunks(plan, items, [&](int64_t chunk, int64_t first, int64_t last) {
+    const int64_t buffer_rows = source_band(g, 0, rows_per_band).size.h;
+    const Scratch<T> x_buffer(in_place ? 0 : buffer_rows * row_stride + kLanes<T>);
+    const Scratch<T> dy_buffer(tail_dy ? rows_per_band * dy_row + kLanes<T> : 0);
+    T* const sum = plan.count > 1 ? partial.data() + chunk * size : result;
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t image = i / bands;
+      const int64_t row = i % bands * rows_per_band;
+      const int64_t rows = std::min(rows_per_band, g.output.h - row);
+      const ImageBand area = source_band(g, row, row + rows);
+      Band<T> band{x + image * g.input.h * g.input.w * g.in_channels, row_stride,
+                   dy + (image * g.output.h + row) * dy_row, rows, i == first};
+      if (in_place) {
+        band.x += area.first_row * row_stride + area.first_column * g.in_channels;
+      } else {
+        copy_band(band.x, g.input, g.in_channels, area, x_buffer.data());
+        band.x = x_buffer.data();
+      }
+      if (tail_dy) {
+        std::copy(band.dy, band.dy + rows * dy_row, dy_buffer.data());
+        band.dy = dy_buffer.data();
+      }
+      add(band, sum);
+    }
+  });
+  if (plan.count > 1) add_partial_sums(partial.data(), plan.count, size, result);
+}
+
+/// Adds what a band contributes to the weights [taps, C] of one kernel row.
+template <typename T>
+void add_depthwise_row(const ConvGeometry& g, const Band<T>& band, int64_t r, T* sum) {
+  const PanelSplit<T> split(g.in_channels);
+  const EvenSplit blocks(g.kernel.w, kMaxRows);
+  for (int64_t panel = 0; panel < split.count(); ++panel) {
+    const int64_t channel = split.first_column(panel);
+    for (int64_t block = 0; block < blocks.count; ++block) {
+      std::array<const T*, kMaxRows> sources;
+      std::array<T*, kMaxRows> targets;
+      for (int64_t i = 0; i < blocks.size(block); ++i) {
+        const int64_t s = blocks.first(block) + i;
+        sources[static_cast<size_t>(i)] = band.x + r * g.dilation.h * band.row_stride +
+                                          s * g.dilation.w * g.in_channels + channel;
+        targets[static_cast<size_t>(i)] = sum + (r * g.kernel.w + s) * g.in_channels + channel;
+      }
+      BlockOutput<T> out{targets.data(), split.columns(panel)};
+      out.accumulate = !band.first;
+      tap_kernel<T>(blocks.size(block), split.vectors(panel))(
+          {sources.data(), g.stride.w * g.in_channels, g.stride.h * band.row_stride, band.rows,
+           g.output.w},
+          {band.dy + channel, g.in_channels, g.output.w * g.in_channels}, out);
+    }
+  }
 }
 
 }  // namespace
@@ -94,51 +172,39 @@ template <typename T>
 void direct_weight_gradient(const ConvGeometry& g, const T* x, const T* dy, T* dw) {
   const int64_t size = g.out_channels * g.taps() * g.group_inputs();
   if (size == 0) return;
-  if (g.out_pixels() == 0) return std::fill(dw, dw + size, T(0));
   const Runs runs(g);
-  const ImageBand whole = source_band(g, 0, g.output.h);
-  // The last vector of a run may read past it: fine in a buffer with room, not in the tensor.
-  const bool in_place = whole.inside(g.input) && runs.length % kLanes<T> == 0;
-  const int64_t row_stride = (in_place ? g.input.w : whole.size.w) * g.in_channels;
-  const int64_t rows_per_band =
-      band_rows(g.output.h, g.stride.h * whole.size.w * g.in_channels, g.batch);
-  const int64_t bands = (g.output.h + rows_per_band - 1) / rows_per_band;
-  const int64_t buffer_rows = source_band(g, 0, rows_per_band).size.h;
+  sum_over_bands(g, x, runs.length % kLanes<T> != 0, dy, false, size, dw,
+                 [&](const Band<T>& band, T* sum) {
+                   for (int64_t group = 0; group < g.groups; ++group) {
+                     for (int64_t run = 0; run < g.kernel.h * runs.per_row; ++run) {
+                       add_run(g, band, group, run, runs, sum);
+                     }
+                   }
+                 });
+}
 
-  const int64_t items = g.batch * bands;
-  const int64_t wanted = std::min(
-      {kMaxChunks, std::max<int64_t>(kPartialBytes / (size * static_cast<int64_t>(sizeof(T))), 2),
-       std::max<int64_t>(g.out_pixels() * size / g.groups / kChunkWork, 1), items});
-  const ChunkPlan plan(items, (items + wanted - 1) / wanted);
-  const Scratch<T> partial(plan.count > 1 ? plan.count * size : 0);
-  parallel_for_chunks(plan, items, [&](int64_t chunk, int64_t first, int64_t last) {
-    const Scratch<T> buffer(in_place ? 0 : buffer_rows * row_stride + kLanes<T>);
-    T* const sum = plan.count > 1 ? partial.data() + chunk * size : dw;
-    for (int64_t i = first; i < last; ++i) {
-      const int64_t image = i / bands;
-      const int64_t row = i % bands * rows_per_band;
-      const int64_t rows = std::min(rows_per_band, g.output.h - row);
-      const ImageBand area = source_band(g, row, row + rows);
-      const T* pixels = x + image * g.input.h * g.input.w * g.in_channels;
-      if (!in_place) copy_band(pixels, g.input, g.in_channels, area, buffer.data());
-      const T* origin =
-          in_place ? pixels + area.first_row * row_stride + area.first_column * g.in_channels
-                   : buffer.data();
-      const T* band_dy = dy + (image * g.output.h + row) * g.output.w * g.out_channels;
-      const Band<T> band{origin, row_stride, band_dy, rows, i == first};
-      for (int64_t group = 0; group < g.groups; ++group) {
-        for (int64_t run = 0; run < g.kernel.h * runs.per_row; ++run) {
-          add_run(g, band, group, run, runs, sum);
-        }
-      }
-    }
+template <typename T>
+void depthwise_weight_gradient(const ConvGeometry& g, const T* x, const T* dy, T* dw) {
+  const int64_t size = g.taps() * g.in_channels;
+  const Scratch<T> by_tap(size);
+  const bool tail = g.in_channels % kLanes<T> != 0;
+  sum_over_bands(g, x, tail, dy, tail, size, by_tap.data(), [&](const Band<T>& band, T* sum) {
+    for (int64_t r = 0; r < g.kernel.h; ++r) add_depthwise_row(g, band, r, sum);
   });
-  if (plan.count > 1) add_partial_sums(partial.data(), plan.count, size, dw);
+  for (int64_t channel = 0; channel < g.in_channels; ++channel) {
+    for (int64_t tap = 0; tap < g.taps(); ++tap) {
+      dw[channel * g.taps() + tap] = by_tap.data()[tap * g.in_channels + channel];
+    }
+  }
 }
 
 template void direct_weight_gradient<float>(const ConvGeometry&, const float*, const float*,
                                             float*);
 template void direct_weight_gradient<double>(const ConvGeometry&, const double*, const double*,
                                              double*);
+template void depthwise_weight_gradient<float>(const ConvGeometry&, const float*, const float*,
+                                               float*);
+template void depthwise_weight_gradient<double>(const ConvGeometry&, const double*, const double*,
+                                                double*);
 
 }  // namespace diagrad::kernels

@@ -13,4 +13,8 @@ namespace diagrad::kernels {
 template <typename T>
 void direct_weight_gradient(const ConvGeometry& geometry, const T* x, const T* dy, T* dw);
 
+/// The same for one filter per channel, in vectors of channels.
+template <typename T>
+void depthwise_weight_gradient(const ConvGeometry& geometry, const T* x, const T* dy, T* dw);
+
 }  // namespace diagrad::kernels
