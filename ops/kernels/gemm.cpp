@@ -14,18 +14,47 @@ namespace {
 
 /// Multiply-adds below which a second thread does not pay for its start.
 constexpr int64_t kSerialWork = int64_t{1} << 20;
-/// Rows of a tile: a multiple of every block height in use.
-constexpr int64_t kTileRows = 120;
-/// Panels of a tile.
-constexpr int64_t kTilePanels = 24;
 /// Inner length of a pass: a panel of this length and 3 vectors lies in L2, its left rows in L1.
 template <typename T>
-constexpr int64_t kPassLength = 1536 / static_cast<int64_t>(sizeof(T));
+constexpr int64_t kPassLength = 2048 / static_cast<int64_t>(sizeof(T));
 /// Elements of the right operand that are packed at a time.
 constexpr int64_t kPackedElements = int64_t{1} << 22;
-/// With less than this many tiles and a long sum, the sum is cut into parts instead.
+/// Panels that make packing a transposed left operand worth its time.
+constexpr int64_t kPackLeftPanels = 6;
+/// With less than this many full tiles the sum is cut into parts instead, if it gives enough.
 constexpr int64_t kFewTiles = 8;
+constexpr int64_t kFewParts = 4;
 constexpr int64_t kMaxSumParts = 16;
+
+/// What one thread computes at a time.
+struct TileSize {
+  int64_t rows = 240;
+  int64_t panels = 24;
+};
+
+/// Smaller tiles for smaller products, so that there are enough of them to share, but not below
+/// what is worth a thread.
+template <typename T>
+TileSize tile_size(int64_t m, int64_t panels, int64_t k) {
+  constexpr int64_t kWantedTiles = 16;
+  constexpr int64_t kPanelColumns = kMaxVectors * kLanes<T>;
+  TileSize size;
+  size.rows = std::min(size.rows, m);
+  size.panels = std::min(size.panels, panels);
+  const auto count = [&] {
+    return EvenSplit(m, size.rows).count * EvenSplit(panels, size.panels).count;
+  };
+  while (count() < kWantedTiles && size.rows * size.panels * kPanelColumns * k > kSerialWork) {
+    if (size.rows > kMaxRows && (size.rows > size.panels * kPanelColumns || size.panels == 1)) {
+      size.rows = (size.rows + 1) / 2;
+    } else if (size.panels > 1) {
+      size.panels = (size.panels + 1) / 2;
+    } else {
+      break;
+    }
+  }
+  return size;
+}
 
 /// The right operand as panels, packed or in place.
 template <typename T>
@@ -47,14 +76,41 @@ struct Range {
   int64_t last;
 };
 
+/// Part of op(A) in blocks of at most kMaxRows rows, each stored by columns: the element (r, k) of
+/// a block of R rows is at k * R + r.
+template <typename T>
+void pack_left(const Gemm<T>& g, Range rows, Range inner, T* packed) {
+  const int64_t length = inner.last - inner.first;
+  const EvenSplit blocks(rows.last - rows.first, kMaxRows);
+  for (int64_t block = 0; block < blocks.count; ++block) {
+    const int64_t row = rows.first + blocks.first(block);
+    const int64_t count = blocks.size(block);
+    if (g.transpose_a) {
+      const T* source = g.a + inner.first * g.a_stride + row;
+      for (int64_t k = 0; k < length; ++k, source += g.a_stride) {
+        for (int64_t r = 0; r < count; ++r) packed[k * count + r] = source[r];
+      }
+    } else {
+      const T* source = g.a + row * g.a_stride + inner.first;
+      for (int64_t r = 0; r < count; ++r, source += g.a_stride) {
+        for (int64_t k = 0; k < length; ++k) packed[k * count + r] = source[k];
+      }
+    }
+    packed += count * length;
+  }
+}
+
 /// Rows `rows` of panel `panel`, over the inner range `inner` of the product; `right` begins there.
+/// `left` is that part of op(A) packed, or null to read A in place.
 template <typename T>
 void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
-                    const PanelOperand<T>& right, Range rows, Range inner) {
+                    const PanelOperand<T>& right, Range rows, Range inner, const T* left) {
   const int64_t vectors = split.vectors(panel);
   const int64_t column = split.first_column(panel);
-  const EvenSplit blocks(rows.last - rows.first, g.transpose_a ? max_column_kernel_rows(vectors)
-                                                               : max_row_kernel_rows(vectors));
+  const int64_t length = inner.last - inner.first;
+  const bool by_columns = g.transpose_a && left == nullptr;
+  const EvenSplit blocks(rows.last - rows.first,
+                         by_columns ? max_column_kernel_rows(vectors) : kMaxRows);
   std::array<T*, kAccumulators> targets;
   std::array<const T*, kAccumulators> sources;
   BlockOutput<T> out{targets.data(), split.columns(panel), g.alpha};
@@ -68,16 +124,17 @@ void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
     for (int64_t r = 0; r < count; ++r) {
       targets[static_cast<size_t>(r)] = g.c + (row + r) * g.c_stride + column;
     }
-    if (g.transpose_a) {
-      const T* left = g.a + inner.first * g.a_stride + row;
-      column_kernel<T>(count, vectors)({left, g.a_stride, 0, 1, inner.last - inner.first}, right,
-                                       out);
+    if (left != nullptr) {
+      column_kernel<T>(count, vectors)({left, count, 0, 1, length}, right, out);
+      left += count * length;
+    } else if (by_columns) {
+      const T* source = g.a + inner.first * g.a_stride + row;
+      column_kernel<T>(count, vectors)({source, g.a_stride, 0, 1, length}, right, out);
     } else {
       for (int64_t r = 0; r < count; ++r) {
         sources[static_cast<size_t>(r)] = g.a + (row + r) * g.a_stride + inner.first;
       }
-      row_kernel<T>(count, vectors)({sources.data(), &kNoOffset, 1, inner.last - inner.first},
-                                    right, out);
+      row_kernel<T>(count, vectors)({sources.data(), &kNoOffset, 1, length}, right, out);
     }
   }
 }
@@ -114,8 +171,10 @@ void multiply(const Gemm<T>& g, bool parallel) {
                : 1;
   const Scratch<T> packed(
       in_place ? 0 : split.padded_columns() * std::min(g.k, passes_per_slab * (passes.base + 1)));
-  const EvenSplit row_tiles(g.m, kTileRows);
-  const EvenSplit panel_tiles(split.count(), kTilePanels);
+  const bool packs_left = g.transpose_a && split.count() >= kPackLeftPanels && g.m > kMaxRows;
+  const TileSize tile = parallel ? tile_size<T>(g.m, split.count(), g.k) : TileSize{};
+  const EvenSplit row_tiles(g.m, tile.rows);
+  const EvenSplit panel_tiles(split.count(), tile.panels);
   for (int64_t pass = 0; pass < passes.count; pass += passes_per_slab) {
     const int64_t last_pass = std::min(pass + passes_per_slab, passes.count);
     const Range slab{passes.first(pass), std::min(passes.first(last_pass), g.k)};
@@ -124,16 +183,19 @@ void multiply(const Gemm<T>& g, bool parallel) {
                            slab.last - slab.first, in_place ? g.b_stride : 0};
     const int64_t tiles = row_tiles.count * panel_tiles.count;
     parallel_for(tiles, parallel ? 1 : tiles, [&](int64_t first, int64_t last) {
-      for (int64_t tile = first; tile < last; ++tile) {
-        const int64_t row_tile = tile / panel_tiles.count;
-        const int64_t panel_tile = tile % panel_tiles.count;
+      const Scratch<T> left(packs_left ? (row_tiles.base + 1) * (passes.base + 1) : 0);
+      for (int64_t i = first; i < last; ++i) {
+        const int64_t row_tile = i / panel_tiles.count;
+        const int64_t panel_tile = i % panel_tiles.count;
         const int64_t row = row_tiles.first(row_tile);
         const Range rows{row, row + row_tiles.size(row_tile)};
         const int64_t panel = panel_tiles.first(panel_tile);
         for (int64_t p = pass; p < last_pass; ++p) {
           const Range inner{passes.first(p), std::min(passes.first(p + 1), g.k)};
-          for (int64_t i = panel; i < panel + panel_tiles.size(panel_tile); ++i) {
-            multiply_panel(g, split, i, panels.at(split, i, inner.first - slab.first), rows, inner);
+          if (packs_left) pack_left(g, rows, inner, left.data());
+          for (int64_t j = panel; j < panel + panel_tiles.size(panel_tile); ++j) {
+            multiply_panel(g, split, j, panels.at(split, j, inner.first - slab.first), rows, inner,
+                           packs_left ? left.data() : nullptr);
           }
         }
       }
@@ -189,11 +251,11 @@ template <typename T>
 void gemm(const Gemm<T>& product) {
   if (product.m == 0 || product.n == 0) return;
   if (work(product) < kSerialWork) return multiply(product, false);
-  const int64_t tiles = ((product.m + kTileRows - 1) / kTileRows) *
-                        ((PanelSplit<T>(product.n).count() + kTilePanels - 1) / kTilePanels);
-  const int64_t parts =
-      std::min({kMaxSumParts, product.k / (2 * kPassLength<T>), 2 * work(product) / kSerialWork});
-  if (tiles < kFewTiles && parts > 1) {
+  constexpr TileSize kTile;
+  const int64_t tiles = EvenSplit(product.m, kTile.rows).count *
+                        EvenSplit(PanelSplit<T>(product.n).count(), kTile.panels).count;
+  const int64_t parts = std::min(kMaxSumParts, product.k / (2 * kPassLength<T>));
+  if (tiles < kFewTiles && parts >= kFewParts) {
     return multiply_in_parts(product, EvenSplit(product.k, (product.k + parts - 1) / parts));
   }
   multiply(product, true);
