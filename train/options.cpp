@@ -50,8 +50,7 @@ void visit_data(Options& o, OptionVisitor& v) {
 void visit_optimization(Options& o, OptionVisitor& v) {
   v.visit({"epochs", kOptimization, "passes over the training pictures"}, o.epochs);
   v.visit({"batch", kOptimization, "pictures per batch"}, o.batch);
-  v.visit({"eval-batch", kOptimization, "pictures per batch of evaluation", kRuntime},
-          o.eval_batch);
+  v.visit({"eval-batch", kOptimization, "pictures per batch of evaluation"}, o.eval_batch);
   v.visit({"accumulate", kOptimization, "batches whose gradients are averaged for one step"},
           o.accumulate);
   v.visit({"optimizer", kOptimization, "sgd or adamw"}, o.optimizer);
@@ -71,7 +70,7 @@ void visit_optimization(Options& o, OptionVisitor& v) {
   v.visit({"label-smoothing", kOptimization, "share of the target spread over all classes"},
           o.label_smoothing);
   v.visit({"ema-decay", kOptimization,
-           "of the moving average of the weights, which is then what is evaluated; 0: none"},
+           "of a moving average of the weights, evaluated beside them and preferred; 0: none"},
           o.ema_decay);
 }
 

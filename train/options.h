@@ -111,7 +111,15 @@ std::string to_json(const Options& options);
 /// not such an object, an unknown name or a value of the wrong type.
 Options options_from_json(const std::string& text);
 
-/// One entry per option, runtime ones left out, that differs: "lr=0.1 there, lr=0.2 here".
-std::vector<std::string> differences(const Options& there, const Options& here);
+struct OptionDifference {
+  std::string name;
+  std::string there;
+  std::string here;
+
+  std::string text() const { return name + "=" + there + " there, " + here + " here"; }
+};
+
+/// The options that differ, runtime ones left out, values as in JSON.
+std::vector<OptionDifference> differences(const Options& there, const Options& here);
 
 }  // namespace diagrad::train

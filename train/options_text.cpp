@@ -134,14 +134,13 @@ Options options_from_json(const std::string& text) {
   return options;
 }
 
-std::vector<std::string> differences(const Options& there, const Options& here) {
+std::vector<OptionDifference> differences(const Options& there, const Options& here) {
   const auto before = lasting(there);
   const auto now = lasting(here);
-  std::vector<std::string> found;
+  std::vector<OptionDifference> found;
   for (const auto& entry : before) {
     const std::string& value = now.at(entry.first);
-    if (entry.second == value) continue;
-    found.push_back(fmt::format("{0}={1} there, {0}={2} here", entry.first, entry.second, value));
+    if (entry.second != value) found.push_back({entry.first, entry.second, value});
   }
   return found;
 }

@@ -26,8 +26,8 @@ using nlohmann::json;
 
 constexpr const char* kRuns = "runs";
 constexpr std::string_view kMetricsHeader =
-    "epoch,step,lr,train_loss,train_accuracy,eval_set,eval_loss,eval_accuracy,seconds,"
-    "images_per_second";
+    "epoch,step,lr,train_loss,train_accuracy,eval_set,eval_loss,eval_accuracy,"
+    "ema_loss,ema_accuracy,seconds,images_per_second";
 
 bool present(const fs::path& path) {
   std::error_code ignored;
@@ -201,11 +201,13 @@ void RunFolder::add(const StepRow& row) {
 }
 
 void RunFolder::add(const EpochRow& row) {
+  const auto cell = [](bool given, double value) { return given ? number(value) : ""; };
   const bool evaluated = !row.eval_set.empty();
-  metrics_->add(fmt::format("{},{},{},{},{},{},{},{},{:.3f},{:.1f}", row.epoch, row.step,
+  metrics_->add(fmt::format("{},{},{},{},{},{},{},{},{},{},{:.3f},{:.1f}", row.epoch, row.step,
                             number(row.lr), number(row.train_loss), number(row.train_accuracy),
-                            row.eval_set, evaluated ? number(row.eval_loss) : "",
-                            evaluated ? number(row.eval_accuracy) : "", row.seconds,
+                            row.eval_set, cell(evaluated, row.eval_loss),
+                            cell(evaluated, row.eval_accuracy), cell(row.has_ema, row.ema_loss),
+                            cell(row.has_ema, row.ema_accuracy), row.seconds,
                             row.images_per_second));
 }
 

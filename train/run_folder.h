@@ -33,6 +33,9 @@ struct EpochRow {
   std::string eval_set;  ///< "test", "validation", or empty when nothing was evaluated
   double eval_loss = 0.0;
   double eval_accuracy = 0.0;
+  bool has_ema = false;  ///< whether the averaged weights were evaluated, too
+  double ema_loss = 0.0;
+  double ema_accuracy = 0.0;
   double seconds = 0.0;
   double images_per_second = 0.0;  ///< of training alone, in this epoch and process
 };

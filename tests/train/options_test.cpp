@@ -75,9 +75,10 @@ TEST_CASE("differences name the options that decide what comes out, runtime ones
   here.threads = 3;
   here.lr = 0.2;
   here.augment = {"flip"};
-  CHECK(differences(there, here) ==
-        std::vector<std::string>{R"(augment=["pad-crop=4","flip"] there, augment=["flip"] here)",
-                                 "lr=0.0 there, lr=0.2 here"});
+  const auto found = differences(there, here);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].text() == R"(augment=["pad-crop=4","flip"] there, ["flip"] here)");
+  CHECK(found[1].text() == "lr=0.0 there, 0.2 here");
 }
 
 TEST_CASE("TOML text has every option under its heading") {
