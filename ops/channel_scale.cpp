@@ -1,0 +1,204 @@
+#include "diagrad/ops/channel_scale.h"
+
+#include "diagrad/autograd/record.h"
+#include "diagrad/core/dtype.h"
+#include "diagrad/core/error.h"
+#include "diagrad/ops/channel_scale_kernels.h"
+#include "diagrad/ops/kernels/image_parts.h"
+
+namespace diagrad {
+namespace {
+
+using autograd::BackwardContext;
+using autograd::Gradients;
+using autograd::SavedTensor;
+using kernels::ImageParts;
+using kernels::RowFold;
+using kernels::Scratch;
+
+void check(const char* op, const Tensor& x, const Tensor& s, const Tensor& residual) {
+  DG_CHECK(x.rank() >= 2 && s.shape() == Shape({x.size(0), x.size(-1)}),
+           "{}: expected input [B,...,C] and scale [B,C], got {} and {} (channels are the last "
+           "axis)",
+           op, x.shape(), s.shape());
+  DG_CHECK(!residual.defined() || residual.shape() == x.shape(),
+           "{}: residual has shape {}, input {}; they must be equal", op, residual.shape(),
+           x.shape());
+  DG_CHECK(x.dtype() == s.dtype() && (!residual.defined() || residual.dtype() == x.dtype()),
+           "{}: input is {}, scale {}, residual {}; convert with to() so that they agree", op,
+           x.dtype(), s.dtype(), residual.defined() ? name(residual.dtype()) : "absent");
+}
+
+Tensor scaled(const char* op, bool relu, const Tensor& input, const Tensor& scale,
+              const Tensor& residual) {
+  check(op, input, scale, residual);
+  const Tensor x = input.contiguous();
+  const Tensor s = scale.contiguous();
+  const Tensor y = Tensor::empty_like(x);
+  channel_scale_forward_kernel.on(x.device())(
+      {x, s, residual.defined() ? residual.contiguous() : residual, relu, y});
+  return autograd::record({op}, {input, scale, residual}, y,
+                          [relu, x_shape = x.shape(), s_shape = s.shape(),
+                           x = SavedTensor(scale.requires_grad() ? x : Tensor()),
+                           s = SavedTensor(input.requires_grad() ? s : Tensor()),
+                           y = SavedTensor(relu ? y : Tensor())](const BackwardContext& context) {
+                            const Tensor dy = context.gradient();
+                            ChannelScaleBackward pass;
+                            pass.dy = dy.contiguous();
+                            if (context.needs(0))
+                              pass.dx = Tensor::empty(x_shape, dy.dtype(), dy.device());
+                            if (context.needs(1))
+                              pass.ds = Tensor::empty(s_shape, dy.dtype(), dy.device());
+                            if (context.needs(2))
+                              pass.dresidual = relu ? Tensor::empty_like(pass.dy) : dy;
+                            pass.x = x.get(context);
+                            pass.s = s.get(context);
+                            pass.y = y.get(context);
+                            channel_scale_backward_kernel.on(dy.device())(pass);
+                            return Gradients{pass.dx, pass.ds, pass.dresidual};
+                          });
+}
+
+/// The factors of one image over a line: the tensor itself where a line is a row.
+template <typename T>
+class ScaleLine {
+ public:
+  ScaleLine(const RowFold& fold, const T* factors)
+      : factors_(factors), line_(fold.rows > 1 ? fold.width : 0) {
+    if (fold.rows == 1) return;
+    T* const line = line_.data();
+    std::copy(factors, factors + fold.columns, line);
+    for (int64_t i = fold.columns; i < fold.width; ++i) line[i] = line[i - fold.columns];
+    factors_ = line;
+  }
+  const T* data() const { return factors_; }
+
+ private:
+  const T* factors_;
+  Scratch<T> line_;
+};
+
+template <bool add, bool relu, typename T>
+void forward(const ChannelScaleForward& pass) {
+  const ImageParts images(pass.x);
+  const RowFold fold(images.columns);
+  const T* const residual_data = add ? pass.residual.data<T>() : nullptr;
+  images.for_each([&](int64_t image, int64_t /*index*/, int64_t first, int64_t rows) {
+    const ScaleLine<T> line(fold, pass.s.data<T>() + image * fold.columns);
+    const T* __restrict s = line.data();
+    const int64_t base = first * fold.columns;
+    kernels::for_each_line(fold, rows, [&](int64_t offset, int64_t width) {
+      const T* __restrict x = pass.x.data<T>() + base + offset;
+      const T* __restrict residual = add ? residual_data + base + offset : nullptr;
+      T* __restrict y = pass.y.data<T>() + base + offset;
+      for (int64_t i = 0; i < width; ++i) {
+        T value = x[i] * s[i];
+        if constexpr (add) value += residual[i];
+        y[i] = relu && value < T(0) ? T(0) : value;
+      }
+    });
+  });
+}
+
+void forward_cpu(const ChannelScaleForward& pass) {
+  dispatch_floating(pass.x.dtype(), "channel_scale", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (!pass.residual.defined()) return forward<false, false, T>(pass);
+    pass.relu ? forward<true, true, T>(pass) : forward<true, false, T>(pass);
+  });
+}
+
+template <typename T>
+T* address(const Tensor& tensor) {
+  return tensor.defined() ? tensor.data<T>() : nullptr;
+}
+
+/// The gradients of one image, line by line; every input is read once.
+template <typename T>
+class LineGradient {
+ public:
+  LineGradient(const ChannelScaleBackward& pass, const RowFold& fold, int64_t image)
+      : x_(address<T>(pass.x)),
+        y_(address<T>(pass.y)),
+        dy_(pass.dy.data<T>()),
+        dx_(address<T>(pass.dx)),
+        dresidual_(y_ == nullptr ? nullptr : address<T>(pass.dresidual)),
+        scale_(fold, dx_ == nullptr ? nullptr : pass.s.data<T>() + image * fold.columns),
+        masked_(fold.width) {}
+
+  /// Writes what is asked for and adds the terms of ds to `sums`, unless it is null.
+  void operator()(int64_t offset, int64_t width, T* sums) const {
+    const T* __restrict g = masked(offset, width);
+    if (dx_ != nullptr) {
+      const T* __restrict scale = scale_.data();
+      T* __restrict dx = dx_ + offset;
+      for (int64_t i = 0; i < width; ++i) dx[i] = g[i] * scale[i];
+    }
+    if (sums != nullptr) {
+      const T* __restrict x = x_ + offset;
+      T* __restrict sum = sums;
+      for (int64_t i = 0; i < width; ++i) sum[i] += g[i] * x[i];
+    }
+  }
+
+ private:
+  /// dy, behind a relu only where the result is positive.
+  const T* masked(int64_t offset, int64_t width) const {
+    if (y_ == nullptr) return dy_ + offset;
+    const T* __restrict dy = dy_ + offset;
+    const T* __restrict y = y_ + offset;
+    T* __restrict g = dresidual_ == nullptr ? masked_.data() : dresidual_ + offset;
+    for (int64_t i = 0; i < width; ++i) g[i] = y[i] > T(0) ? dy[i] : T(0);
+    return g;
+  }
+
+  const T* x_;
+  const T* y_;
+  const T* dy_;
+  T* dx_;
+  T* dresidual_;
+  ScaleLine<T> scale_;
+  Scratch<T> masked_;
+};
+
+template <typename T>
+void backward(const ChannelScaleBackward& pass) {
+  const ImageParts images(pass.dy);
+  const RowFold fold(images.columns);
+  if (pass.ds.defined()) {
+    images.sum(pass.ds.data<T>(), 1.0,
+               [&](int64_t image) { return LineGradient<T>(pass, fold, image); });
+    return;
+  }
+  images.for_each([&](int64_t image, int64_t /*index*/, int64_t first, int64_t rows) {
+    const LineGradient<T> line(pass, fold, image);
+    const int64_t base = first * fold.columns;
+    kernels::for_each_line(
+        fold, rows, [&](int64_t offset, int64_t width) { line(base + offset, width, nullptr); });
+  });
+}
+
+void backward_cpu(const ChannelScaleBackward& pass) {
+  dispatch_floating(pass.dy.dtype(), "channel_scale backward",
+                    [&](auto tag) { backward<typename decltype(tag)::type>(pass); });
+}
+
+[[maybe_unused]] const bool registered =
+    channel_scale_forward_kernel.set(DeviceType::cpu, forward_cpu) &&
+    channel_scale_backward_kernel.set(DeviceType::cpu, backward_cpu);
+
+}  // namespace
+
+Tensor channel_scale(const Tensor& x, const Tensor& s) {
+  return scaled("channel_scale", false, x, s, Tensor());
+}
+
+Tensor channel_scale_add(const Tensor& x, const Tensor& s, const Tensor& residual) {
+  return scaled("channel_scale_add", false, x, s, residual);
+}
+
+Tensor channel_scale_add_relu(const Tensor& x, const Tensor& s, const Tensor& residual) {
+  return scaled("channel_scale_add_relu", true, x, s, residual);
+}
+
+}  // namespace diagrad

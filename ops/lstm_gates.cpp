@@ -1,0 +1,158 @@
+#include "diagrad/ops/lstm_gates.h"
+
+#include "diagrad/autograd/record.h"
+#include "diagrad/core/dtype.h"
+#include "diagrad/core/error.h"
+#include "diagrad/core/parallel.h"
+#include "diagrad/ops/lstm_gates_kernels.h"
+#include "diagrad/ops/lstm_gates_math.h"
+
+namespace diagrad {
+
+using autograd::BackwardContext;
+using autograd::Gradients;
+using autograd::SavedTensor;
+
+LstmState lstm_gates(const Tensor& u, const Tensor& c_prev, const LstmGatesOptions& options) {
+  DG_CHECK(u.rank() == 2 && c_prev.rank() == 2 && u.size(0) == c_prev.size(0) &&
+               u.size(1) == 4 * c_prev.size(1),
+           "lstm_gates: expected pre-activations [B,4C] and cell state [B,C], got {} and {}",
+           u.shape(), c_prev.shape());
+  DG_CHECK(u.dtype() == c_prev.dtype(),
+           "lstm_gates: pre-activations are {} but the cell state is {}; convert with to() so that "
+           "they agree",
+           u.dtype(), c_prev.dtype());
+  const Tensor previous = c_prev.contiguous();
+  const Tensor c = Tensor::empty_like(previous);
+  const Tensor h = Tensor::empty_like(previous);
+  const Tensor gates = autograd::records({u, c_prev}) ? Tensor::empty_like(u) : Tensor();
+  lstm_gates_forward_kernel.on(u.device())({u.contiguous(), previous, options.output, gates, c, h});
+  const std::vector<Tensor> inputs{u, c_prev};
+  const std::vector<Tensor> outputs = autograd::record(
+      {"lstm_gates"}, inputs, std::vector<Tensor>{h, c},
+      [=, output = options.output, gates = SavedTensor(gates), previous = SavedTensor(previous),
+       c = SavedTensor(c)](const BackwardContext& context) {
+        LstmGatesBackward pass;
+        pass.gates = gates.get(context);
+        pass.c_prev = previous.get(context);
+        pass.c = c.get(context);
+        pass.output = output;
+        if (context.has_gradient(0)) pass.dh = context.gradient(0).contiguous();
+        if (context.has_gradient(1)) pass.dc = context.gradient(1).contiguous();
+        if (context.needs(0)) pass.du = Tensor::empty_like(pass.gates);
+        if (context.needs(1)) pass.dc_prev = Tensor::empty_like(pass.c);
+        lstm_gates_backward_kernel.on(pass.c.device())(pass);
+        return Gradients{pass.du, pass.dc_prev};
+      });
+  return {outputs[0], outputs[1]};
+}
+
+namespace {
+
+/// Cells per chunk: some 5 microseconds of work.
+constexpr int64_t kGrainCells = 1024;
+
+/// Calls body(row, columns, gate_row) ... for each row of [B,C] in parallel.
+template <typename Body>
+void for_each_row(const Tensor& c, Body body) {
+  const int64_t columns = c.size(1);
+  if (columns == 0) return;
+  parallel_for(c.size(0), kGrainCells / columns, [&](int64_t first, int64_t last) {
+    for (int64_t row = first; row < last; ++row) body(row * columns, columns);
+  });
+}
+
+template <GateOutput kind, typename T>
+void forward(const LstmGatesForward& pass) {
+  T* const gates = pass.gates.defined() ? pass.gates.data<T>() : nullptr;
+  for_each_row(pass.c, [&](int64_t offset, int64_t columns) {
+    const T* __restrict u = pass.u.data<T>() + 4 * offset;
+    const T* __restrict c_prev = pass.c_prev.data<T>() + offset;
+    T* __restrict c = pass.c.data<T>() + offset;
+    T* __restrict h = pass.h.data<T>() + offset;
+    const auto cell = [=](int64_t j) {
+      return LstmGatesElement<kind, T>(u[j], u[columns + j], u[2 * columns + j], u[3 * columns + j],
+                                       c_prev[j]);
+    };
+    if (gates == nullptr) {
+      for (int64_t j = 0; j < columns; ++j) {
+        const auto element = cell(j);
+        c[j] = element.c;
+        h[j] = element.h;
+      }
+      return;
+    }
+    T* __restrict saved = gates + 4 * offset;
+    for (int64_t j = 0; j < columns; ++j) {
+      const auto element = cell(j);
+      c[j] = element.c;
+      h[j] = element.h;
+      saved[j] = element.i;
+      saved[columns + j] = element.f;
+      saved[2 * columns + j] = element.g;
+      saved[3 * columns + j] = element.o;
+    }
+  });
+}
+
+template <GateOutput kind, typename T>
+void backward(const LstmGatesBackward& pass) {
+  const Tensor zeros = Tensor::zeros_like(pass.c);
+  const T* const dh_data = (pass.dh.defined() ? pass.dh : zeros).data<T>();
+  const T* const dc_data = (pass.dc.defined() ? pass.dc : zeros).data<T>();
+  const Tensor du_tensor = pass.du.defined() ? pass.du : Tensor::empty_like(pass.gates);
+  const Tensor previous_tensor = pass.dc_prev.defined() ? pass.dc_prev : Tensor::empty_like(zeros);
+  for_each_row(pass.c, [&](int64_t offset, int64_t columns) {
+    const T* __restrict gates = pass.gates.data<T>() + 4 * offset;
+    const T* __restrict c_prev = pass.c_prev.data<T>() + offset;
+    const T* __restrict c = pass.c.data<T>() + offset;
+    const T* __restrict dh = dh_data + offset;
+    const T* __restrict dc = dc_data + offset;
+    T* __restrict du = du_tensor.data<T>() + 4 * offset;
+    T* __restrict dc_prev = previous_tensor.data<T>() + offset;
+    for (int64_t j = 0; j < columns; ++j) {
+      const LstmGatesGradient<kind, T> gradient(gates[j], gates[columns + j],
+                                                gates[2 * columns + j], gates[3 * columns + j],
+                                                c[j], c_prev[j], dh[j], dc[j]);
+      du[j] = gradient.u_i;
+      du[columns + j] = gradient.u_f;
+      du[2 * columns + j] = gradient.u_g;
+      du[3 * columns + j] = gradient.u_o;
+      dc_prev[j] = gradient.c_prev;
+    }
+  });
+}
+
+/// Calls body(constant) with `output` as a constant of the compiler.
+template <typename Body>
+void dispatch_output(GateOutput output, Body body) {
+  switch (output) {
+    case GateOutput::sigmoid:
+      return body(std::integral_constant<GateOutput, GateOutput::sigmoid>{});
+    case GateOutput::tanh:
+      return body(std::integral_constant<GateOutput, GateOutput::tanh>{});
+    case GateOutput::relu:
+      return body(std::integral_constant<GateOutput, GateOutput::relu>{});
+  }
+}
+
+void forward_cpu(const LstmGatesForward& pass) {
+  dispatch_floating(pass.u.dtype(), "lstm_gates", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    dispatch_output(pass.output, [&](auto kind) { forward<decltype(kind)::value, T>(pass); });
+  });
+}
+
+void backward_cpu(const LstmGatesBackward& pass) {
+  dispatch_floating(pass.c.dtype(), "lstm_gates backward", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    dispatch_output(pass.output, [&](auto kind) { backward<decltype(kind)::value, T>(pass); });
+  });
+}
+
+[[maybe_unused]] const bool registered =
+    lstm_gates_forward_kernel.set(DeviceType::cpu, forward_cpu) &&
+    lstm_gates_backward_kernel.set(DeviceType::cpu, backward_cpu);
+
+}  // namespace
+}  // namespace diagrad

@@ -1,0 +1,90 @@
+#include "diagrad/autograd/record.h"
+#include "diagrad/core/dtype.h"
+#include "diagrad/core/elementwise.h"
+#include "diagrad/core/error.h"
+#include "diagrad/ops/kernels/row_fold.h"
+#include "diagrad/ops/losses.h"
+#include "diagrad/ops/pairwise_loss_kernels.h"
+#include "diagrad/ops/pairwise_loss_math.h"
+
+namespace diagrad {
+namespace {
+
+using autograd::BackwardContext;
+using autograd::Gradients;
+using autograd::SavedTensor;
+
+template <typename Forward, typename Backward>
+Tensor pairwise_loss(const char* op, const Forward& forward, const Backward& backward,
+                     const Tensor& x, const Tensor& y) {
+  DG_CHECK(x.shape() == y.shape() && x.dtype() == y.dtype(),
+           "{}: expected two tensors of equal shape and dtype, got {} {} and {} {}", op, x.dtype(),
+           x.shape(), y.dtype(), y.shape());
+  DG_CHECK(x.numel() > 0, "{}: tensors of shape {} are empty, their mean is undefined", op,
+           x.shape());
+  const Tensor loss = Tensor::empty({}, x.dtype(), x.device());
+  const Tensor left = x.contiguous();
+  const Tensor right = y.contiguous();
+  forward.on(x.device())(left, right, loss);
+  return autograd::record(
+      {op}, {x, y}, loss,
+      [&backward, x = SavedTensor(left), y = SavedTensor(right)](const BackwardContext& context) {
+        PairwiseLossBackward pass{x.get(context), y.get(context), context.gradient(), {}, {}};
+        if (context.needs(0)) pass.dx = Tensor::empty_like(pass.x);
+        if (context.needs(1)) pass.dy = Tensor::empty_like(pass.x);
+        backward.on(pass.x.device())(pass);
+        return Gradients{pass.dx, pass.dy};
+      });
+}
+
+template <typename Loss>
+void forward_cpu(const Tensor& x, const Tensor& y, const Tensor& loss) {
+  dispatch_floating(x.dtype(), "loss", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* const x_data = x.data<T>();
+    const T* const y_data = y.data<T>();
+    double total = 0.0;
+    kernels::column_sums_of<1, T>(
+        kernels::RowFold(1), x.numel(), &total, [=](int64_t offset, int64_t width, T* sums) {
+          for (int64_t i = 0; i < width; ++i) {
+            sums[i] += Loss::value(x_data[offset + i], y_data[offset + i]);
+          }
+        });
+    *loss.data<T>() = static_cast<T>(total / static_cast<double>(x.numel()));
+  });
+}
+
+template <typename Loss>
+void backward_cpu(const PairwiseLossBackward& pass) {
+  dispatch_floating(pass.x.dtype(), "loss backward", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T factor = *pass.dloss.data<T>() / static_cast<T>(pass.x.numel());
+    if (pass.dx.defined()) {
+      elementwise<T, T, T>(
+          pass.dx, [factor](T x, T y) { return factor * Loss::dx(x, y); }, pass.x, pass.y);
+    }
+    if (pass.dy.defined()) {
+      elementwise<T, T, T>(
+          pass.dy, [factor](T x, T y) { return factor * Loss::dy(x, y); }, pass.x, pass.y);
+    }
+  });
+}
+
+[[maybe_unused]] const bool registered =
+    mse_kernel.set(DeviceType::cpu, forward_cpu<SquaredError>) &&
+    mse_backward_kernel.set(DeviceType::cpu, backward_cpu<SquaredError>) &&
+    bce_with_logits_kernel.set(DeviceType::cpu, forward_cpu<LogisticLoss>) &&
+    bce_with_logits_backward_kernel.set(DeviceType::cpu, backward_cpu<LogisticLoss>);
+
+}  // namespace
+
+Tensor mse(const Tensor& x, const Tensor& y) {
+  return pairwise_loss("mse", mse_kernel, mse_backward_kernel, x, y);
+}
+
+Tensor bce_with_logits(const Tensor& x, const Tensor& y) {
+  return pairwise_loss("bce_with_logits", bce_with_logits_kernel, bce_with_logits_backward_kernel,
+                       x, y);
+}
+
+}  // namespace diagrad
