@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -60,32 +61,53 @@ json parse_shallow(const std::string& text) {
       /*allow_exceptions=*/false);
 }
 
+/// Names and values out of a file may be anything.
+std::string one_line(std::string text) {
+  constexpr size_t kLongest = 300;
+  if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 32 || c == 127; }, '?');
+  return text;
+}
+
+/// A whole number from 0 up to what no sum of two overflows from.
+void read_number(const char* name, const json& entry, int64_t& value) {
+  constexpr int64_t kLargest = int64_t{1} << 60;
+  if (!entry.is_number_unsigned() || entry.get<uint64_t>() > static_cast<uint64_t>(kLargest)) {
+    fail(ErrorKind::checkpoint, "has an impossible count for {}", name);
+  }
+  value = entry.get<int64_t>();
+}
+
+/// JSON has no NaN: the loss of an evaluation that went wrong is null.
+void read_number(const char* /*name*/, const json& entry, double& value) {
+  value = entry.is_null() ? std::numeric_limits<double>::quiet_NaN() : entry.get<double>();
+}
+
 CheckpointInfo from_text(const std::string& text) {
   const json object = parse_shallow(text);
-  CheckpointInfo info;
   const auto format = object.at("format").get<int64_t>();
   if (format != kFormat) {
     fail(ErrorKind::checkpoint, "has format {}, this diagrad reads {}", format, kFormat);
   }
+  CheckpointInfo info;
   info.options = options_from_json(object.at("config").dump());
+  info.options.validate();
   const json& progress = object.at("progress");
   visit_progress(info.progress, [&](const char* name, auto& value) {
-    using T = std::decay_t<decltype(value)>;
-    const json& entry = progress.at(name);
-    // JSON has no NaN: the loss of an evaluation that went wrong is null.
-    const bool nan = std::is_same_v<T, double> && entry.is_null();
-    value = nan ? std::numeric_limits<T>::quiet_NaN() : entry.get<T>();
+    read_number(name, progress.at(name), value);
   });
   info.lr = object.at("schedule").at("lr").get<double>();
-  const auto input = object.at("input").get<std::vector<int64_t>>();
-  info.input = Shape(std::span<const int64_t>(input));
+  for (const json& size : object.at("input")) {
+    int64_t value = 0;
+    read_number("input", size, value);
+    info.input.push_back(value);
+  }
+  if (info.input.rank() != 3) {
+    fail(ErrorKind::checkpoint, "has pictures of shape {}, expected [H,W,C]", info.input);
+  }
   info.classes = object.at("classes").get<std::vector<std::string>>();
   info.chosen_on = object.at("chosen_on").get<std::string>();
-  const Progress& p = info.progress;
-  if (p.step < 0 || p.epoch < 0 || p.batch < 0 || p.seen < 0 || info.input.rank() != 3) {
-    fail(ErrorKind::checkpoint, "has impossible counters: step {}, epoch {}, batch {}", p.step,
-         p.epoch, p.batch);
-  }
   return info;
 }
 
@@ -137,13 +159,13 @@ Checkpoint read_checkpoint(const std::string& path) {
   checkpoint.tensors = reader.read_all();
   const std::string sum = checksum_text(checkpoint.tensors, without_checksum(reader.metadata()));
   if (sum != expected->second) {
-    fail(ErrorKind::checkpoint, "{}: is damaged: its checksum is {}, and it says {:.16}", path, sum,
-         expected->second);
+    fail(ErrorKind::checkpoint, "{}: is damaged: its checksum is {}, and it says {}", path, sum,
+         one_line(expected->second.substr(0, 16)));
   }
   try {
     checkpoint.info = from_text(text->second);
   } catch (const Error& error) {
-    fail(ErrorKind::checkpoint, "{}: {}", path, error.what());
+    fail(ErrorKind::checkpoint, "{}: {}", path, one_line(error.what()));
   } catch (const json::exception&) {
     fail(ErrorKind::checkpoint, "{}: its description lacks something or is no JSON text", path);
   }
