@@ -19,6 +19,8 @@ template <typename T>
 constexpr int64_t kPassLength = 2048 / static_cast<int64_t>(sizeof(T));
 /// Elements of the right operand that are packed at a time.
 constexpr int64_t kPackedElements = int64_t{1} << 22;
+/// Elements to pack that are worth a thread.
+constexpr int64_t kPackingGrain = int64_t{1} << 16;
 /// Panels that make packing a transposed left operand worth its time.
 constexpr int64_t kPackLeftPanels = 6;
 /// With less than this many full tiles the sum is cut into parts instead, if it gives enough.
@@ -144,8 +146,8 @@ template <typename T>
 void pack_right(const Gemm<T>& g, const PanelSplit<T>& split, Range inner, bool parallel,
                 T* packed) {
   const int64_t rows = inner.last - inner.first;
-  const int64_t grain = parallel ? 1 : split.count();
-  parallel_for(split.count(), grain, [&](int64_t first, int64_t last) {
+  const int64_t grain = kPackingGrain / (rows * kMaxVectors * kLanes<T> + 1) + 1;
+  parallel_for(split.count(), parallel ? grain : split.count(), [&](int64_t first, int64_t last) {
     for (int64_t panel = first; panel < last; ++panel) {
       T* target = packed + split.first_column(panel) * rows;
       if (g.transpose_b) {
