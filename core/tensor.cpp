@@ -251,6 +251,16 @@ bool Tensor::is_exclusive() const {
   return impl_.use_count() == 1 && impl_->storage.use_count() == 1;
 }
 
+void Tensor::set_data(const Tensor& source) const {
+  DG_CHECK(!requires_grad(), "set_data: the tensor of shape {} requires gradients", shape());
+  const Impl& from = source.impl();
+  impl_->storage = from.storage;
+  impl_->shape = from.shape;
+  impl_->strides = from.strides;
+  impl_->offset = from.offset;
+  impl_->dtype = from.dtype;
+}
+
 bool Tensor::requires_grad() const {
   return impl_ != nullptr && impl_->meta != nullptr && impl_->meta->requires_grad;
 }

@@ -93,6 +93,10 @@ class Tensor {
   /// notice an in-place change.
   bool is_exclusive() const;
 
+  /// Makes every handle of this tensor hold the data, shape and dtype of `source` from now on.
+  /// Throws where it requires gradients: its graph would not fit.
+  void set_data(const Tensor& source) const;
+
   bool requires_grad() const;
   /// Makes a leaf collect gradients. Throws for tensors that are not floating point.
   /// Defined in autograd/leaf.cpp.
