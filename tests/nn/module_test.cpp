@@ -1,0 +1,118 @@
+#include "diagrad/nn/module.h"
+
+#include <doctest/doctest.h>
+
+#include "diagrad/core/error.h"
+#include "diagrad/nn/random_scope.h"
+#include "tests/support/op_case.h"
+
+namespace diagrad::nn {
+namespace {
+
+using testing::error_message;
+
+class Unit : public Module {
+ public:
+  Unit() : weight_(add_parameter("weight", Tensor::ones({2, 3}))) {
+    count_ = add_buffer("count", Tensor::zeros({}, DType::i64));
+    mean_ = add_buffer("mean", Tensor::zeros({3}));
+  }
+  Tensor weight_;
+  Tensor count_;
+  Tensor mean_;
+};
+
+class Pair : public Module {
+ public:
+  Pair() : first_(add("first", Unit())), shared_(std::make_shared<Unit>()) {
+    add("shared", shared_);
+    add("again", shared_);
+    bias_ = add_parameter("bias", Tensor::zeros({3}));
+  }
+  void add_more(const std::string& name) { add(name, Unit()); }
+  std::shared_ptr<Unit> first_;
+  std::shared_ptr<Unit> shared_;
+  Tensor bias_;
+};
+
+std::string names(const std::vector<NamedTensor>& tensors) {
+  std::string text;
+  for (const NamedTensor& named : tensors) text += named.name + " ";
+  return text;
+}
+
+TEST_CASE("parameters and buffers are named by path, shared ones once") {
+  const Pair pair;
+  CHECK(names(pair.named_parameters()) == "bias first.weight shared.weight ");
+  CHECK(names(pair.named_buffers()) == "first.count first.mean shared.count shared.mean ");
+  CHECK(pair.state_dict().size() == 7);
+  CHECK(pair.bias_.requires_grad());
+  CHECK_FALSE(pair.first_->mean_.requires_grad());
+  std::string visited;
+  pair.visit([&](const std::string& name, const Module&) { visited += "[" + name + "]"; });
+  CHECK(visited == "[][first][shared]");
+}
+
+TEST_CASE("names are given once and are no paths") {
+  Pair pair;
+  CHECK(error_message([&] { pair.add_more("bias"); }) == "module: the name 'bias' is given twice");
+  CHECK(error_message([&] { pair.add_more("a.b"); }).find("hold a dot") != std::string::npos);
+}
+
+TEST_CASE("the mode reaches every module, and forward is not a must") {
+  Pair pair;
+  CHECK(pair.shared_->is_training());
+  pair.eval();
+  CHECK_FALSE(pair.shared_->is_training());
+  CHECK(error_message([&] {
+          pair.forward(Tensor::zeros({2}));
+        }).find("has no forward of one tensor, got [2]") != std::string::npos);
+}
+
+TEST_CASE("conversion to another dtype is seen by every handle") {
+  Pair pair;
+  pair.to(DType::f64);
+  CHECK(pair.first_->weight_.dtype() == DType::f64);
+  CHECK(pair.first_->weight_.data<double>()[5] == 1.0);
+  CHECK(pair.first_->weight_.requires_grad());
+  CHECK(pair.shared_->mean_.dtype() == DType::f64);
+  CHECK(pair.shared_->count_.dtype() == DType::i64);
+}
+
+TEST_CASE("a state is loaded whole, or what fits of it with a report") {
+  Pair from;
+  from.bias_.fill_(5.0);
+  Pair into;
+  into.load_state_dict(from.state_dict());
+  CHECK(into.bias_.data<float>()[2] == 5.0F);
+
+  StateDict state = from.state_dict();
+  state.erase("first.weight");
+  state["other"] = Tensor::zeros({1});
+  state["first.mean"] = Tensor::zeros({4});
+  from.bias_.fill_(6.0);
+  CHECK(error_message([&] { into.load_state_dict(state); }) ==
+        "load_state_dict: the state is of another model: first.mean is f32 [4] there, f32 [3] "
+        "here; it lacks first.weight; it has other in excess");
+  CHECK(into.bias_.data<float>()[2] == 5.0F);
+  const LoadReport report = into.load_state_dict(state, {.strict = false});
+  CHECK(report.missing == std::vector<std::string>{"first.weight"});
+  CHECK(report.unexpected == std::vector<std::string>{"other"});
+  CHECK(into.bias_.data<float>()[2] == 6.0F);
+}
+
+TEST_CASE("masks are functions of seed, step and order") {
+  const auto draw = [](uint64_t seed, uint64_t step, int skipped) {
+    const RandomScope scope(seed, step);
+    for (int i = 0; i < skipped; ++i) RandomScope::next();
+    return RandomScope::next().stream;
+  };
+  CHECK(draw(1, 2, 0) == draw(1, 2, 0));
+  CHECK(draw(1, 2, 0) != draw(1, 2, 1));
+  CHECK(draw(1, 2, 0) != draw(1, 3, 0));
+  CHECK(error_message([] { RandomScope::next(); }).find("outside every RandomScope") !=
+        std::string::npos);
+}
+
+}  // namespace
+}  // namespace diagrad::nn
