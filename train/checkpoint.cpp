@@ -120,15 +120,6 @@ std::string checksum_text(const TensorMap& tensors, const Metadata& metadata) {
   return fmt::format("{:016x}", checksum(tensors, metadata));
 }
 
-/// "a, b, c and 7 more"
-std::string some(const std::vector<std::string>& names) {
-  constexpr size_t kShown = 3;
-  const size_t shown = std::min(names.size(), kShown);
-  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + shown, ", "));
-  if (names.size() > kShown) text += fmt::format(" and {} more", names.size() - kShown);
-  return text;
-}
-
 }  // namespace
 
 TensorMap Checkpoint::part(const std::string& prefix) const {
@@ -173,33 +164,13 @@ Checkpoint read_checkpoint(const std::string& path) {
 }
 
 void restore(const TensorMap& into, const TensorMap& from, const std::string& what) {
-  std::vector<std::string> missing;
-  std::vector<std::string> unexpected;
-  std::vector<std::string> different;
-  for (const auto& live : into) {
-    const auto found = from.find(live.first);
-    if (found == from.end()) {
-      missing.push_back(live.first);
-    } else if (found->second.shape() != live.second.shape() ||
-               found->second.dtype() != live.second.dtype()) {
-      different.push_back(fmt::format("{} is {} {} there, {} {} here", live.first,
-                                      found->second.dtype(), found->second.shape(),
-                                      live.second.dtype(), live.second.shape()));
-    }
+  const nn::LoadReport report = nn::compare(into, from);
+  if (!report.complete()) {
+    fail(ErrorKind::checkpoint,
+         "{}: is of another model or setting: {}; use the options it was trained with", what,
+         report.text());
   }
-  for (const auto& named : from) {
-    if (into.count(named.first) == 0) unexpected.push_back(named.first);
-  }
-  if (missing.empty() && unexpected.empty() && different.empty()) {
-    for (const auto& live : into) live.second.copy_(from.at(live.first));
-    return;
-  }
-  std::string text = what + ": is of another model or setting:";
-  if (!different.empty()) text += fmt::format(" {};", some(different));
-  if (!missing.empty()) text += fmt::format(" it lacks {};", some(missing));
-  if (!unexpected.empty()) text += fmt::format(" it has {} in excess;", some(unexpected));
-  text += " use the options it was trained with";
-  throw Error(ErrorKind::checkpoint, text);
+  nn::load(into, from);
 }
 
 bool is_finite(const Tensor& tensor) {

@@ -5,15 +5,13 @@
 #include <vector>
 
 #include "diagrad/core/tensor.h"
+#include "diagrad/nn/module.h"
 #include "diagrad/train/options.h"
 #include "diagrad/train/safetensors.h"
 
 namespace diagrad::train {
 
-struct NamedParameter {
-  std::string name;
-  Tensor tensor;
-};
+using NamedParameter = nn::NamedTensor;
 
 /// Parameters that are treated alike.
 struct ParameterGroup {

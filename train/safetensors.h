@@ -8,11 +8,12 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/shape.h"
 #include "diagrad/core/tensor.h"
+#include "diagrad/nn/state_dict.h"
 #include "diagrad/train/file.h"
 
 namespace diagrad::train {
 
-using TensorMap = std::map<std::string, Tensor>;
+using TensorMap = nn::StateDict;
 using Metadata = std::map<std::string, std::string>;
 
 /// One tensor of a safetensors file: bytes [begin, end) of the part after the header.

@@ -1,0 +1,126 @@
+#include "diagrad/train/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "diagrad/autograd/grad_mode.h"
+#include "diagrad/core/error.h"
+#include "diagrad/data/loader.h"
+#include "diagrad/nn/module.h"
+
+namespace diagrad::train {
+namespace {
+
+/// log(sum(exp(row))) - row[label]
+double cross_entropy_of(const double* row, int64_t classes, int64_t label) {
+  const double largest = *std::max_element(row, row + classes);
+  double sum = 0.0;
+  for (int64_t k = 0; k < classes; ++k) sum += std::exp(row[k] - largest);
+  return std::log(sum) + largest - row[label];
+}
+
+void finish(Evaluation& result, double loss_sum) {
+  int64_t correct = 0;
+  for (size_t k = 0; k < result.confusion.size(); ++k) {
+    int64_t count = 0;
+    for (const int64_t cell : result.confusion[k]) count += cell;
+    const int64_t hits = result.confusion[k][k];
+    correct += hits;
+    result.per_class.push_back(count > 0 ? static_cast<double>(hits) / static_cast<double>(count)
+                                         : std::numeric_limits<double>::quiet_NaN());
+  }
+  const auto examples = static_cast<double>(std::max<int64_t>(result.examples, 1));
+  result.loss = loss_sum / examples;
+  result.accuracy = static_cast<double>(correct) / examples;
+}
+
+void keep(Evaluation& result, int64_t total, const Tensor& logits, const Tensor& labels) {
+  const int64_t classes = logits.size(1);
+  if (!result.logits.defined()) {
+    result.logits = Tensor::empty({total, classes});
+    result.labels = Tensor::empty({total}, DType::i64);
+  }
+  const int64_t count = labels.numel();
+  result.logits.strided({count, classes}, {classes, 1}, result.examples * classes)
+      .copy_(logits.detach());
+  result.labels.strided({count}, {1}, result.examples).copy_(labels);
+}
+
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(nn::Module& model) : model_(model), before_(model.is_training()) {
+    model_.train(false);
+  }
+  ~EvaluationMode() { model_.train(before_); }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  nn::Module& model_;
+  bool before_;
+};
+
+}  // namespace
+
+Score score(const Tensor& logits, const Tensor& labels) {
+  DG_CHECK(logits.rank() == 2 && labels.rank() == 1 && logits.size(0) == labels.size(0) &&
+               logits.size(1) > 0,
+           "score: logits {} and labels {}, expected [B,K] and [B]", logits.shape(),
+           labels.shape());
+  const int64_t classes = logits.size(1);
+  const Tensor values = logits.to(DType::f64).contiguous();
+  const auto* truth = labels.data<int64_t>();
+  Score result;
+  for (int64_t b = 0; b < labels.numel(); ++b) {
+    const double* row = values.data<double>() + b * classes;
+    if (truth[b] < 0 || truth[b] >= classes) {
+      fail(ErrorKind::data, "score: label {}, but the model has outputs 0 to {}; set --classes",
+           truth[b], classes - 1);
+    }
+    result.predicted.push_back(std::max_element(row, row + classes) - row);
+    result.correct += result.predicted.back() == truth[b] ? 1 : 0;
+    result.loss_sum += cross_entropy_of(row, classes, truth[b]);
+  }
+  return result;
+}
+
+DType dtype_of(const nn::Module& model) {
+  const auto parameters = model.named_parameters();
+  return parameters.empty() ? DType::f32 : parameters.front().tensor.dtype();
+}
+
+Evaluation evaluate(nn::Module& model, const data::DatasetPtr& set,
+                    const EvaluateOptions& options) {
+  data::Loader loader(
+      set,
+      {.batch = options.batch, .workers = options.workers, .normalization = options.normalization});
+  const NoGrad no_grad;
+  const EvaluationMode mode(model);
+  const DType dtype = dtype_of(model);
+  Evaluation result;
+  double loss_sum = 0.0;
+  loader.start(0);
+  for (data::Batch batch; loader.next(batch);) {
+    if (options.progress && !options.progress(result.examples, set->size())) {
+      result.complete = false;
+      break;
+    }
+    const Tensor logits = model.forward(batch.images.to(dtype));
+    const Score part = score(logits, batch.labels);
+    const auto classes = static_cast<size_t>(logits.size(1));
+    result.confusion.resize(classes, std::vector<int64_t>(classes));
+    for (int64_t b = 0; b < batch.labels.numel(); ++b) {
+      const auto truth = static_cast<size_t>(batch.labels.data<int64_t>()[b]);
+      ++result.confusion[truth][static_cast<size_t>(part.predicted[static_cast<size_t>(b)])];
+    }
+    if (options.keep_logits) keep(result, set->size(), logits, batch.labels);
+    loss_sum += part.loss_sum;
+    result.examples += batch.labels.numel();
+  }
+  finish(result, loss_sum);
+  return result;
+}
+
+}  // namespace diagrad::train

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "diagrad/data/dataset.h"
+#include "diagrad/data/transform.h"
+#include "diagrad/train/options.h"
+
+namespace diagrad::nn {
+class Module;
+}
+
+namespace diagrad::train {
+
+/// Everything a run needs, made from its options.
+struct TrainJob {
+  Options options;  ///< with `lr`, `classes` and `normalization` filled in
+  std::shared_ptr<nn::Module> model;
+  data::DatasetPtr train;
+  data::DatasetPtr validation;  ///< null without val_split: the test set chooses the best epoch
+  data::DatasetPtr test;
+
+  /// The set that is evaluated after an epoch, and what files call it.
+  const data::DatasetPtr& eval_set() const { return validation ? validation : test; }
+  std::string eval_name() const { return validation ? "validation" : "test"; }
+};
+
+/// Checks the options, opens the data and builds the model with its first weights. Throws
+/// Error(usage, data or device).
+TrainJob make_job(Options options);
+
+/// The model that the options describe, for pictures of a data set.
+std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input, int64_t classes);
+
+/// Reads `augment`: pad-crop[=4], flip, cutout[=16], none. Throws.
+data::Augmentation parse_augmentation(const std::vector<std::string>& entries);
+
+}  // namespace diagrad::train

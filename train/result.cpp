@@ -1,0 +1,34 @@
+#include <nlohmann/json.hpp>
+
+#include "diagrad/train/trainer.h"
+
+namespace diagrad::train {
+
+std::string result_json(const TrainResult& result, const Options& options) {
+  const Evaluation& last = result.last;
+  const nlohmann::json object = {{"task", options.task},
+                                 {"model", options.model},
+                                 {"attention", options.attention},
+                                 {"data", options.data},
+                                 {"parameters", result.parameters},
+                                 {"epochs", result.epochs},
+                                 {"steps", result.steps},
+                                 {"seconds", result.seconds},
+                                 {"images_per_second", result.images_per_second},
+                                 {"seed", result.seed},
+                                 {"stopped", result.stopped},
+                                 {"test",
+                                  {{"metric", "accuracy"},
+                                   {"weights", result.weights},
+                                   {"last", last.accuracy},
+                                   {"loss", last.loss},
+                                   {"best", result.best},
+                                   {"best_epoch", result.best_epoch},
+                                   {"best_chosen_on", result.chosen_on},
+                                   {"examples", last.examples},
+                                   {"per_class", last.per_class},
+                                   {"confusion", last.confusion}}}};
+  return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace diagrad::train

@@ -1,0 +1,76 @@
+#include "diagrad/train/step.h"
+
+#include <cmath>
+#include <string>
+
+#include "diagrad/autograd/engine.h"
+#include "diagrad/core/error.h"
+#include "diagrad/nn/module.h"
+#include "diagrad/nn/random_scope.h"
+#include "diagrad/ops/losses.h"
+#include "diagrad/train/checkpoint.h"
+#include "diagrad/train/divergence.h"
+#include "diagrad/train/evaluate.h"
+
+namespace diagrad::train {
+
+Stepper::Stepper(nn::Module& model, Optimizer& optimizer, const Options& options)
+    : model_(model), optimizer_(optimizer), options_(options), dtype_(dtype_of(model)) {}
+
+StepResult Stepper::run(std::span<const data::Batch> batches, const StepPlace& place, double lr) {
+  StepResult result;
+  all_passes(batches, place, result);
+  result.grad_norm = gradient_norm(optimizer_.groups());
+  if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
+    explain(batches, place, result);
+  }
+  optimizer_.step(lr, clip_scale(result.grad_norm, options_.clip_grad_norm));
+  return result;
+}
+
+void Stepper::all_passes(std::span<const data::Batch> batches, const StepPlace& place,
+                         StepResult& result) {
+  optimizer_.zero_grad();
+  for (const data::Batch& batch : batches) result.images += batch.labels.numel();
+  int64_t number = place.first_batch;
+  for (const data::Batch& batch : batches) {
+    const auto share = static_cast<double>(batch.labels.numel());
+    pass(batch, number++, share / static_cast<double>(result.images), result);
+  }
+}
+
+void Stepper::pass(const data::Batch& batch, int64_t number, double weight, StepResult& result) {
+  const nn::RandomScope random(static_cast<uint64_t>(options_.seed), static_cast<uint64_t>(number));
+  const Tensor logits = model_.forward(batch.images.to(dtype_));
+  const Tensor loss =
+      cross_entropy(logits, batch.labels, {.label_smoothing = options_.label_smoothing});
+  result.loss += weight * loss.item();
+  result.correct += score(logits, batch.labels).correct;
+  backward(loss, Tensor::full(loss.shape(), weight, loss.dtype()));
+}
+
+void Stepper::explain(std::span<const data::Batch> batches, const StepPlace& place,
+                      const StepResult& result) {
+  const std::string where =
+      fmt::format("diverged at step {} (epoch {}): the loss is {}, the gradient norm {}",
+                  place.step, place.epoch, result.loss, result.grad_norm);
+  const std::string advice = fmt::format(
+      "the last checkpoint is from before; try a smaller --lr than {}, --warmup or "
+      "--clip-grad-norm",
+      options_.learning_rate());
+  const std::string state = first_not_finite(model_.state_dict());
+  if (!state.empty() && place.step > 1) {
+    fail(ErrorKind::diverged, "{}; {} went bad with the update of step {}; {}", where, state,
+         place.step - 1, advice);
+  }
+  NonFiniteFinder finder;
+  {
+    const autograd::ObserverScope scope(finder);
+    StepResult again;
+    all_passes(batches, place, again);
+  }
+  fail(ErrorKind::diverged, "{}; first bad operation: {}; {}", where,
+       finder.found().empty() ? "none when run again" : finder.found(), advice);
+}
+
+}  // namespace diagrad::train
