@@ -86,12 +86,10 @@ std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& inpu
                                .sharing = options.sharing,
                                .options = pairs_of(options.model_opt),
                                .seed = static_cast<uint64_t>(options.seed)};
-  auto model = models::create(options.model, spec);
-  model->to(parse_dtype(options.precision));
-  return model;
+  return models::create(options.model, spec);
 }
 
-TrainJob make_job(Options options) {
+TrainJob make_job(Options options, const ModelMaker& maker) {
   options.validate();
   parse_device(options.device);
   parse_augmentation(options.augment);
@@ -113,7 +111,8 @@ TrainJob make_job(Options options) {
   DG_CHECK(options.classes >= info.class_count(),
            "classes: {} outputs are too few, {} has {} classes; leave --classes out",
            options.classes, info.name, info.class_count());
-  job.model = make_model(options, info.image, options.classes);
+  job.model = maker(options, info.image, options.classes);
+  job.model->to(parse_dtype(options.precision));
   job.options = std::move(options);
   if (job.options.overfit_one_batch) keep_one_batch(job);
   return job;

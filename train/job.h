@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,12 +28,15 @@ struct TrainJob {
   std::string eval_name() const { return validation ? "validation" : "test"; }
 };
 
-/// Checks the options, opens the data and builds the model with its first weights. Throws
-/// Error(usage, data or device).
-TrainJob make_job(Options options);
-
-/// The model that the options describe, for pictures of a data set.
+/// The registered model that the options describe, for pictures of shape `input`.
 std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input, int64_t classes);
+
+using ModelMaker =
+    std::function<std::shared_ptr<nn::Module>(const Options&, const Shape&, int64_t)>;
+
+/// Checks the options, opens the data and builds the model with its first weights: a registered
+/// one, or what `maker` makes. Throws Error(usage, data or device).
+TrainJob make_job(Options options, const ModelMaker& maker = make_model);
 
 /// Reads `augment`: pad-crop[=4], flip, cutout[=16], none. Throws.
 data::Augmentation parse_augmentation(const std::vector<std::string>& entries);
