@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include "diagrad/core/error.h"
-#include "diagrad/models/registry.h"
 #include "diagrad/train/trainer.h"
 #include "tests/support/op_case.h"
 #include "tests/train/support.h"
@@ -15,17 +14,16 @@ using testing::error_message;
 using testing::Recorder;
 using testing::TemporaryFolder;
 
-[[maybe_unused]] const bool registered = models::register_model(
-    {.name = "test-linear",
-     .help = "a linear classifier on the pixels, for tests of training",
-     .options = {{"seed", "0", "added to the seed of the weights"}},
-     .make = [](const models::ModelSpec& spec) -> std::shared_ptr<nn::Module> {
-       return std::make_shared<testing::LinearNet>(spec.input, spec.classes, spec.seed);
-     }});
+/// A job for a linear classifier on the pixels.
+TrainJob linear_job(const Options& options) {
+  return make_job(options, [](const Options& o, const Shape& input, int64_t classes) {
+    return std::make_shared<testing::LinearNet>(input, classes, static_cast<uint64_t>(o.seed));
+  });
+}
 
 Options tiny() {
   Options options;
-  options.model = "test-linear";
+  options.model = "linear";
   options.data = "shapes:size=16,train=60,test=20";
   options.batch = 16;
   return options;
@@ -36,11 +34,11 @@ template <typename Change>
 std::string complaint(Change change) {
   Options options = tiny();
   change(options);
-  return error_message([&] { make_job(options); });
+  return error_message([&] { linear_job(options); });
 }
 
 TEST_CASE("a job has what its options leave open") {
-  const TrainJob job = make_job(tiny());
+  const TrainJob job = linear_job(tiny());
   CHECK(job.options.classes == 10);
   CHECK(job.options.lr == 0.1);
   CHECK(job.options.normalization == job.train->info().normalization);
@@ -53,7 +51,7 @@ TEST_CASE("a job has what its options leave open") {
   options.val_split = 10;
   options.precision = "f64";
   options.classes = 12;
-  const TrainJob split = make_job(options);
+  const TrainJob split = linear_job(options);
   CHECK(split.train->size() == 50);
   CHECK(split.validation->size() == 10);
   CHECK(split.eval_name() == "validation");
@@ -64,16 +62,15 @@ TEST_CASE("a job has what its options leave open") {
 TEST_CASE("options that fit no data, model or device are refused in one line") {
   CHECK(complaint([](Options& o) { o.classes = 5; }) ==
         "classes: 5 outputs are too few, shapes has 10 classes; leave --classes out");
-  CHECK(complaint([](Options& o) {
-          o.model = "resnet21";
-        }).rfind("model: 'resnet21' is unknown, use one of: ", 0) == 0);
-  CHECK(complaint([](Options& o) { o.model_opt = {"width"}; }) ==
-        "model-opt: 'width' is not key=value, e.g. width=32");
-  CHECK(complaint([](Options& o) {
-          o.model_opt = {"seed=1", "seed=2"};
-        }) == "model-opt: seed is given twice");
-  CHECK(complaint([](Options& o) { o.model_opt = {"width=3"}; }) ==
-        "model-opt: test-linear has no option 'width', its options are: seed");
+  const auto model_complaint = [](const std::vector<std::string>& model_opt) {
+    Options options = tiny();
+    options.model = "resnet21";
+    options.model_opt = model_opt;
+    return error_message([&] { make_job(options); });
+  };
+  CHECK(model_complaint({}).rfind("model: 'resnet21' is unknown, use one of: ", 0) == 0);
+  CHECK(model_complaint({"width"}) == "model-opt: 'width' is not key=value, e.g. width=32");
+  CHECK(model_complaint({"width=1", "width=2"}) == "model-opt: width is given twice");
   CHECK(complaint([](Options& o) {
           o.augment = {"flip", "none"};
         }).find("none alone") != std::string::npos);
@@ -102,7 +99,7 @@ TEST_CASE("one batch is learned by heart") {
   options.lr = 0.05;
   options.out = folder.path("run");
   Recorder recorder;
-  const TrainJob job = make_job(options);
+  const TrainJob job = linear_job(options);
   CHECK(job.train->size() == 16);
   const TrainResult result = train(job, recorder);
   CHECK(result.steps == 200);
