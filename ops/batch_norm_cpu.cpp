@@ -47,6 +47,16 @@ struct ColumnMoments {
   double count = 0.0;
 };
 
+template <typename T>
+void add_deviations(int64_t width, const T* __restrict x, const T* __restrict from,
+                    T* __restrict sums, T* __restrict squares) {
+  for (int64_t i = 0; i < width; ++i) {
+    const T deviation = x[i] - from[i];
+    sums[i] += deviation;
+    squares[i] += deviation * deviation;
+  }
+}
+
 /// Adds a block of lines. Deviations are taken from the block's own first line, whatever it is:
 /// their squares sum up to at most `lines` times the squares around the mean, which bounds the
 /// digits lost, with a single read of the block.
@@ -55,15 +65,7 @@ void add_block(const RowFold& fold, const T* block, int64_t lines, int64_t width
                ColumnMoments& moments) {
   std::fill(scratch, scratch + 2 * fold.width, T(0));
   for (int64_t line = 1; line < lines; ++line) {
-    const T* __restrict x = block + line * width;
-    const T* __restrict first = block;
-    T* __restrict sums = scratch;
-    T* __restrict squares = scratch + fold.width;
-    for (int64_t i = 0; i < width; ++i) {
-      const T deviation = x[i] - first[i];
-      sums[i] += deviation;
-      squares[i] += deviation * deviation;
-    }
+    add_deviations(width, block + line * width, block, scratch, scratch + fold.width);
   }
   const auto size = static_cast<double>(lines);
   for (int64_t start = 0; start < width; start += fold.columns) {
@@ -143,13 +145,11 @@ class AffineLines {
  public:
   template <typename Pass>
   AffineLines(const RowFold& fold, const Pass& pass)
-      : centre_(fold, [&](int64_t c) { return channel(pass, c).centre; }),
-        scale_(fold, [&](int64_t c) { return channel(pass, c).scale; }),
-        shift_(fold, [&](int64_t c) { return channel(pass, c).shift; }) {}
+      : centre(fold, [&](int64_t c) { return channel(pass, c).centre; }),
+        scale(fold, [&](int64_t c) { return channel(pass, c).scale; }),
+        shift(fold, [&](int64_t c) { return channel(pass, c).shift; }) {}
 
-  const T* centre() const { return centre_.data(); }
-  const T* scale() const { return scale_.data(); }
-  const T* shift() const { return shift_.data(); }
+  LineOf<T> centre, scale, shift;
 
  private:
   template <typename Pass>
@@ -158,28 +158,31 @@ class AffineLines {
             pass.gamma.defined() ? static_cast<double>(pass.gamma.template data<T>()[c]) : 1.0,
             pass.beta.defined() ? static_cast<double>(pass.beta.template data<T>()[c]) : 0.0};
   }
-
-  LineOf<T> centre_, scale_, shift_;
 };
+
+// The loops below are functions of their own because compilers vectorise loops over pointers that
+// are parameters best.
+
+template <bool relu, typename T>
+void forward_line(int64_t width, const T* __restrict x, const T* __restrict centre,
+                  const T* __restrict scale, const T* __restrict shift, T* __restrict y) {
+  for (int64_t i = 0; i < width; ++i) {
+    const T value = (x[i] - centre[i]) * scale[i] + shift[i];
+    y[i] = relu && value < T(0) ? T(0) : value;
+  }
+}
 
 template <bool relu, typename T>
 void forward(const BatchNormForward& pass) {
   const Matrix matrix(pass.x);
   const RowFold fold(matrix.columns);
   const AffineLines<T> affine(fold, pass);
-  const T* const x_data = pass.x.data<T>();
-  T* const y_data = pass.y.data<T>();
   RowChunks(fold, matrix.rows).for_each([&](int64_t /*index*/, int64_t first, int64_t rows) {
-    const T* __restrict centre = affine.centre();
-    const T* __restrict scale = affine.scale();
-    const T* __restrict shift = affine.shift();
-    kernels::for_each_line(fold, rows, [=](int64_t offset, int64_t width) {
-      const T* __restrict x = x_data + first * matrix.columns + offset;
-      T* __restrict y = y_data + first * matrix.columns + offset;
-      for (int64_t i = 0; i < width; ++i) {
-        const T value = (x[i] - centre[i]) * scale[i] + shift[i];
-        y[i] = relu && value < T(0) ? T(0) : value;
-      }
+    const T* const x = pass.x.data<T>() + first * fold.columns;
+    T* const y = pass.y.data<T>() + first * fold.columns;
+    kernels::for_each_line(fold, rows, [&](int64_t offset, int64_t width) {
+      forward_line<relu>(width, x + offset, affine.centre.data(), affine.scale.data(),
+                         affine.shift.data(), y + offset);
     });
   });
 }
@@ -197,53 +200,67 @@ inline T gradient_of(T dy, T deviation, T scale, T shift) {
   return relu && !(deviation * scale + shift > T(0)) ? T(0) : dy;
 }
 
+template <bool relu, typename T>
+void add_gradient_line(int64_t width, const T* __restrict x, const T* __restrict dy,
+                       const T* __restrict centre, const T* __restrict scale,
+                       const T* __restrict shift, T* __restrict sum_g, T* __restrict sum_gx) {
+  for (int64_t i = 0; i < width; ++i) {
+    const T deviation = x[i] - centre[i];
+    const T g = gradient_of<relu>(dy[i], deviation, scale[i], shift[i]);
+    sum_g[i] += g;
+    sum_gx[i] += g * deviation;
+  }
+}
+
 /// Per channel the sums of g and of g * (x - centre).
 template <bool relu, typename T>
 void gradient_sums(const BatchNormBackward& pass, const RowFold& fold, int64_t rows,
                    const AffineLines<T>& affine, double* sums) {
-  const T* const x_data = pass.x.data<T>();
-  const T* const dy_data = pass.dy.data<T>();
-  kernels::column_sums_of<2, T>(
-      fold, rows, sums, [&, width_of_line = fold.width](int64_t offset, int64_t width, T* partial) {
-        const T* __restrict x = x_data + offset;
-        const T* __restrict dy = dy_data + offset;
-        const T* __restrict centre = affine.centre();
-        const T* __restrict scale = affine.scale();
-        const T* __restrict shift = affine.shift();
-        T* __restrict sum_g = partial;
-        T* __restrict sum_gx = partial + width_of_line;
-        for (int64_t i = 0; i < width; ++i) {
-          const T deviation = x[i] - centre[i];
-          const T g = gradient_of<relu>(dy[i], deviation, scale[i], shift[i]);
-          sum_g[i] += g;
-          sum_gx[i] += g * deviation;
-        }
-      });
+  const T* const x = pass.x.data<T>();
+  const T* const dy = pass.dy.data<T>();
+  kernels::column_sums_of<2, T>(fold, rows, sums, [&](int64_t offset, int64_t width, T* partial) {
+    add_gradient_line<relu>(width, x + offset, dy + offset, affine.centre.data(),
+                            affine.scale.data(), affine.shift.data(), partial,
+                            partial + fold.width);
+  });
+}
+
+/// The coefficients of dx over a line.
+template <typename T>
+struct GradientLines {
+  GradientLines(const RowFold& fold, const BatchNormGradient<T>* channels)
+      : a(fold, [=](int64_t channel) { return channels[channel].a; }),
+        b(fold, [=](int64_t channel) { return channels[channel].b; }),
+        c(fold, [=](int64_t channel) { return channels[channel].c; }) {}
+
+  LineOf<T> a, b, c;
+};
+
+template <bool relu, typename T>
+void input_gradient_line(int64_t width, const T* __restrict x, const T* __restrict dy,
+                         const T* __restrict centre, const T* __restrict scale,
+                         const T* __restrict shift, const T* __restrict a, const T* __restrict b,
+                         const T* __restrict c, T* __restrict dx) {
+  for (int64_t i = 0; i < width; ++i) {
+    const T deviation = x[i] - centre[i];
+    const T g = gradient_of<relu>(dy[i], deviation, scale[i], shift[i]);
+    dx[i] = a[i] * g + (b[i] * deviation + c[i]);
+  }
 }
 
 template <bool relu, typename T>
 void input_gradient(const BatchNormBackward& pass, const RowFold& fold, int64_t all_rows,
                     const AffineLines<T>& affine, const BatchNormGradient<T>* channels) {
-  const LineOf<T> lines_a(fold, [=](int64_t channel) { return channels[channel].a; });
-  const LineOf<T> lines_b(fold, [=](int64_t channel) { return channels[channel].b; });
-  const LineOf<T> lines_c(fold, [=](int64_t channel) { return channels[channel].c; });
+  const GradientLines<T> lines(fold, channels);
   RowChunks(fold, all_rows).for_each([&](int64_t /*index*/, int64_t first, int64_t rows) {
     const int64_t base = first * fold.columns;
+    const T* const x = pass.x.data<T>() + base;
+    const T* const dy = pass.dy.data<T>() + base;
+    T* const dx = pass.dx.data<T>() + base;
     kernels::for_each_line(fold, rows, [&](int64_t offset, int64_t width) {
-      const T* __restrict x = pass.x.data<T>() + base + offset;
-      const T* __restrict dy = pass.dy.data<T>() + base + offset;
-      T* __restrict dx = pass.dx.data<T>() + base + offset;
-      const T* __restrict centre = affine.centre();
-      const T* __restrict scale = affine.scale();
-      const T* __restrict shift = affine.shift();
-      const T* __restrict a = lines_a.data();
-      const T* __restrict b = lines_b.data();
-      const T* __restrict c = lines_c.data();
-      for (int64_t i = 0; i < width; ++i) {
-        const T deviation = x[i] - centre[i];
-        const T g = gradient_of<relu>(dy[i], deviation, scale[i], shift[i]);
-        dx[i] = a[i] * g + (b[i] * deviation + c[i]);
-      }
+      input_gradient_line<relu>(width, x + offset, dy + offset, affine.centre.data(),
+                                affine.scale.data(), affine.shift.data(), lines.a.data(),
+                                lines.b.data(), lines.c.data(), dx + offset);
     });
   });
 }

@@ -52,7 +52,7 @@ namespace {
 /// Cells per chunk: some 5 microseconds of work.
 constexpr int64_t kGrainCells = 1024;
 
-/// Calls body(row, columns, gate_row) ... for each row of [B,C] in parallel.
+/// Calls body(offset of the row, C) for each row of [B,C] in parallel.
 template <typename Body>
 void for_each_row(const Tensor& c, Body body) {
   const int64_t columns = c.size(1);
@@ -62,64 +62,69 @@ void for_each_row(const Tensor& c, Body body) {
   });
 }
 
+/// One row; `gates` may be null. Pointers that are parameters are what compilers vectorise best.
+template <GateOutput kind, typename T>
+void forward_row(int64_t n, const T* __restrict u, const T* __restrict c_prev, T* __restrict gates,
+                 T* __restrict c, T* __restrict h) {
+  if (gates == nullptr) {
+    for (int64_t j = 0; j < n; ++j) {
+      const LstmGatesElement<kind, T> cell(u[j], u[n + j], u[2 * n + j], u[3 * n + j], c_prev[j]);
+      c[j] = cell.c;
+      h[j] = cell.h;
+    }
+    return;
+  }
+  for (int64_t j = 0; j < n; ++j) {
+    const LstmGatesElement<kind, T> cell(u[j], u[n + j], u[2 * n + j], u[3 * n + j], c_prev[j]);
+    c[j] = cell.c;
+    h[j] = cell.h;
+    gates[j] = cell.i;
+    gates[n + j] = cell.f;
+    gates[2 * n + j] = cell.g;
+    gates[3 * n + j] = cell.o;
+  }
+}
+
 template <GateOutput kind, typename T>
 void forward(const LstmGatesForward& pass) {
   T* const gates = pass.gates.defined() ? pass.gates.data<T>() : nullptr;
   for_each_row(pass.c, [&](int64_t offset, int64_t columns) {
-    const T* __restrict u = pass.u.data<T>() + 4 * offset;
-    const T* __restrict c_prev = pass.c_prev.data<T>() + offset;
-    T* __restrict c = pass.c.data<T>() + offset;
-    T* __restrict h = pass.h.data<T>() + offset;
-    const auto cell = [=](int64_t j) {
-      return LstmGatesElement<kind, T>(u[j], u[columns + j], u[2 * columns + j], u[3 * columns + j],
-                                       c_prev[j]);
-    };
-    if (gates == nullptr) {
-      for (int64_t j = 0; j < columns; ++j) {
-        const auto element = cell(j);
-        c[j] = element.c;
-        h[j] = element.h;
-      }
-      return;
-    }
-    T* __restrict saved = gates + 4 * offset;
-    for (int64_t j = 0; j < columns; ++j) {
-      const auto element = cell(j);
-      c[j] = element.c;
-      h[j] = element.h;
-      saved[j] = element.i;
-      saved[columns + j] = element.f;
-      saved[2 * columns + j] = element.g;
-      saved[3 * columns + j] = element.o;
-    }
+    forward_row<kind, T>(columns, pass.u.data<T>() + 4 * offset, pass.c_prev.data<T>() + offset,
+                         gates == nullptr ? nullptr : gates + 4 * offset, pass.c.data<T>() + offset,
+                         pass.h.data<T>() + offset);
   });
 }
 
 template <GateOutput kind, typename T>
+void backward_row(int64_t n, const T* __restrict gates, const T* __restrict c_prev,
+                  const T* __restrict c, const T* __restrict dh, const T* __restrict dc,
+                  T* __restrict du, T* __restrict dc_prev) {
+  for (int64_t j = 0; j < n; ++j) {
+    const LstmGatesGradient<kind, T> gradient(gates[j], gates[n + j], gates[2 * n + j],
+                                              gates[3 * n + j], c[j], c_prev[j], dh[j], dc[j]);
+    du[j] = gradient.u_i;
+    du[n + j] = gradient.u_f;
+    du[2 * n + j] = gradient.u_g;
+    du[3 * n + j] = gradient.u_o;
+    dc_prev[j] = gradient.c_prev;
+  }
+}
+
+template <GateOutput kind, typename T>
 void backward(const LstmGatesBackward& pass) {
-  const Tensor zeros = Tensor::zeros_like(pass.c);
-  const T* const dh_data = (pass.dh.defined() ? pass.dh : zeros).data<T>();
-  const T* const dc_data = (pass.dc.defined() ? pass.dc : zeros).data<T>();
-  const Tensor du_tensor = pass.du.defined() ? pass.du : Tensor::empty_like(pass.gates);
-  const Tensor previous_tensor = pass.dc_prev.defined() ? pass.dc_prev : Tensor::empty_like(zeros);
+  const auto or_zeros = [&](const Tensor& gradient) {
+    return gradient.defined() ? gradient : Tensor::zeros_like(pass.c);
+  };
+  const Tensor dh = or_zeros(pass.dh);
+  const Tensor dc = or_zeros(pass.dc);
+  // A gradient that is not asked for still needs a place to go.
+  const Tensor du = pass.du.defined() ? pass.du : Tensor::empty_like(pass.gates);
+  const Tensor dc_prev = pass.dc_prev.defined() ? pass.dc_prev : Tensor::empty_like(pass.c);
   for_each_row(pass.c, [&](int64_t offset, int64_t columns) {
-    const T* __restrict gates = pass.gates.data<T>() + 4 * offset;
-    const T* __restrict c_prev = pass.c_prev.data<T>() + offset;
-    const T* __restrict c = pass.c.data<T>() + offset;
-    const T* __restrict dh = dh_data + offset;
-    const T* __restrict dc = dc_data + offset;
-    T* __restrict du = du_tensor.data<T>() + 4 * offset;
-    T* __restrict dc_prev = previous_tensor.data<T>() + offset;
-    for (int64_t j = 0; j < columns; ++j) {
-      const LstmGatesGradient<kind, T> gradient(gates[j], gates[columns + j],
-                                                gates[2 * columns + j], gates[3 * columns + j],
-                                                c[j], c_prev[j], dh[j], dc[j]);
-      du[j] = gradient.u_i;
-      du[columns + j] = gradient.u_f;
-      du[2 * columns + j] = gradient.u_g;
-      du[3 * columns + j] = gradient.u_o;
-      dc_prev[j] = gradient.c_prev;
-    }
+    backward_row<kind, T>(columns, pass.gates.data<T>() + 4 * offset,
+                          pass.c_prev.data<T>() + offset, pass.c.data<T>() + offset,
+                          dh.data<T>() + offset, dc.data<T>() + offset, du.data<T>() + 4 * offset,
+                          dc_prev.data<T>() + offset);
   });
 }
 

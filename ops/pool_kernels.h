@@ -2,8 +2,23 @@
 
 #include "diagrad/core/kernel_table.h"
 #include "diagrad/core/tensor.h"
+#include "diagrad/ops/pool_math.h"
 
 namespace diagrad {
+
+/// (geometry, x, y, winners): winners, i32 of the shape of y, is the place h * W + w of each
+/// largest value in its image; undefined when nobody needs it. All contiguous.
+inline KernelTable<void(const PoolGeometry&, const Tensor&, const Tensor&, const Tensor&)>
+    max_pool2d_kernel{"max_pool2d"};
+/// (geometry, dy, winners, dx).
+inline KernelTable<void(const PoolGeometry&, const Tensor&, const Tensor&, const Tensor&)>
+    max_pool2d_backward_kernel{"max_pool2d backward"};
+
+/// (geometry, x, y) and (geometry, dy, dx).
+inline KernelTable<void(const PoolGeometry&, const Tensor&, const Tensor&)> avg_pool2d_kernel{
+    "avg_pool2d"};
+inline KernelTable<void(const PoolGeometry&, const Tensor&, const Tensor&)>
+    avg_pool2d_backward_kernel{"avg_pool2d backward"};
 
 /// (x [B,...,C], y [B,C]); both contiguous.
 inline KernelTable<void(const Tensor&, const Tensor&)> global_avg_pool_kernel{"global_avg_pool"};
