@@ -30,7 +30,8 @@ void check(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& b
   check_channel_vector(op, "running_var", running_var, x);
   DG_CHECK(running_mean.defined() == running_var.defined(),
            "{}: running_mean and running_var must be given together", op);
-  DG_CHECK(!running_mean.defined() || (running_mean.is_contiguous() && running_var.is_contiguous()),
+  DG_CHECK(!options.training || !running_mean.defined() ||
+               (running_mean.is_contiguous() && running_var.is_contiguous()),
            "{}: the running statistics must be contiguous, they are updated in place", op);
   DG_CHECK(options.training || running_mean.defined(),
            "{}: evaluation needs running_mean and running_var; train first or set "
