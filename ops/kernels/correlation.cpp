@@ -29,14 +29,7 @@ struct Plan {
   }
 };
 
-/// The source rectangle that all windows of a point share: offsets from the point's source pixel.
-struct Reach {
-  int64_t top = 0;
-  int64_t left = 0;
-  int64_t bottom = 0;
-  int64_t right = 0;
-};
-
+/// Of all windows together.
 Reach reach_of(const Correlation& c) {
   Reach reach;
   bool any = false;
@@ -155,6 +148,19 @@ void pack_all(const Correlation& c, const PanelSplit<T>& split, std::vector<Plan
   });
 }
 
+/// Everything behind one band of one image.
+template <typename T>
+void correlate_band(const Correlation& c, const std::vector<Plan<T>>& plans,
+                    const PanelSplit<T>& split, const Band<T>& band, const T* bias) {
+  for (const Plan<T>& plan : plans) {
+    for (int64_t group = 0; group < c.groups; ++group) {
+      for (int64_t panel = 0; panel < split.count(); ++panel) {
+        correlate_panel(c, plan, split, band, group, panel, bias);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 template <typename T>
@@ -168,54 +174,31 @@ void correlate(const Correlation& c, PackWeights<T> pack, const T* source, const
   }
   if (c.batch == 0 || grid.h <= 0 || grid.w <= 0 || c.result_channels == 0) return;
 
-  // The rectangle of the source behind grid rows [first, last), and the buffer that holds it.
-  const Reach reach = reach_of(c);
-  const auto area = [&](int64_t first, int64_t last) {
-    return ImageBand{first * c.source_step.h + reach.top,
-                     reach.left,
-                     {(last - first - 1) * c.source_step.h + reach.bottom - reach.top + 1,
-                      (grid.w - 1) * c.source_step.w + reach.right - reach.left + 1}};
-  };
-  const ImageBand whole = area(0, grid.h);
   // The last vector of channels may read past them: fine in a buffer with room, not in the tensor.
   const bool overruns = c.channelwise && c.source_channels % kLanes<T> != 0;
-  const bool in_place = inner == 0 || (whole.inside(c.source) && !overruns);
-  const int64_t row_stride = (in_place ? c.source.w : whole.size.w) * c.source_channels;
-  const int64_t rows_per_band =
-      band_rows(grid.h, c.source_step.h * whole.size.w * c.source_channels, c.batch);
-  const int64_t bands = (grid.h + rows_per_band - 1) / rows_per_band;
-
+  const Reach reach = reach_of(c);
+  const BandLayout layout(c.source, c.source_channels, c.batch, reach, c.source_step, grid,
+                          !overruns);
   const PanelSplit<T> split(c.result_channels / c.groups);
   std::vector<Plan<T>> plans;
-  for (const WindowSet& set : c.sets) plans.push_back(make_plan<T>(c, set, reach, row_stride));
+  for (const WindowSet& set : c.sets) {
+    plans.push_back(make_plan<T>(c, set, reach, layout.row_stride()));
+  }
   const Scratch<T> packed(c.groups * split.padded_columns() * inner);
   pack_all(c, split, plans, pack, packed.data());
 
-  const int64_t work = rows_per_band * grid.w * inner * c.result_channels;
+  const int64_t work = layout.rows_per_band() * grid.w * inner * c.result_channels;
   const int64_t grain = kChunkWork / std::max<int64_t>(work, 1) + 1;
-  parallel_for(c.batch * bands, grain, [&](int64_t first, int64_t last) {
-    const Scratch<T> buffer(in_place ? 0 : area(0, rows_per_band).size.h * row_stride + kLanes<T>);
+  parallel_for(c.batch * layout.bands(), grain, [&](int64_t first, int64_t last) {
+    const Scratch<T> buffer(layout.buffer_size(kLanes<T>));
     for (int64_t i = first; i < last; ++i) {
-      const int64_t image = i / bands;
-      const int64_t row = i % bands * rows_per_band;
-      const int64_t last_row = std::min(row + rows_per_band, grid.h);
-      const ImageBand pixels = area(row, last_row);
-      const T* origin = source + image * c.source.h * c.source.w * c.source_channels;
-      if (!in_place) {
-        copy_band(origin, c.source, c.source_channels, pixels, buffer.data());
-        origin = buffer.data();
-      } else if (inner > 0) {
-        origin += pixels.first_row * row_stride + pixels.first_column * c.source_channels;
-      }
-      T* const target = result + image * c.result.h * c.result.w * c.result_channels;
-      const Band<T> band{origin, row_stride, target, row, last_row};
-      for (const Plan<T>& plan : plans) {
-        for (int64_t group = 0; group < c.groups; ++group) {
-          for (int64_t panel = 0; panel < split.count(); ++panel) {
-            correlate_panel(c, plan, split, band, group, panel, bias);
-          }
-        }
-      }
+      const int64_t image = i / layout.bands();
+      const int64_t index = i % layout.bands();
+      const T* pixels = source + image * c.source.h * c.source.w * c.source_channels;
+      const Band<T> band{layout.open(pixels, index, buffer.data()), layout.row_stride(),
+                         result + image * c.result.h * c.result.w * c.result_channels,
+                         layout.first_row(index), layout.last_row(index)};
+      correlate_band(c, plans, split, band, bias);
     }
   });
 }

@@ -41,17 +41,73 @@ void copy_band(const T* image, const Size2& image_size, int64_t channels, const 
   }
 }
 
-/// Elements of the source that a band should hold at most: 256 KB of floats stay in L2.
-inline constexpr int64_t kBandElements = int64_t{1} << 16;
-/// Bands that an operation should at least have, for its threads to share.
-inline constexpr int64_t kWantedBands = 16;
+/// What every window of a grid reaches, in source pixels from the window's own one.
+struct Reach {
+  int64_t top = 0;
+  int64_t left = 0;
+  int64_t bottom = 0;
+  int64_t right = 0;
+};
 
-/// Rows of the grid per band, when each row of it needs `row_elements` elements of the source.
-inline int64_t band_rows(int64_t grid_rows, int64_t row_elements, int64_t batch) {
-  const int64_t fitting = std::max<int64_t>(kBandElements / std::max<int64_t>(row_elements, 1), 1);
-  const int64_t wanted_per_image = (kWantedBands + batch - 1) / std::max<int64_t>(batch, 1);
-  const int64_t sharing = std::max<int64_t>(grid_rows / wanted_per_image, 1);
-  return std::min({fitting, sharing, std::max<int64_t>(grid_rows, 1)});
-}
+/// How the images behind a grid of windows are walked: in bands of grid rows that are enough for
+/// all threads and small enough to stay in cache, each read in place where it lies inside the image
+/// and otherwise copied with its border.
+class BandLayout {
+ public:
+  /// Point (i, j) of the grid sees the image around pixel (i, j) * step. `in_place` forbids reading
+  /// in place when false.
+  BandLayout(const Size2& image, int64_t channels, int64_t batch, const Reach& reach,
+             const Size2& step, const Size2& grid, bool in_place = true)
+      : image_(image), channels_(channels), reach_(reach), step_(step), grid_(grid) {
+    const ImageBand whole = area(0, grid.h);
+    in_place_ = in_place && whole.inside(image);
+    row_stride_ = (in_place_ ? image.w : whole.size.w) * channels;
+    const int64_t row_elements = std::max<int64_t>(step.h * whole.size.w * channels, 1);
+    const int64_t fitting = std::max<int64_t>(kBandElements / row_elements, 1);
+    const int64_t wanted = (kWantedBands + batch - 1) / std::max<int64_t>(batch, 1);
+    const int64_t sharing = std::max<int64_t>(grid.h / std::max<int64_t>(wanted, 1), 1);
+    rows_per_band_ = std::max<int64_t>(std::min({fitting, sharing, grid.h}), 1);
+  }
+
+  int64_t row_stride() const { return row_stride_; }
+  int64_t rows_per_band() const { return rows_per_band_; }
+  int64_t bands() const { return (grid_.h + rows_per_band_ - 1) / rows_per_band_; }
+  int64_t first_row(int64_t band) const { return band * rows_per_band_; }
+  int64_t last_row(int64_t band) const { return std::min(first_row(band + 1), grid_.h); }
+
+  /// Elements of the buffer that open() needs; `room` may be read behind the last pixel.
+  int64_t buffer_size(int64_t room) const {
+    return in_place_ ? 0 : area(0, rows_per_band_).size.h * row_stride_ + room;
+  }
+  /// The top left corner of what the first window of a band of `image` reaches.
+  template <typename T>
+  const T* open(const T* image, int64_t band, T* buffer) const {
+    const ImageBand pixels = area(first_row(band), last_row(band));
+    if (in_place_) return image + pixels.first_row * row_stride_ + pixels.first_column * channels_;
+    copy_band(image, image_, channels_, pixels, buffer);
+    return buffer;
+  }
+
+ private:
+  /// 256 KB of floats stay in L2.
+  static constexpr int64_t kBandElements = int64_t{1} << 16;
+  static constexpr int64_t kWantedBands = 16;
+
+  ImageBand area(int64_t first, int64_t last) const {
+    return {first * step_.h + reach_.top,
+            reach_.left,
+            {(last - first - 1) * step_.h + reach_.bottom - reach_.top + 1,
+             (grid_.w - 1) * step_.w + reach_.right - reach_.left + 1}};
+  }
+
+  Size2 image_;
+  int64_t channels_;
+  Reach reach_;
+  Size2 step_;
+  Size2 grid_;
+  bool in_place_ = false;
+  int64_t row_stride_ = 0;
+  int64_t rows_per_band_ = 1;
+};
 
 }  // namespace diagrad::kernels

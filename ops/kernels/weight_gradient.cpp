@@ -70,14 +70,6 @@ void add_run(const ConvGeometry& g, const Band<T>& band, int64_t group, int64_t 
   }
 }
 
-/// The source rectangle behind output rows [first, last).
-ImageBand source_band(const ConvGeometry& g, int64_t first, int64_t last) {
-  return {first * g.stride.h - g.padding.h,
-          -g.padding.w,
-          {(last - first - 1) * g.stride.h + (g.kernel.h - 1) * g.dilation.h + 1,
-           (g.output.w - 1) * g.stride.w + (g.kernel.w - 1) * g.dilation.w + 1}};
-}
-
 /// sum[i] = partial[0][i] + partial[1][i] + ...
 template <typename T>
 void add_partial_sums(const T* partial, int64_t chunks, int64_t size, T* sum) {
@@ -97,15 +89,12 @@ template <typename T, typename Add>
 void sum_over_bands(const ConvGeometry& g, const T* x, bool tail_x, const T* dy, bool tail_dy,
                     int64_t size, T* result, const Add& add) {
   if (g.out_pixels() == 0) return std::fill(result, result + size, T(0));
-  const ImageBand whole = source_band(g, 0, g.output.h);
-  const bool in_place = whole.inside(g.input) && !tail_x;
-  const int64_t row_stride = (in_place ? g.input.w : whole.size.w) * g.in_channels;
-  const int64_t rows_per_band =
-      band_rows(g.output.h, g.stride.h * whole.size.w * g.in_channels, g.batch);
-  const int64_t bands = (g.output.h + rows_per_band - 1) / rows_per_band;
+  const Reach reach{-g.padding.h, -g.padding.w, (g.kernel.h - 1) * g.dilation.h - g.padding.h,
+                    (g.kernel.w - 1) * g.dilation.w - g.padding.w};
+  const BandLayout layout(g.input, g.in_channels, g.batch, reach, g.stride, g.output, !tail_x);
   const int64_t dy_row = g.output.w * g.out_channels;
 
-  const int64_t items = g.batch * bands;
+  const int64_t items = g.batch * layout.bands();
   const int64_t fitting =
       std::max<int64_t>(kPartialBytes / (size * static_cast<int64_t>(sizeof(T))), 2);
   const int64_t worthwhile = g.out_pixels() * size / kChunkWork + 1;
@@ -113,23 +102,17 @@ void sum_over_bands(const ConvGeometry& g, const T* x, bool tail_x, const T* dy,
   const ChunkPlan plan(items, (items + wanted - 1) / wanted);
   const Scratch<T> partial(plan.count > 1 ? plan.count * size : 0);
   parallel_for_chunks(plan, items, [&](int64_t chunk, int64_t first, int64_t last) {
-    const int64_t buffer_rows = source_band(g, 0, rows_per_band).size.h;
-    const Scratch<T> x_buffer(in_place ? 0 : buffer_rows * row_stride + kLanes<T>);
-    const Scratch<T> dy_buffer(tail_dy ? rows_per_band * dy_row + kLanes<T> : 0);
+    const Scratch<T> x_buffer(layout.buffer_size(kLanes<T>));
+    const Scratch<T> dy_buffer(tail_dy ? layout.rows_per_band() * dy_row + kLanes<T> : 0);
     T* const sum = plan.count > 1 ? partial.data() + chunk * size : result;
     for (int64_t i = first; i < last; ++i) {
-      const int64_t image = i / bands;
-      const int64_t row = i % bands * rows_per_band;
-      const int64_t rows = std::min(rows_per_band, g.output.h - row);
-      const ImageBand area = source_band(g, row, row + rows);
-      Band<T> band{x + image * g.input.h * g.input.w * g.in_channels, row_stride,
+      const int64_t image = i / layout.bands();
+      const int64_t index = i % layout.bands();
+      const int64_t row = layout.first_row(index);
+      const int64_t rows = layout.last_row(index) - row;
+      const T* pixels = x + image * g.input.h * g.input.w * g.in_channels;
+      Band<T> band{layout.open(pixels, index, x_buffer.data()), layout.row_stride(),
                    dy + (image * g.output.h + row) * dy_row, rows, i == first};
-      if (in_place) {
-        band.x += area.first_row * row_stride + area.first_column * g.in_channels;
-      } else {
-        copy_band(band.x, g.input, g.in_channels, area, x_buffer.data());
-        band.x = x_buffer.data();
-      }
       if (tail_dy) {
         std::copy(band.dy, band.dy + rows * dy_row, dy_buffer.data());
         band.dy = dy_buffer.data();
