@@ -34,9 +34,9 @@ DG_HOST_DEVICE inline ExpParts exp_parts(float x) {
   return {std::bit_cast<int32_t>(rounded) - std::bit_cast<int32_t>(kRound), r + r * r * series};
 }
 
-/// 2^exponent for -126 <= exponent <= 127.
+/// 2^exponent for -126 <= exponent <= 127; any value for others, which a NaN leads to.
 DG_HOST_DEVICE inline float power_of_two(int32_t exponent) {
-  return std::bit_cast<float>((exponent + 127) * (1 << 23));
+  return std::bit_cast<float>(static_cast<uint32_t>(exponent + 127) << 23);
 }
 
 }  // namespace detail
