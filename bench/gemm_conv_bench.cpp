@@ -36,7 +36,7 @@ void measure(benchmark::State& state, int threads, double flops, const Run& run)
 
 /// Independent chains of multiply-adds that fill the latency of every unit.
 void peak(benchmark::State& state, int threads) {
-  constexpr int kChains = kVectorRegisters / 2 - 2;
+  constexpr int kChains = kVectorRegisters - 4;
   constexpr int64_t kSteps = 1 << 16;
   measure(state, threads, 2.0 * kChains * kLanes<float> * kSteps * threads, [&] {
     parallel_for(threads, 1, [&](int64_t first, int64_t last) {
