@@ -3,11 +3,14 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/ops/batch_norm_kernels.h"
 #include "diagrad/ops/batch_norm_math.h"
+#include "diagrad/ops/kernels/column_moments.h"
+#include "diagrad/ops/kernels/normal_lines.h"
 #include "diagrad/ops/kernels/row_fold.h"
 
 namespace diagrad {
 namespace {
 
+using kernels::ColumnMoments;
 using kernels::LineOf;
 using kernels::RowChunks;
 using kernels::RowFold;
@@ -21,64 +24,6 @@ struct Matrix {
   int64_t rows;
 };
 
-/// Mean and sum of squared deviations of every column.
-struct ColumnMoments {
-  explicit ColumnMoments(double* data, int64_t column_count)
-      : columns(column_count), mean(data), squares(data + column_count) {
-    std::fill(data, data + 2 * columns, 0.0);
-  }
-
-  /// Adds a set of `part_size` values per column; part(c) gives the moments of column c.
-  template <typename Part>
-  void add(double part_size, Part part) {
-    double* __restrict to_mean = mean;
-    double* __restrict to_squares = squares;
-    for (int64_t c = 0; c < columns; ++c) {
-      const Moments sum = merge({to_mean[c], to_squares[c]}, count, part(c), part_size);
-      to_mean[c] = sum.mean;
-      to_squares[c] = sum.squares;
-    }
-    count += part_size;
-  }
-
-  int64_t columns;
-  double* mean;
-  double* squares;
-  double count = 0.0;
-};
-
-template <typename T>
-void add_deviations(int64_t width, const T* __restrict x, const T* __restrict from,
-                    T* __restrict sums, T* __restrict squares) {
-  for (int64_t i = 0; i < width; ++i) {
-    const T deviation = x[i] - from[i];
-    sums[i] += deviation;
-    squares[i] += deviation * deviation;
-  }
-}
-
-/// Adds a block of lines. Deviations are taken from the block's own first line, whatever it is:
-/// their squares sum up to at most `lines` times the squares around the mean, which bounds the
-/// digits lost, with a single read of the block.
-template <typename T>
-void add_block(const RowFold& fold, const T* block, int64_t lines, int64_t width, T* scratch,
-               ColumnMoments& moments) {
-  std::fill(scratch, scratch + 2 * fold.width, T(0));
-  for (int64_t line = 1; line < lines; ++line) {
-    add_deviations(width, block + line * width, block, scratch, scratch + fold.width);
-  }
-  const auto size = static_cast<double>(lines);
-  for (int64_t start = 0; start < width; start += fold.columns) {
-    const T* __restrict first = block + start;
-    const T* __restrict sums = scratch + start;
-    const T* __restrict squares = scratch + fold.width + start;
-    moments.add(size, [=](int64_t c) {
-      const double sum = sums[c];
-      return Moments{first[c] + sum / size, static_cast<double>(squares[c]) - sum * sum / size};
-    });
-  }
-}
-
 /// Fills mean and squared deviations, [2, columns].
 template <typename T>
 void column_moments(const T* x, const Matrix& matrix, double* result) {
@@ -89,10 +34,7 @@ void column_moments(const T* x, const Matrix& matrix, double* result) {
   const Scratch<double> counts(chunks.count());
   chunks.for_each([&](int64_t index, int64_t first, int64_t rows) {
     ColumnMoments part(parts.data() + index * size, fold.columns);
-    const Scratch<T> scratch(2 * fold.width);
-    kernels::for_each_block(fold, rows, [&](int64_t row, int64_t lines, int64_t width) {
-      add_block(fold, x + (first + row) * fold.columns, lines, width, scratch.data(), part);
-    });
+    kernels::add_rows(fold, x + first * fold.columns, rows, part);
     counts.data()[index] = part.count;
   });
   ColumnMoments total(result, fold.columns);
@@ -160,18 +102,6 @@ class AffineLines {
   }
 };
 
-// The loops below are functions of their own because compilers vectorise loops over pointers that
-// are parameters best.
-
-template <bool relu, typename T>
-void forward_line(int64_t width, const T* __restrict x, const T* __restrict centre,
-                  const T* __restrict scale, const T* __restrict shift, T* __restrict y) {
-  for (int64_t i = 0; i < width; ++i) {
-    const T value = (x[i] - centre[i]) * scale[i] + shift[i];
-    y[i] = relu && value < T(0) ? T(0) : value;
-  }
-}
-
 template <bool relu, typename T>
 void forward(const BatchNormForward& pass) {
   const Matrix matrix(pass.x);
@@ -181,8 +111,8 @@ void forward(const BatchNormForward& pass) {
     const T* const x = pass.x.data<T>() + first * fold.columns;
     T* const y = pass.y.data<T>() + first * fold.columns;
     kernels::for_each_line(fold, rows, [&](int64_t offset, int64_t width) {
-      forward_line<relu>(width, x + offset, affine.centre.data(), affine.scale.data(),
-                         affine.shift.data(), y + offset);
+      kernels::forward_line<relu>(width, x + offset, affine.centre.data(), affine.scale.data(),
+                                  affine.shift.data(), y + offset);
     });
   });
 }
@@ -194,24 +124,6 @@ void forward_cpu(const BatchNormForward& pass) {
   });
 }
 
-/// The gradient that reaches the normalised value: dy, with relu only where the output is positive.
-template <bool relu, typename T>
-inline T gradient_of(T dy, T deviation, T scale, T shift) {
-  return relu && !(deviation * scale + shift > T(0)) ? T(0) : dy;
-}
-
-template <bool relu, typename T>
-void add_gradient_line(int64_t width, const T* __restrict x, const T* __restrict dy,
-                       const T* __restrict centre, const T* __restrict scale,
-                       const T* __restrict shift, T* __restrict sum_g, T* __restrict sum_gx) {
-  for (int64_t i = 0; i < width; ++i) {
-    const T deviation = x[i] - centre[i];
-    const T g = gradient_of<relu>(dy[i], deviation, scale[i], shift[i]);
-    sum_g[i] += g;
-    sum_gx[i] += g * deviation;
-  }
-}
-
 /// Per channel the sums of g and of g * (x - centre).
 template <bool relu, typename T>
 void gradient_sums(const BatchNormBackward& pass, const RowFold& fold, int64_t rows,
@@ -219,9 +131,9 @@ void gradient_sums(const BatchNormBackward& pass, const RowFold& fold, int64_t r
   const T* const x = pass.x.data<T>();
   const T* const dy = pass.dy.data<T>();
   kernels::column_sums_of<2, T>(fold, rows, sums, [&](int64_t offset, int64_t width, T* partial) {
-    add_gradient_line<relu>(width, x + offset, dy + offset, affine.centre.data(),
-                            affine.scale.data(), affine.shift.data(), partial,
-                            partial + fold.width);
+    kernels::add_gradient_line<relu>(width, x + offset, dy + offset, affine.centre.data(),
+                                     affine.scale.data(), affine.shift.data(), partial,
+                                     partial + fold.width);
   });
 }
 
@@ -237,18 +149,6 @@ struct GradientLines {
 };
 
 template <bool relu, typename T>
-void input_gradient_line(int64_t width, const T* __restrict x, const T* __restrict dy,
-                         const T* __restrict centre, const T* __restrict scale,
-                         const T* __restrict shift, const T* __restrict a, const T* __restrict b,
-                         const T* __restrict c, T* __restrict dx) {
-  for (int64_t i = 0; i < width; ++i) {
-    const T deviation = x[i] - centre[i];
-    const T g = gradient_of<relu>(dy[i], deviation, scale[i], shift[i]);
-    dx[i] = a[i] * g + (b[i] * deviation + c[i]);
-  }
-}
-
-template <bool relu, typename T>
 void input_gradient(const BatchNormBackward& pass, const RowFold& fold, int64_t all_rows,
                     const AffineLines<T>& affine, const BatchNormGradient<T>* channels) {
   const GradientLines<T> lines(fold, channels);
@@ -258,9 +158,9 @@ void input_gradient(const BatchNormBackward& pass, const RowFold& fold, int64_t 
     const T* const dy = pass.dy.data<T>() + base;
     T* const dx = pass.dx.data<T>() + base;
     kernels::for_each_line(fold, rows, [&](int64_t offset, int64_t width) {
-      input_gradient_line<relu>(width, x + offset, dy + offset, affine.centre.data(),
-                                affine.scale.data(), affine.shift.data(), lines.a.data(),
-                                lines.b.data(), lines.c.data(), dx + offset);
+      kernels::input_gradient_line<relu>(width, x + offset, dy + offset, affine.centre.data(),
+                                         affine.scale.data(), affine.shift.data(), lines.a.data(),
+                                         lines.b.data(), lines.c.data(), dx + offset);
     });
   });
 }

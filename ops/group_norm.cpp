@@ -1,0 +1,89 @@
+#include "diagrad/ops/group_norm.h"
+
+#include "diagrad/autograd/record.h"
+#include "diagrad/core/error.h"
+#include "diagrad/ops/group_norm_kernels.h"
+#include "diagrad/ops/layer_norm.h"
+
+namespace diagrad {
+namespace {
+
+using autograd::BackwardContext;
+using autograd::Gradients;
+using autograd::SavedTensor;
+
+void check_vector(const char* op, const char* what, const Tensor& value, const Tensor& x) {
+  if (!value.defined()) return;
+  DG_CHECK(value.shape() == Shape({x.size(-1)}) && value.dtype() == x.dtype(),
+           "{}: {} is {} {}, expected {} [{}] for input {} (features are the last axis)", op, what,
+           value.dtype(), value.shape(), x.dtype(), x.size(-1), x.shape());
+}
+
+void check(const char* op, int least_rank, const Tensor& x, const Tensor& gamma, const Tensor& beta,
+           double epsilon) {
+  DG_CHECK(x.rank() >= least_rank, "{}: expected input of rank {} or more, got {}", op, least_rank,
+           x.shape());
+  check_vector(op, "gamma", gamma, x);
+  check_vector(op, "beta", beta, x);
+  DG_CHECK(epsilon > 0.0, "{}: epsilon {} must be positive", op, epsilon);
+}
+
+Tensor contiguous_or_none(const Tensor& tensor) {
+  return tensor.defined() ? tensor.contiguous() : tensor;
+}
+
+/// Both operations: they differ in their kernels and in the shape of the statistics.
+template <typename Forward, typename Backward>
+Tensor normalise(const char* op, const Forward& forward, const Backward& backward,
+                 const Tensor& input, const Tensor& gamma, const Tensor& beta, int64_t groups,
+                 double epsilon, const Shape& statistics) {
+  GroupNormForward pass;
+  pass.x = input.contiguous();
+  pass.gamma = contiguous_or_none(gamma);
+  pass.beta = contiguous_or_none(beta);
+  pass.groups = groups;
+  pass.epsilon = epsilon;
+  pass.y = Tensor::empty_like(pass.x);
+  pass.mean = Tensor::empty(statistics, DType::f64, input.device());
+  pass.inverse_std = Tensor::empty_like(pass.mean);
+  forward.on(input.device())(pass);
+  return autograd::record(
+      {op}, {input, gamma, beta}, pass.y,
+      [&backward, groups, mean = pass.mean, inverse_std = pass.inverse_std, x = SavedTensor(pass.x),
+       gamma = SavedTensor(pass.gamma)](const BackwardContext& context) {
+        GroupNormBackward back;
+        back.x = x.get(context);
+        back.dy = context.gradient().contiguous();
+        back.gamma = gamma.get(context);
+        back.mean = mean;
+        back.inverse_std = inverse_std;
+        back.groups = groups;
+        const Shape features{back.x.size(-1)};
+        if (context.needs(0)) back.dx = Tensor::empty_like(back.x);
+        if (context.needs(1))
+          back.dgamma = Tensor::empty(features, back.x.dtype(), back.x.device());
+        if (context.needs(2)) back.dbeta = Tensor::empty(features, back.x.dtype(), back.x.device());
+        backward.on(back.x.device())(back);
+        return Gradients{back.dx, back.dgamma, back.dbeta};
+      });
+}
+
+}  // namespace
+
+Tensor group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                  const GroupNormOptions& options) {
+  check("group_norm", 2, x, gamma, beta, options.epsilon);
+  DG_CHECK(options.groups >= 1 && x.size(-1) % options.groups == 0,
+           "group_norm: {} groups do not divide the {} channels of input {}", options.groups,
+           x.size(-1), x.shape());
+  return normalise("group_norm", group_norm_forward_kernel, group_norm_backward_kernel, x, gamma,
+                   beta, options.groups, options.epsilon, {x.size(0), options.groups});
+}
+
+Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon) {
+  check("layer_norm", 1, x, gamma, beta, epsilon);
+  return normalise("layer_norm", layer_norm_forward_kernel, layer_norm_backward_kernel, x, gamma,
+                   beta, 1, epsilon, {x.shape().numel(0, x.rank() - 1)});
+}
+
+}  // namespace diagrad

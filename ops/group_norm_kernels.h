@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+#include "diagrad/core/kernel_table.h"
+#include "diagrad/core/tensor.h"
+
+namespace diagrad {
+
+/// All contiguous; gamma and beta may be undefined; mean and inverse_std, f64 [B, groups] (one per
+/// row for layer_norm), are results.
+struct GroupNormForward {
+  Tensor x, gamma, beta;
+  int64_t groups;
+  double epsilon;
+  Tensor y, mean, inverse_std;
+};
+inline KernelTable<void(const GroupNormForward&)> group_norm_forward_kernel{"group_norm"};
+inline KernelTable<void(const GroupNormForward&)> layer_norm_forward_kernel{"layer_norm"};
+
+/// dx, dgamma, dbeta are undefined where they are not asked for.
+struct GroupNormBackward {
+  Tensor x, dy, gamma, mean, inverse_std;
+  int64_t groups;
+  Tensor dx, dgamma, dbeta;
+};
+inline KernelTable<void(const GroupNormBackward&)> group_norm_backward_kernel{
+    "group_norm backward"};
+inline KernelTable<void(const GroupNormBackward&)> layer_norm_backward_kernel{
+    "layer_norm backward"};
+
+}  // namespace diagrad
