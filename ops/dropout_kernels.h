@@ -1,0 +1,17 @@
+#pragma once
+
+#include "diagrad/core/kernel_table.h"
+#include "diagrad/core/tensor.h"
+#include "diagrad/ops/dropout_math.h"
+
+namespace diagrad {
+
+/// (mask, x, y): y = x * scale where the element is kept, else 0; both contiguous. Forward and
+/// backward are the same.
+inline KernelTable<void(const DropoutMask&, const Tensor&, const Tensor&)> dropout_kernel{
+    "dropout"};
+/// As above with one element of the mask per entry of the first axis.
+inline KernelTable<void(const DropoutMask&, const Tensor&, const Tensor&)> drop_path_kernel{
+    "drop_path"};
+
+}  // namespace diagrad
