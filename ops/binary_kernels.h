@@ -1,0 +1,14 @@
+#pragma once
+
+#include "diagrad/core/kernel_table.h"
+#include "diagrad/core/tensor.h"
+
+namespace diagrad {
+
+enum class BinaryFunction { add, sub, mul, div };
+
+/// y = f(a, b), all of one shape, any strides.
+inline KernelTable<void(BinaryFunction, const Tensor& a, const Tensor& b, const Tensor& y)>
+    binary_kernel{"binary"};
+
+}  // namespace diagrad

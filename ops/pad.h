@@ -1,0 +1,18 @@
+#pragma once
+
+#include <vector>
+
+#include "diagrad/core/tensor.h"
+
+namespace diagrad {
+
+struct PadSize {
+  int64_t before = 0;
+  int64_t after = 0;
+};
+
+/// x with `value` around it, one PadSize per axis. dx = dy inside. Saves nothing. Throws when the
+/// count is not the rank or a size is negative.
+Tensor pad(const Tensor& x, const std::vector<PadSize>& sizes, double value = 0.0);
+
+}  // namespace diagrad

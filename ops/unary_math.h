@@ -1,0 +1,219 @@
+#pragma once
+
+#include <cmath>
+
+#include "diagrad/core/host_device.h"
+
+namespace diagrad {
+
+/// The functions of one variable. `a` and `b` are parameters: exponent of pow, bounds of clamp,
+/// scale and shift of affine.
+enum class UnaryFunction {
+  neg,
+  exp,
+  log,
+  sqrt,
+  abs,
+  pow,
+  clamp,
+  affine,
+  sigmoid,
+  tanh,
+  relu,
+  gelu,
+  silu,
+  softplus,
+  hardswish
+};
+
+namespace unary {
+
+template <typename T>
+DG_HOST_DEVICE T logistic(T x) {
+  return T(1) / (T(1) + std::exp(-x));
+}
+
+/// Each function has its value and its derivative; `kFromOutput` says that the derivative is
+/// written in terms of the value y rather than of x.
+template <typename T>
+struct Neg {
+  static constexpr bool kFromOutput = true;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return -x; }
+  DG_HOST_DEVICE T derivative(T) const { return T(-1); }
+};
+
+template <typename T>
+struct Exp {
+  static constexpr bool kFromOutput = true;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return std::exp(x); }
+  DG_HOST_DEVICE T derivative(T y) const { return y; }
+};
+
+template <typename T>
+struct Log {
+  static constexpr bool kFromOutput = false;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return std::log(x); }
+  DG_HOST_DEVICE T derivative(T x) const { return T(1) / x; }
+};
+
+template <typename T>
+struct Sqrt {
+  static constexpr bool kFromOutput = true;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return std::sqrt(x); }
+  DG_HOST_DEVICE T derivative(T y) const { return T(0.5) / y; }
+};
+
+/// The derivative at 0 is 0.
+template <typename T>
+struct Abs {
+  static constexpr bool kFromOutput = false;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return std::abs(x); }
+  DG_HOST_DEVICE T derivative(T x) const { return x > T(0) ? T(1) : x < T(0) ? T(-1) : T(0); }
+};
+
+template <typename T>
+struct Pow {
+  static constexpr bool kFromOutput = false;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return std::pow(x, a); }
+  DG_HOST_DEVICE T derivative(T x) const { return a == T(0) ? T(0) : a * std::pow(x, a - T(1)); }
+};
+
+/// The derivative is 1 on the bounds themselves, as in PyTorch.
+template <typename T>
+struct Clamp {
+  static constexpr bool kFromOutput = false;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return x < a ? a : x > b ? b : x; }
+  DG_HOST_DEVICE T derivative(T x) const { return x >= a && x <= b ? T(1) : T(0); }
+};
+
+template <typename T>
+struct Affine {
+  static constexpr bool kFromOutput = true;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return a * x + b; }
+  DG_HOST_DEVICE T derivative(T) const { return a; }
+};
+
+template <typename T>
+struct Sigmoid {
+  static constexpr bool kFromOutput = true;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return logistic(x); }
+  DG_HOST_DEVICE T derivative(T y) const { return y * (T(1) - y); }
+};
+
+template <typename T>
+struct Tanh {
+  static constexpr bool kFromOutput = true;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return std::tanh(x); }
+  DG_HOST_DEVICE T derivative(T y) const { return T(1) - y * y; }
+};
+
+/// NaN stays NaN; the derivative at 0 is 0.
+template <typename T>
+struct Relu {
+  static constexpr bool kFromOutput = true;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return x < T(0) ? T(0) : x; }
+  DG_HOST_DEVICE T derivative(T y) const { return y > T(0) ? T(1) : T(0); }
+};
+
+template <typename T>
+struct Gelu {
+  static constexpr bool kFromOutput = false;
+  T a, b;
+  DG_HOST_DEVICE static T normal_cdf(T x) {
+    return T(0.5) * (T(1) + std::erf(x * T(0.70710678118654752440)));
+  }
+  DG_HOST_DEVICE T value(T x) const { return x * normal_cdf(x); }
+  DG_HOST_DEVICE T derivative(T x) const {
+    const T density = T(0.39894228040143267794) * std::exp(T(-0.5) * x * x);
+    return normal_cdf(x) + x * density;
+  }
+};
+
+template <typename T>
+struct Silu {
+  static constexpr bool kFromOutput = false;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const { return x * logistic(x); }
+  DG_HOST_DEVICE T derivative(T x) const {
+    const T s = logistic(x);
+    return s * (T(1) + x * (T(1) - s));
+  }
+};
+
+/// log(1 + e^x), written so that neither branch overflows.
+template <typename T>
+struct Softplus {
+  static constexpr bool kFromOutput = false;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const {
+    return (x > T(0) ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
+  }
+  DG_HOST_DEVICE T derivative(T x) const { return logistic(x); }
+};
+
+template <typename T>
+struct Hardswish {
+  static constexpr bool kFromOutput = false;
+  T a, b;
+  DG_HOST_DEVICE T value(T x) const {
+    const T shifted = x + T(3);
+    return x * (shifted < T(0) ? T(0) : shifted > T(6) ? T(6) : shifted) / T(6);
+  }
+  DG_HOST_DEVICE T derivative(T x) const {
+    return x <= T(-3) ? T(0) : x >= T(3) ? T(1) : x / T(3) + T(0.5);
+  }
+};
+
+/// Calls `body` with the functor of `function` for element type T.
+template <typename T, typename Body>
+decltype(auto) visit(UnaryFunction function, double a, double b, Body&& body) {
+  const T p = static_cast<T>(a);
+  const T q = static_cast<T>(b);
+  switch (function) {
+    case UnaryFunction::neg:
+      return body(Neg<T>{p, q});
+    case UnaryFunction::exp:
+      return body(Exp<T>{p, q});
+    case UnaryFunction::log:
+      return body(Log<T>{p, q});
+    case UnaryFunction::sqrt:
+      return body(Sqrt<T>{p, q});
+    case UnaryFunction::abs:
+      return body(Abs<T>{p, q});
+    case UnaryFunction::pow:
+      return body(Pow<T>{p, q});
+    case UnaryFunction::clamp:
+      return body(Clamp<T>{p, q});
+    case UnaryFunction::affine:
+      return body(Affine<T>{p, q});
+    case UnaryFunction::sigmoid:
+      return body(Sigmoid<T>{p, q});
+    case UnaryFunction::tanh:
+      return body(Tanh<T>{p, q});
+    case UnaryFunction::relu:
+      return body(Relu<T>{p, q});
+    case UnaryFunction::gelu:
+      return body(Gelu<T>{p, q});
+    case UnaryFunction::silu:
+      return body(Silu<T>{p, q});
+    case UnaryFunction::softplus:
+      return body(Softplus<T>{p, q});
+    case UnaryFunction::hardswish:
+      break;
+  }
+  return body(Hardswish<T>{p, q});
+}
+
+}  // namespace unary
+}  // namespace diagrad
