@@ -42,8 +42,8 @@ DG_HOST_DEVICE inline float power_of_two(int32_t exponent) {
 }  // namespace detail
 
 /// e^x, sigmoid and tanh. The float forms have no branches and no calls, so that loops over arrays
-/// vectorise; they are within 2 units in the last place, also for results near 0 and for the
-/// limits. The double forms are the library's.
+/// vectorise; exp is within 1 unit in the last place, the others within 3, also where the result is
+/// near 0, and limits and NaN are kept. The double forms are the library's.
 DG_HOST_DEVICE inline float exp_of(float x) {
   x = x < -104.0F ? -104.0F : x;
   x = x > 89.0F ? 89.0F : x;
