@@ -27,7 +27,7 @@ Score score(const Tensor& logits, const Tensor& labels);
 struct EvaluateOptions {
   int64_t batch = 256;
   int workers = 0;
-  std::string normalization;  ///< a preset's name; empty: the data set's own
+  std::string normalization = {};  ///< a preset's name; empty: the data set's own
   bool keep_logits = false;
   /// Called before each batch with the examples done and in all; false stops there.
   std::function<bool(int64_t done, int64_t total)> progress = {};

@@ -115,6 +115,19 @@ TEST_CASE("a signal stops after the step, saved; in an evaluation, too") {
   CHECK(fs::exists(out + "/result.json"));
 }
 
+TEST_CASE("a time limit stops a run, saved") {
+  const TemporaryFolder folder;
+  const Straight straight(folder);
+  const std::string out = folder.path("slow");
+  const TrainResult result =
+      go_on(out, [](TrainJob& job, Recorder&) { job.options.max_time = 1e-9; });
+  CHECK(result.stopped == "max-time");
+  CHECK(result.steps == 0);
+  CHECK(result.last.examples == 20);
+  go_on(out, [](TrainJob&, Recorder&) {});
+  CHECK(last_of(out) == straight.last);
+}
+
 TEST_CASE("a damaged checkpoint costs the steps since the one before it, and no bit") {
   const TemporaryFolder folder;
   const Straight straight(folder);

@@ -1,6 +1,8 @@
 #include "diagrad/train/run_folder.h"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -167,6 +169,20 @@ TEST_CASE("the first signal is noted, and handlers come back") {
   }
   const SignalGuard again;
   CHECK(again.caught() == 0);
+}
+
+TEST_CASE("a second signal quits at once with its code") {
+  const pid_t child = fork();
+  if (child == 0) {
+    const SignalGuard guard;
+    std::raise(SIGINT);
+    std::raise(SIGTERM);
+    _exit(1);  // not reached
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 143);
 }
 
 }  // namespace
