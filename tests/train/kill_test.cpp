@@ -46,7 +46,7 @@ train::TrainJob killed_job(const std::string& out) {
   options.ema_decay = 0.99;
   options.workers = std::atoi(std::getenv("DIAGRAD_KILL_TEST_WORKERS"));
   return train::make_job(options, [](const auto&, const Shape& input, int64_t classes) {
-    return std::make_shared<LinearNet>(input, classes, 1);
+    return std::make_shared<ConvNet>(input, classes, 1);
   });
 }
 

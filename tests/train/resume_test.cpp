@@ -24,6 +24,7 @@ using testing::text_of;
 /// One process of a run: as configured, from where the run stands.
 TrainResult go_on(const std::string& out, const std::function<void(TrainJob&, Recorder&)>& change) {
   TrainJob job = small_job(out);
+  job.model = std::make_shared<testing::ConvNet>(job.train->info().image, 10, 1);
   job.options.ema_decay = 0.9;
   job.options.save_every = 2;
   job.options.resume = "auto";

@@ -23,6 +23,22 @@ class LinearNet : public nn::Module {
   Tensor bias_;
 };
 
+/// Convolution, batch norm and ReLU, dropout, the mean over the picture, a linear layer: everything
+/// that keeps statistics or draws masks.
+class ConvNet : public nn::Module {
+ public:
+  ConvNet(const Shape& image, int64_t classes, uint64_t seed);
+  Tensor forward(const Tensor& images) override;
+
+ private:
+  Tensor filter_;
+  Tensor gamma_;
+  Tensor beta_;
+  Tensor mean_;
+  Tensor variance_;
+  Tensor weight_;
+};
+
 /// A job for LinearNet on 36 small shapes: 5 batches of 8 pictures per epoch, the last one not
 /// full; SGD with momentum.
 train::TrainJob small_job(const std::string& out);
