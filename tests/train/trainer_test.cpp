@@ -2,10 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "diagrad/autograd/record.h"
 #include "diagrad/core/error.h"
 #include "diagrad/train/checkpoint.h"
 #include "tests/support/op_case.h"
@@ -111,6 +113,36 @@ TEST_CASE("a loss that is not finite stops the run and names the first bad opera
   CHECK_FALSE(fs::exists(folder.path("again/checkpoints/last.safetensors")));
   // The good step before it is on record.
   CHECK(contains(text_of(folder.path("again/events.jsonl")), "\"step\":1,"));
+}
+
+/// A linear net behind an operation whose derivative goes wrong at one step.
+class SickNet : public testing::LinearNet {
+ public:
+  using LinearNet::LinearNet;
+  int passes = 0;
+  Tensor forward(const Tensor& images) override {
+    const Tensor logits = LinearNet::forward(images);
+    const double factor = ++passes >= 4 ? NAN : 1.0;  // from the fourth on: the replay sees it, too
+    return autograd::record({"sick"}, {logits}, logits.clone(),
+                            [factor](const autograd::BackwardContext& context) {
+                              const Tensor gradient = context.gradient().clone();
+                              if (std::isnan(factor)) gradient.fill_(factor);
+                              return autograd::Gradients{gradient};
+                            });
+  }
+};
+
+TEST_CASE("a gradient that is not finite stops the run before the update") {
+  const TemporaryFolder folder;
+  TrainJob job = small_job(folder.path("run"));
+  job.model = std::make_shared<SickNet>(Shape{16, 16, 3}, 10, 1);
+  job.options.save_every = 2;
+  Recorder recorder;
+  const std::string text = error_message([&] { train(job, recorder); });
+  CHECK(contains(text, "diverged at step 4 (epoch 1): the loss is "));
+  CHECK(contains(text, ", the gradient norm nan; "));
+  CHECK(contains(text, "first bad operation: sick, backward, gradient f32 [8,10]; "));
+  CHECK(read_checkpoint(folder.path("run/checkpoints/last.safetensors")).info.progress.step == 2);
 }
 
 TEST_CASE("weights that an update made infinite are not saved") {
