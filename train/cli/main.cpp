@@ -1,14 +1,158 @@
 #include "diagrad/train/cli/main.h"
 
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
 
 #include "diagrad/core/build_info.h"
+#include "diagrad/train/cli/command.h"
+#include "diagrad/train/cli/exit_code.h"
+#include "diagrad/train/cli/help.h"
+#include "diagrad/train/cli/text.h"
 
 namespace diagrad::cli {
+namespace {
 
-int main(int /*argc*/, char** /*argv*/) {
-  std::puts(build_info().version.c_str());
-  return 0;
+/// One command of the program: how CLI11 knows it and what it does.
+struct Entry {
+  CLI::App* app;
+  std::unique_ptr<Command> command;
+};
+
+void set_up(CLI::App& app) {
+  const auto format = [](const CLI::App* shown, const std::string&, CLI::AppFormatMode) {
+    return help_text(*shown);
+  };
+  app.formatter_fn(format);
+  app.set_help_flag("-h,--help", "print this text and leave")->group("Help");
+  app.allow_extras();
+}
+
+/// Throws for a word that nothing took: a command that does not exist or an option.
+void refuse_extras(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining();
+  if (extras.empty()) return;
+  const std::string word = extras.front() == "--" && extras.size() > 1 ? extras[1] : extras.front();
+  const std::string help = app.get_parent() == nullptr
+                               ? "diagrad --help"
+                               : fmt::format("diagrad {} --help", app.get_name());
+  std::vector<std::string> known;
+  if (word.front() == '-') {
+    for (const CLI::Option* option : app.get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+    const std::string name = word.substr(0, word.find('='));
+    fail(ErrorKind::usage, "option {} is unknown{} (see `{}`)", name, did_you_mean(name, known),
+         help);
+  }
+  if (app.get_parent() != nullptr) {
+    fail(ErrorKind::usage, "'{}' is one word too many (see `{}`)", word, help);
+  }
+  for (const CommandInfo& info : commands()) known.emplace_back(info.name);
+  fail(ErrorKind::usage, "command '{}' is unknown{} (see `{}`)", word, did_you_mean(word, known),
+       help);
+}
+
+/// Reads the command line and calls the command.
+int run(int argc, char** argv) {
+  CLI::App app("Deep learning from scratch, with attention that is shared across layers.",
+               "diagrad");
+  set_up(app);
+  app.require_subcommand(0, 1);
+  bool version = false;
+  app.add_flag("--version", version, "print the version and leave")->group("Help");
+  app.footer("diagrad COMMAND --help shows what a command takes.");
+  std::vector<Entry> entries;
+  for (const CommandInfo& info : commands()) {
+    CLI::App* sub = app.add_subcommand(info.name, info.help);
+    set_up(*sub);
+    entries.push_back({sub, info.make()});
+    Arguments arguments(*sub);
+    entries.back().command->declare(arguments);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return kDone;
+  } catch (const CLI::ParseError& error) {
+    fail(ErrorKind::usage, "{} (see `diagrad --help`)", error.what());
+  }
+  if (version) {
+    fmt::print("diagrad {}\n", build_info().version);
+    return kDone;
+  }
+  const auto chosen = std::find_if(entries.begin(), entries.end(),
+                                   [](const Entry& entry) { return entry.app->parsed(); });
+  if (chosen != entries.end()) refuse_extras(*chosen->app);
+  refuse_extras(app);
+  if (chosen == entries.end()) {
+    fmt::print("{}", app.help());
+    return kDone;
+  }
+  return chosen->command->run();
+}
+
+/// Results that could not be written are no results. A reader that left early (`| head`) is fine.
+void finish_output() {
+  errno = 0;
+  const bool failed = std::fflush(stdout) != 0;
+  const int reason = errno;
+  if ((failed || std::ferror(stdout) != 0) && reason != EPIPE) {
+    fail(ErrorKind::internal, "cannot write to standard output{}{}", reason == 0 ? "" : ": ",
+         reason == 0 ? "" : std::strerror(reason));
+  }
+}
+
+int report(std::string_view message, int code) {
+  std::fflush(stdout);
+  std::fputs(fmt::format("diagrad: error: {}\n", printable(message)).c_str(), stderr);
+  return code;
+}
+
+}  // namespace
+
+ExitCode exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::usage:
+      return kUsage;
+    case ErrorKind::data:
+      return kData;
+    case ErrorKind::diverged:
+      return kDiverged;
+    case ErrorKind::checkpoint:
+      return kCheckpoint;
+    case ErrorKind::device:
+      return kDevice;
+    case ErrorKind::internal:
+      break;
+  }
+  return kUnexpected;
+}
+
+int main(int argc, char** argv) {
+  try {
+    const int code = run(argc, argv);
+    finish_output();
+    return code;
+  } catch (const Error& error) {
+    return report(error.what(), exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return report("out of memory; try a smaller --batch or model", kUnexpected);
+  } catch (const std::exception& error) {
+    return report(error.what(), kUnexpected);
+  } catch (...) {
+    return report("something of no known type was thrown; this is a bug in diagrad", kUnexpected);
+  }
 }
 
 }  // namespace diagrad::cli

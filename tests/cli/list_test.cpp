@@ -1,0 +1,105 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "diagrad/train/cli/command.h"
+#include "diagrad/train/cli/text.h"
+#include "tests/cli/program.h"
+
+namespace diagrad::cli {
+namespace {
+
+using nlohmann::json;
+using testing::lines_of;
+using testing::ProgramResult;
+using testing::refuses;
+using testing::run_program;
+
+TEST_CASE("help of the program and of every command fits 80 columns") {
+  std::vector<std::vector<std::string>> lines = {{"--help"}, {}};
+  for (const CommandInfo& info : commands()) lines.push_back({info.name, "--help"});
+  for (const auto& line : lines) {
+    const ProgramResult result = run_program(line);
+    CHECK(result.code == 0);
+    CHECK(result.err.empty());
+    CHECK(result.out.rfind("Usage: diagrad", 0) == 0);
+    CHECK(result.out.find("--help") != std::string::npos);
+    for (const std::string& text : lines_of(result.out)) {
+      CAPTURE(text);
+      CHECK(columns(text) <= 80);
+    }
+  }
+}
+
+TEST_CASE("the version is one line") {
+  const ProgramResult result = run_program({"--version"});
+  CHECK(result.code == 0);
+  CHECK(result.out.rfind("diagrad 0.", 0) == 0);
+  CHECK(lines_of(result.out).size() == 1);
+}
+
+TEST_CASE("lists give JSON with their documented keys") {
+  for (const std::string name : {"models", "datasets", "recipes"}) {
+    const ProgramResult result = run_program({name, "--json"});
+    CHECK(result.code == 0);
+    const json all = json::parse(result.out);
+    CHECK(all.at("format") == 1);
+    for (const json& entry : all.at(name)) {
+      CHECK(entry.at("name").is_string());
+      CHECK(entry.at("help").is_string());
+      for (const json& option : entry.at("options")) {
+        CHECK(option.contains("name"));
+        CHECK(option.contains("default"));
+        CHECK(option.contains("help"));
+      }
+    }
+  }
+}
+
+TEST_CASE("a recipe is printed as a config file") {
+  const ProgramResult result = run_program({"recipes", "quick"});
+  CHECK(result.code == 0);
+  CHECK(result.out.rfind("# ", 0) == 0);
+  CHECK(result.out.find("\nattention = \"dia-lstm\"\n") != std::string::npos);
+}
+
+TEST_CASE("info tells build, processor and libraries") {
+  const json info = json::parse(run_program({"info", "--json"}).out);
+  for (const char* key :
+       {"format", "version", "commit", "compiler", "build_type", "architecture", "instruction_set",
+        "cpu", "cpu_runs_this_build", "cores", "threads", "cuda", "devices", "libraries"}) {
+    CAPTURE(key);
+    CHECK(info.contains(key));
+  }
+  CHECK(run_program({"info"}).out.find("instruction set") != std::string::npos);
+}
+
+TEST_CASE("words that no command knows are refused in one line") {
+  CHECK(refuses({"recpies"}, 2, "command 'recpies' is unknown, did you mean 'recipes'?"));
+  CHECK(refuses({"recipes", "--jsn"}, 2, "option --jsn is unknown, did you mean '--json'?"));
+  CHECK(refuses({"recipes", "--jsn=1"}, 2, "option --jsn is unknown"));
+  CHECK(refuses({"recipes", "a", "b"}, 2, "'b' is one word too many"));
+  CHECK(refuses({"recipes", "qick"}, 2, "did you mean 'quick'?"));
+  CHECK(refuses({"recipes", "--json=perhaps"}, 2, "--json: 'perhaps' is not true or false"));
+  CHECK(refuses({"two\nlines"}, 2, "command 'two\\nlines' is unknown"));
+}
+
+TEST_CASE("results that cannot be written are an error") {
+  testing::ProgramOptions options;
+  options.output_file = "/dev/full";
+  CHECK(
+      refuses({"recipes", "--json"}, 1, "cannot write to standard output: No space left", options));
+}
+
+TEST_CASE("colours stay away from pipes and from NO_COLOR") {
+  CHECK(run_program({"datasets", "shapes"}).out.find('\x1b') == std::string::npos);
+  testing::ProgramOptions options;
+  options.environment = {{"TERM", "xterm"}, {"NO_COLOR", ""}};
+  options.terminal_columns = 80;
+  CHECK(run_program({"datasets", "shapes"}, options).out.find('\x1b') != std::string::npos);
+  options.environment.emplace_back("NO_COLOR", "1");
+  CHECK(run_program({"datasets", "shapes"}, options).out.find('\x1b') == std::string::npos);
+}
+
+}  // namespace
+}  // namespace diagrad::cli

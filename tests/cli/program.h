@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace diagrad::testing {
+
+struct ProgramOptions {
+  std::string folder = {};  ///< to run in; empty: this one
+  std::vector<std::pair<std::string, std::string>> environment = {};  ///< beside that of the test
+  std::string output_file = {};  ///< standard output goes there, e.g. /dev/full
+  int terminal_columns = 0;      ///< above 0: standard output is a terminal of this width
+  /// Called with what came on standard output so far and the process, after each piece of it.
+  std::function<void(const std::string& out, int process)> watch = {};
+};
+
+struct ProgramResult {
+  int code = 0;  ///< exit code; 128 + signal for a process that a signal ended
+  std::string out;
+  std::string err;
+};
+
+/// Runs the program that was built beside the tests, without a shell.
+ProgramResult run_program(const std::vector<std::string>& arguments,
+                          const ProgramOptions& options = {});
+
+/// The lines of a text, without their ends.
+std::vector<std::string> lines_of(const std::string& text);
+
+/// Whether the program refused with this exit code, nothing on standard output and one line on
+/// standard error that contains `words`; prints what it did where it did not.
+bool refuses(const std::vector<std::string>& arguments, int code, const std::string& words,
+             const ProgramOptions& options = {});
+
+}  // namespace diagrad::testing

@@ -1,0 +1,62 @@
+#include "diagrad/train/cli/text.h"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+namespace diagrad::cli {
+namespace {
+
+TEST_CASE("text for a terminal has no line ends, escapes or broken characters") {
+  CHECK(printable("plain, \xC3\xA9t\xC3\xA9") == "plain, \xC3\xA9t\xC3\xA9");
+  CHECK(printable("two\nlines\tand") == "two\\nlines\\tand");
+  CHECK(printable("\x1b[31mred\x07") == "\\x1b[31mred\\x07");
+  CHECK(printable("\xff\xC3") == "\\xff\\xc3");
+  CHECK(printable("\xC2\x9b") == "\\xc2\\x9b");  // a C1 control, as good as an escape
+}
+
+TEST_CASE("columns are counted by characters, without colours") {
+  CHECK(columns("\x1b[1mab\x1b[0m") == 2);
+  CHECK(columns("\xC3\xA9t\xC3\xA9") == 3);
+}
+
+TEST_CASE("words are wrapped at the width") {
+  CHECK(wrap("one two three", 7) == std::vector<std::string>{"one two", "three"});
+  CHECK(wrap("incomprehensible it", 5) == std::vector<std::string>{"incomprehensible", "it"});
+  CHECK(wrap("", 5).empty());
+}
+
+TEST_CASE("the nearest name is offered when it is near") {
+  const std::vector<std::string> names = {"resnet20", "resnet164", "vit"};
+  CHECK(closest("resnet21", names) == "resnet20");
+  CHECK(closest("renset20", names) == "resnet20");
+  CHECK(closest("resnet-164", names) == "resnet164");
+  CHECK(closest("unet", {"vit", "dense"}).empty());
+  CHECK(closest("", names).empty());
+  CHECK(did_you_mean("resnt20", names) == ", did you mean 'resnet20'?");
+  CHECK(did_you_mean("mobilenet", names).empty());
+}
+
+TEST_CASE("numbers are written as people read them") {
+  CHECK(thousands(0) == "0");
+  CHECK(thousands(999) == "999");
+  CHECK(thousands(1715382) == "1,715,382");
+  CHECK(thousands(-1000) == "-1,000");
+  CHECK(percent(0.93456) == "93.5 %");
+  CHECK(percent(std::numeric_limits<double>::quiet_NaN()) == "-");
+  CHECK(duration(42.4) == "0:42");
+  CHECK(duration(727) == "12:07");
+  CHECK(duration(11100) == "3:05:00");
+  CHECK(duration(std::numeric_limits<double>::infinity()) == "-:--");
+  CHECK(rate(1234.4) == "1234");
+  CHECK(rate(56.72) == "56.7");
+  CHECK(rate(0.821) == "0.82");
+}
+
+TEST_CASE("a table aligns its columns") {
+  const std::vector<std::string> lines = table({"name", ">count"}, {{"a", "7"}, {"longer", "123"}});
+  CHECK(lines == std::vector<std::string>{"name    count", "a           7", "longer    123"});
+}
+
+}  // namespace
+}  // namespace diagrad::cli

@@ -1,0 +1,15 @@
+#include "diagrad/train/cli/command.h"
+
+namespace diagrad::cli {
+
+std::span<const CommandInfo> commands() {
+  static constexpr CommandInfo kCommands[] = {
+      {"models", "list the networks", make_models_command},
+      {"datasets", "list what --data understands, and where it is found", make_datasets_command},
+      {"recipes", "list tried sets of options, or print one", make_recipes_command},
+      {"info", "print version, build, processor, devices and libraries", make_info_command},
+  };
+  return kCommands;
+}
+
+}  // namespace diagrad::cli

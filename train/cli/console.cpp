@@ -1,0 +1,83 @@
+#include "diagrad/train/cli/console.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "diagrad/train/cli/text.h"
+
+namespace diagrad::cli {
+namespace {
+
+bool is_terminal(std::FILE* file) {
+  const char* kind = std::getenv("TERM");
+  return isatty(fileno(file)) == 1 && (kind == nullptr || std::string_view(kind) != "dumb");
+}
+
+bool wants_color() {
+  const char* refused = std::getenv("NO_COLOR");
+  return refused == nullptr || *refused == '\0';
+}
+
+}  // namespace
+
+Console::Console(bool quiet, bool json)
+    : words_(json ? stderr : stdout),
+      quiet_(quiet),
+      live_(!quiet && is_terminal(words_)),
+      colored_(live_ && wants_color()) {}
+
+void Console::write(std::FILE* file, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), file);
+}
+
+void Console::line(std::string_view text) {
+  if (quiet_) return;
+  if (has_status_) write(words_, "\r\x1b[K");
+  has_status_ = false;
+  write(words_, text);
+  write(words_, "\n");
+}
+
+void Console::flush() {
+  std::fflush(words_);
+}
+
+void Console::warn(std::string_view text) {
+  status("");
+  std::fflush(stdout);
+  write(stderr, fmt::format("diagrad: warning: {}\n", printable(text)));
+}
+
+void Console::json(std::string_view text) {
+  write(stdout, text);
+  write(stdout, "\n");
+}
+
+void Console::status(std::string_view text) {
+  if (!live_ || (text.empty() && !has_status_)) return;
+  write(words_, "\r");
+  write(words_, text);
+  write(words_, "\x1b[K");
+  std::fflush(words_);
+  has_status_ = !text.empty();
+}
+
+size_t Console::width() const {
+  winsize size = {};
+  if (ioctl(fileno(words_), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+std::string Console::styled(Style style, std::string_view text) const {
+  if (!colored_ || style == Style::plain) return std::string(text);
+  const int code = style == Style::bold   ? 1
+                   : style == Style::dim  ? 2
+                   : style == Style::good ? 32
+                                          : 31;
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+}  // namespace diagrad::cli

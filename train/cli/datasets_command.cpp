@@ -1,0 +1,38 @@
+#include <fmt/format.h>
+
+#include "diagrad/data/registry.h"
+#include "diagrad/train/cli/listing.h"
+
+namespace diagrad::cli {
+namespace {
+
+class DatasetsCommand : public ListCommand {
+ public:
+  DatasetsCommand() : ListCommand("datasets") {}
+
+ protected:
+  std::vector<Listed> list() const override {
+    std::vector<Listed> entries;
+    for (const data::DatasetFormat& format : data::dataset_formats()) {
+      Listed entry{.name = format.name, .help = format.help};
+      if (!format.folder.empty()) {
+        entry.facts.emplace_back("folder", format.folder);
+        entry.facts.emplace_back("found", data::find_data(format.folder).value_or(""));
+        entry.facts.emplace_back("obtain", format.obtain);
+      }
+      for (const data::DatasetOption& option : format.options) {
+        entry.options.push_back({option.name, option.fallback, option.help});
+      }
+      entries.push_back(std::move(entry));
+    }
+    return entries;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_datasets_command() {
+  return std::make_unique<DatasetsCommand>();
+}
+
+}  // namespace diagrad::cli

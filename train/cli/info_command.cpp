@@ -1,0 +1,88 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "diagrad/core/build_info.h"
+#include "diagrad/core/device.h"
+#include "diagrad/core/parallel.h"
+#include "diagrad/train/cli/command.h"
+#include "diagrad/train/cli/console.h"
+#include "diagrad/train/cli/exit_code.h"
+#include "diagrad/train/options.h"
+#include "diagrad/train/run_folder.h"
+
+namespace diagrad::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// "no", "yes" or a text, for people.
+std::string words(const ordered_json& value) {
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value.is_string()) return value.get<std::string>();
+  return value.dump();
+}
+
+ordered_json collect() {
+  const BuildInfo& build = build_info();
+  ordered_json info = {{"format", 1},
+                       {"version", build.version},
+                       {"commit", build.commit},
+                       {"compiler", build.compiler},
+                       {"build_type", build.build_type},
+                       {"architecture", build.architecture},
+                       {"sanitizers", build.sanitizers},
+                       {"instruction_set", build.instruction_set},
+                       {"cpu", cpu_name()},
+                       {"cpu_runs_this_build", missing_cpu_features().empty()},
+                       {"cpu_lacks", missing_cpu_features()},
+                       {"cores", std::thread::hardware_concurrency()},
+                       {"threads", num_threads()},
+                       {"cuda", built_with_cuda()}};
+  info["devices"] = {"cpu"};
+  info["libraries"] = ordered_json::parse(train::environment_json({}))["libraries"];
+  return info;
+}
+
+class InfoCommand : public Command {
+ public:
+  void declare(Arguments& arguments) override {
+    arguments.flag({"json", "", "", "print JSON for programs"}, json_);
+  }
+
+  int run() override {
+    Console console(false, json_);
+    const ordered_json info = collect();
+    if (json_) {
+      console.json(info.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+      return kDone;
+    }
+    for (const auto& item : info.items()) {
+      if (item.value().is_structured() || item.key() == "format") continue;
+      if (words(item.value()).empty()) continue;
+      std::string name = item.key();
+      for (char& c : name) c = c == '_' ? ' ' : c;
+      console.line(fmt::format("{:<22}{}", name, words(item.value())));
+    }
+    console.line(fmt::format("{:<22}{}", "devices", "cpu"));
+    std::string libraries;
+    for (const auto& item : info["libraries"].items()) {
+      if (!libraries.empty()) libraries += ", ";
+      libraries += item.key() + " " + words(item.value());
+    }
+    console.line(fmt::format("{:<22}{}", "libraries", libraries));
+    return kDone;
+  }
+
+ private:
+  bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_info_command() {
+  return std::make_unique<InfoCommand>();
+}
+
+}  // namespace diagrad::cli

@@ -1,0 +1,31 @@
+#include "diagrad/models/registry.h"
+#include "diagrad/train/cli/listing.h"
+
+namespace diagrad::cli {
+namespace {
+
+class ModelsCommand : public ListCommand {
+ public:
+  ModelsCommand() : ListCommand("models") {}
+
+ protected:
+  std::vector<Listed> list() const override {
+    std::vector<Listed> entries;
+    for (const models::ModelInfo& info : models::list()) {
+      Listed entry{.name = info.name, .help = info.help};
+      for (const models::ModelOption& option : info.options) {
+        entry.options.push_back({option.name, option.fallback, option.help});
+      }
+      entries.push_back(std::move(entry));
+    }
+    return entries;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_models_command() {
+  return std::make_unique<ModelsCommand>();
+}
+
+}  // namespace diagrad::cli

@@ -1,0 +1,97 @@
+#include "diagrad/train/cli/option_set.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "diagrad/core/error.h"
+#include "diagrad/models/registry.h"
+#include "diagrad/train/cli/recipes.h"
+#include "diagrad/train/cli/text.h"
+#include "diagrad/train/cli/toml.h"
+
+namespace diagrad::cli {
+namespace {
+
+/// Declares a flag for each option.
+class FlagBinder : public train::OptionVisitor {
+ public:
+  FlagBinder(Arguments& arguments, const std::vector<std::string>& names,
+             std::vector<Setting>& given)
+      : arguments_(arguments), names_(names), given_(given) {}
+
+  void visit(const train::OptionInfo& info, std::string& value) override {
+    add(info, "TEXT", value);
+  }
+  void visit(const train::OptionInfo& info, int64_t& value) override {
+    add(info, "N", fmt::format("{}", value));
+  }
+  void visit(const train::OptionInfo& info, double& value) override {
+    add(info, "X", fmt::format("{}", value));
+  }
+  void visit(const train::OptionInfo& info, bool& /*value*/) override { add(info, "", ""); }
+  void visit(const train::OptionInfo& info, std::vector<std::string>& value) override {
+    add(info, "A,B,...", fmt::format("{}", fmt::join(value, ",")));
+  }
+  void visit(const train::OptionInfo& info, std::vector<int64_t>& value) override {
+    add(info, "N,N,...", fmt::format("{}", fmt::join(value, ",")));
+  }
+
+ private:
+  void add(const train::OptionInfo& info, const std::string& type, const std::string& fallback) {
+    if (!names_.empty() && std::find(names_.begin(), names_.end(), info.name) == names_.end()) {
+      return;
+    }
+    const auto receive = [given = &given_,
+                          name = std::string(info.name)](const std::vector<std::string>& values) {
+      given->push_back({name, values, false, "--" + name});
+    };
+    arguments_.heading(info.group);
+    const ArgumentInfo argument{info.name, type, fallback, info.help};
+    if (type.empty()) {
+      arguments_.flag(argument, receive);
+    } else {
+      arguments_.option(argument, receive);
+    }
+  }
+
+  Arguments& arguments_;
+  const std::vector<std::string>& names_;
+  std::vector<Setting>& given_;
+};
+
+void check_model(const std::string& name) {
+  std::vector<std::string> names;
+  for (const models::ModelInfo& info : models::list()) names.push_back(info.name);
+  DG_CHECK(std::find(names.begin(), names.end(), name) != names.end(),
+           "model: '{}' is unknown{} (`diagrad models` lists all {})", name,
+           did_you_mean(name, names), names.size());
+}
+
+}  // namespace
+
+void OptionSet::declare(Arguments& arguments, const std::vector<std::string>& names) {
+  arguments.heading("Where options come from (a later one wins)");
+  arguments.option({"recipe", "NAME", "", "a tried set of options, see 'diagrad recipes'"},
+                   recipe_);
+  arguments.option({"config", "FILE", "", "options as lines key = value, e.g. that of a run"},
+                   config_);
+  train::Options defaults;
+  FlagBinder binder(arguments, names, flags_);
+  train::visit_options(defaults, binder);
+}
+
+train::Options OptionSet::read() const {
+  train::Options options;
+  const auto assign_all = [&](const std::vector<Setting>& settings) {
+    for (const Setting& setting : settings) assign(options, setting);
+  };
+  if (!recipe_.empty()) assign_all(find_recipe(recipe_).settings());
+  if (!config_.empty()) assign_all(read_toml(config_));
+  assign_all(flags_);
+  options.validate();
+  check_model(options.model);
+  return options;
+}
+
+}  // namespace diagrad::cli

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "diagrad/train/cli/arguments.h"
+#include "diagrad/train/cli/setting.h"
+#include "diagrad/train/options.h"
+
+namespace diagrad::cli {
+
+/// The training options that a command takes, in their three spellings: `--recipe NAME`, then
+/// `--config FILE`, then flags; a later one wins.
+class OptionSet {
+ public:
+  /// Declares --recipe, --config and the flags of the options `names`, all where it is empty.
+  /// Config files may hold every option all the same. The set must outlive parsing.
+  void declare(Arguments& arguments, const std::vector<std::string>& names = {});
+
+  /// The options as the user gave them, checked each by itself and one beside another; names that
+  /// a registry knows (model, attention) are checked, too, with the nearest one in the message.
+  train::Options read() const;
+
+ private:
+  std::string recipe_;
+  std::string config_;
+  std::vector<Setting> flags_;
+};
+
+}  // namespace diagrad::cli

@@ -1,0 +1,179 @@
+#include "diagrad/train/cli/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace diagrad::cli {
+namespace {
+
+unsigned byte_at(std::string_view text, size_t place) {
+  return static_cast<unsigned char>(text[place]);
+}
+
+bool continues(std::string_view text, size_t place) {
+  return place < text.size() && (byte_at(text, place) & 0xC0U) == 0x80U;
+}
+
+/// Bytes of the character of UTF-8 that begins at `place`; 0 for none, and for C1 controls.
+size_t character_size(std::string_view text, size_t place) {
+  const unsigned first = byte_at(text, place);
+  size_t size = 0;
+  if (first >= 0xC2 && first <= 0xDF) size = 2;
+  if (first >= 0xE0 && first <= 0xEF) size = 3;
+  if (first >= 0xF0 && first <= 0xF4) size = 4;
+  for (size_t i = 1; i < size; ++i) {
+    if (!continues(text, place + i)) return 0;
+  }
+  if (first == 0xC2 && byte_at(text, place + 1) < 0xA0) return 0;
+  return size;
+}
+
+/// The number of edits between two words (letters left out, added, replaced, neighbours swapped).
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> before(b.size() + 1);
+  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> next(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    next[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = row[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      next[j] = std::min({replaced, row[j] + 1, next[j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        next[j] = std::min(next[j], before[j - 2] + 1);
+      }
+    }
+    before.swap(row);
+    row.swap(next);
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string result;
+  for (size_t place = 0; place < text.size();) {
+    const unsigned byte = byte_at(text, place);
+    if (byte >= 0x20 && byte < 0x7F) {
+      result += text[place++];
+    } else if (const size_t size = byte < 0x80 ? 0 : character_size(text, place); size > 0) {
+      result += text.substr(place, size);
+      place += size;
+    } else {
+      result += byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : fmt::format("\\x{:02x}", byte);
+      ++place;
+    }
+  }
+  return result;
+}
+
+size_t columns(std::string_view text) {
+  size_t count = 0;
+  for (size_t place = 0; place < text.size(); ++place) {
+    if (text[place] == '\x1b') {
+      while (place < text.size() && text[place] != 'm') ++place;
+    } else if (!continues(text, place)) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+std::vector<std::string> wrap(std::string_view text, size_t width) {
+  std::vector<std::string> lines;
+  std::string line;
+  while (!text.empty()) {
+    const size_t blank = text.find(' ');
+    const std::string_view word = text.substr(0, blank);
+    text = blank == std::string_view::npos ? std::string_view() : text.substr(blank + 1);
+    if (!line.empty() && columns(line) + 1 + columns(word) > width) {
+      lines.push_back(std::move(line));
+      line.clear();
+    }
+    if (!line.empty()) line += ' ';
+    line += word;
+  }
+  if (!line.empty()) lines.push_back(std::move(line));
+  return lines;
+}
+
+std::string closest(std::string_view word, const std::vector<std::string>& candidates) {
+  std::string best;
+  size_t least = std::max<size_t>(1, word.size() / 3) + 1;
+  for (const std::string& candidate : candidates) {
+    const size_t edits = distance(word.substr(0, 100), candidate);
+    if (edits < least) {
+      least = edits;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::string near = closest(word, candidates);
+  return near.empty() ? "" : fmt::format(", did you mean '{}'?", near);
+}
+
+std::string thousands(int64_t value) {
+  std::string text = fmt::format("{}", value);
+  const size_t first = value < 0 ? 1 : 0;
+  for (size_t place = text.size(); place > first + 3;) {
+    place -= 3;
+    text.insert(place, 1, ',');
+  }
+  return text;
+}
+
+std::string percent(double share) {
+  return std::isfinite(share) ? fmt::format("{:.1f} %", 100.0 * share) : "-";
+}
+
+std::string duration(double seconds) {
+  if (!std::isfinite(seconds) || seconds < 0.0 || seconds > 1e9) return "-:--";
+  const auto whole = static_cast<int64_t>(seconds + 0.5);
+  const int64_t hours = whole / 3600;
+  if (hours == 0) return fmt::format("{}:{:02}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02}", hours, whole / 60 % 60, whole % 60);
+}
+
+std::string rate(double per_second) {
+  if (!std::isfinite(per_second)) return "-";
+  const int digits = per_second >= 99.95 ? 0 : per_second >= 9.995 ? 1 : 2;
+  return fmt::format("{:.{}f}", per_second, digits);
+}
+
+std::vector<std::string> table(const std::vector<std::string>& headings,
+                               const std::vector<std::vector<std::string>>& rows) {
+  std::vector<bool> right;
+  std::vector<std::string> head;
+  std::vector<size_t> widths;
+  for (const std::string& heading : headings) {
+    right.push_back(!heading.empty() && heading.front() == '>');
+    head.push_back(right.back() ? heading.substr(1) : heading);
+    widths.push_back(columns(head.back()));
+  }
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
+  }
+  std::vector<std::string> lines;
+  const auto add = [&](const std::vector<std::string>& cells) {
+    std::string line;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      const std::string blanks(widths[i] - columns(cells[i]), ' ');
+      if (i > 0) line += "  ";
+      line += right[i] ? blanks + cells[i] : cells[i] + blanks;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    lines.push_back(std::move(line));
+  };
+  add(head);
+  for (const auto& row : rows) add(row);
+  return lines;
+}
+
+}  // namespace diagrad::cli

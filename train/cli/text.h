@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace diagrad::cli {
+
+/// Text for one line of a terminal: line ends, escape sequences and bytes that are no UTF-8 become
+/// visible (`\n`, `\x1b`), so that no file name or class name can move the cursor.
+std::string printable(std::string_view text);
+
+/// How many columns a text takes: one per UTF-8 character, colours none.
+size_t columns(std::string_view text);
+
+/// Words of `text` in lines of at most `width` columns; a longer word stands alone.
+std::vector<std::string> wrap(std::string_view text, size_t width);
+
+/// The candidate that `word` may be a slip of: at most a third of its letters left out, added,
+/// replaced or swapped. Empty where none is near.
+std::string closest(std::string_view word, const std::vector<std::string>& candidates);
+/// ", did you mean 'resnet20'?", or nothing.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+std::string thousands(int64_t value);  ///< 1,715,382
+std::string percent(double share);     ///< 93.4 %; "-" for what is not finite
+std::string duration(double seconds);  ///< 0:42, 12:07, 3:05:00
+std::string rate(double per_second);   ///< 1234, 56.7, 0.82
+
+/// Rows under a heading, columns as wide as needed, two blanks between; texts to the left, and
+/// those whose heading begins with '>' to the right.
+std::vector<std::string> table(const std::vector<std::string>& headings,
+                               const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace diagrad::cli
