@@ -14,25 +14,29 @@ struct Philox4 {
   uint32_t word[4];
 };
 
-DG_HOST_DEVICE inline Philox4 philox4x32(uint64_t key, uint64_t counter_high,
-                                         uint64_t counter_low) {
+inline constexpr uint32_t kPhiloxWeyl0 = 0x9E3779B9U;  ///< added to the key after each round
+inline constexpr uint32_t kPhiloxWeyl1 = 0xBB67AE85U;
+
+DG_HOST_DEVICE inline Philox4 philox_round(const Philox4& c, uint32_t key0, uint32_t key1) {
   constexpr uint32_t kMultiply0 = 0xD2511F53U;
   constexpr uint32_t kMultiply1 = 0xCD9E8D57U;
-  constexpr uint32_t kWeyl0 = 0x9E3779B9U;
-  constexpr uint32_t kWeyl1 = 0xBB67AE85U;
+  const uint64_t product0 = static_cast<uint64_t>(kMultiply0) * c.word[0];
+  const uint64_t product1 = static_cast<uint64_t>(kMultiply1) * c.word[2];
+  return {
+      {static_cast<uint32_t>(product1 >> 32) ^ c.word[1] ^ key0, static_cast<uint32_t>(product1),
+       static_cast<uint32_t>(product0 >> 32) ^ c.word[3] ^ key1, static_cast<uint32_t>(product0)}};
+}
+
+DG_HOST_DEVICE inline Philox4 philox4x32(uint64_t key, uint64_t counter_high,
+                                         uint64_t counter_low) {
   Philox4 c{{static_cast<uint32_t>(counter_low), static_cast<uint32_t>(counter_low >> 32),
              static_cast<uint32_t>(counter_high), static_cast<uint32_t>(counter_high >> 32)}};
   auto key0 = static_cast<uint32_t>(key);
   auto key1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < 10; ++round) {
-    const uint64_t product0 = static_cast<uint64_t>(kMultiply0) * c.word[0];
-    const uint64_t product1 = static_cast<uint64_t>(kMultiply1) * c.word[2];
-    c = Philox4{{static_cast<uint32_t>(product1 >> 32) ^ c.word[1] ^ key0,
-                 static_cast<uint32_t>(product1),
-                 static_cast<uint32_t>(product0 >> 32) ^ c.word[3] ^ key1,
-                 static_cast<uint32_t>(product0)}};
-    key0 += kWeyl0;
-    key1 += kWeyl1;
+    c = philox_round(c, key0, key1);
+    key0 += kPhiloxWeyl0;
+    key1 += kPhiloxWeyl1;
   }
   return c;
 }

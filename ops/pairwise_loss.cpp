@@ -37,18 +37,19 @@ Tensor pairwise_loss(const char* op, const Forward& forward, const Backward& bac
       });
 }
 
+template <typename Loss, typename T>
+void add_losses(int64_t width, const T* __restrict x, const T* __restrict y, T* __restrict sums) {
+  for (int64_t i = 0; i < width; ++i) sums[i] += Loss::value(x[i], y[i]);
+}
+
 template <typename Loss>
 void forward_cpu(const Tensor& x, const Tensor& y, const Tensor& loss) {
   dispatch_floating(x.dtype(), "loss", [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T* const x_data = x.data<T>();
-    const T* const y_data = y.data<T>();
     double total = 0.0;
     kernels::column_sums_of<1, T>(
-        kernels::RowFold(1), x.numel(), &total, [=](int64_t offset, int64_t width, T* sums) {
-          for (int64_t i = 0; i < width; ++i) {
-            sums[i] += Loss::value(x_data[offset + i], y_data[offset + i]);
-          }
+        kernels::RowFold(1), x.numel(), &total, [&](int64_t offset, int64_t width, T* sums) {
+          add_losses<Loss>(width, x.data<T>() + offset, y.data<T>() + offset, sums);
         });
     *loss.data<T>() = static_cast<T>(total / static_cast<double>(x.numel()));
   });

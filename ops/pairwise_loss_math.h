@@ -28,8 +28,7 @@ struct LogisticLoss {
   template <typename T>
   static DG_HOST_DEVICE T value(T x, T y) {
     using std::fabs;
-    using std::log1p;
-    return (x > T(0) ? x : T(0)) - x * y + log1p(exp_of(-fabs(x)));
+    return (x > T(0) ? x : T(0)) - x * y + log1p_of(exp_of(-fabs(x)));
   }
   template <typename T>
   static DG_HOST_DEVICE T dx(T x, T y) {

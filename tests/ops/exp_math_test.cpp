@@ -17,7 +17,8 @@ double ulps(float value, double exact) {
   return std::abs(static_cast<double>(value) - exact) / unit;
 }
 
-TEST_CASE("the float forms of exp, sigmoid and tanh are within 1, 3 and 3 units in the last place") {
+TEST_CASE(
+    "the float forms of exp, sigmoid and tanh are within 1, 3 and 3 units in the last place") {
   double worst_exp = 0.0;
   double worst_sigmoid = 0.0;
   double worst_tanh = 0.0;
@@ -36,6 +37,18 @@ TEST_CASE("the float forms of exp, sigmoid and tanh are within 1, 3 and 3 units 
   CHECK(worst_exp <= 1.0);
   CHECK(worst_sigmoid <= 3.0);
   CHECK(worst_tanh <= 3.0);
+}
+
+TEST_CASE("the float form of log1p is within 2 units in the last place") {
+  double worst = 0.0;
+  for (double x = 1e-7; x < 1.0; x *= 1.00037) {
+    const auto value = static_cast<float>(x);
+    worst = std::max(worst, ulps(log1p_of(value), std::log1p(static_cast<double>(value))));
+  }
+  CAPTURE(worst);
+  CHECK(worst <= 2.0);
+  CHECK(log1p_of(0.0F) == 0.0F);
+  CHECK(log1p_of(1.0F) == doctest::Approx(std::log(2.0)));
 }
 
 TEST_CASE("the float forms keep limits and NaN") {
