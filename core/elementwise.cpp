@@ -4,14 +4,17 @@
 
 namespace diagrad::detail {
 
-int64_t StridedLoop::offset(int operand, int64_t index) const {
-  int64_t result = 0;
-  for (int axis = rank - 1; axis >= 0 && index > 0; --axis) {
+RunCursor::RunCursor(const StridedLoop& loop, int64_t position)
+    : loop_(loop), column_(position % loop.inner_size()) {
+  position /= loop.inner_size();
+  for (int axis = loop.rank - 2; axis >= 0; --axis) {
     const auto a = static_cast<size_t>(axis);
-    result += index % sizes[a] * strides[static_cast<size_t>(operand)][a];
-    index /= sizes[a];
+    index_[a] = position % loop.sizes[a];
+    position /= loop.sizes[a];
+    for (size_t t = 0; t < static_cast<size_t>(loop.operands); ++t) {
+      offsets_[t] += index_[a] * loop.strides[t][a];
+    }
   }
-  return result;
 }
 
 StridedLoop make_strided_loop(const Tensor* const* tensors, int count) {

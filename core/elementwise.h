@@ -26,8 +26,40 @@ struct StridedLoop {
   int64_t inner_stride(int operand) const {
     return strides[static_cast<size_t>(operand)][static_cast<size_t>(rank - 1)];
   }
-  /// Offset of operand at linear position `index` of the iteration space.
-  int64_t offset(int operand, int64_t index) const;
+};
+
+/// Walks a StridedLoop run by run of its inner axis, from any position, without a division per
+/// run: short runs (a few channels of a broadcast vector) cost little more than long ones.
+class RunCursor {
+ public:
+  RunCursor(const StridedLoop& loop, int64_t position);
+
+  /// Values from here to the end of the run.
+  int64_t remaining() const { return loop_.inner_size() - column_; }
+  /// Of the current position.
+  int64_t offset(int operand) const {
+    return offsets_[static_cast<size_t>(operand)] + column_ * loop_.inner_stride(operand);
+  }
+  /// To the start of the next run.
+  void next_run() {
+    column_ = 0;
+    for (int axis = loop_.rank - 2; axis >= 0; --axis) {
+      const auto a = static_cast<size_t>(axis);
+      const bool wraps = ++index_[a] == loop_.sizes[a];
+      const int64_t steps = wraps ? 1 - loop_.sizes[a] : 1;
+      for (size_t t = 0; t < static_cast<size_t>(loop_.operands); ++t) {
+        offsets_[t] += steps * loop_.strides[t][a];
+      }
+      if (!wraps) return;
+      index_[a] = 0;
+    }
+  }
+
+ private:
+  const StridedLoop& loop_;
+  int64_t column_;
+  std::array<int64_t, Shape::kMaxRank> index_{};
+  std::array<int64_t, StridedLoop::kMaxOperands> offsets_{};
 };
 
 /// Throws an internal error when the shapes differ.
@@ -53,13 +85,13 @@ void elementwise(const Tensor& out, F f, const Inputs&... inputs) {
     const std::tuple<const In*...> in_data{inputs.template data<In>()...};
     bool unit = loop.inner_stride(0) == 1;
     ((unit = unit && loop.inner_stride(static_cast<int>(I) + 1) == 1), ...);
-    const int64_t inner = loop.inner_size();
     parallel_for(out.numel(), detail::kElementwiseGrain, [&](int64_t first, int64_t last) {
-      for (int64_t index = first; index < last;) {
-        const int64_t count = std::min(inner - index % inner, last - index);
-        Out* const y = out_data + loop.offset(0, index);
+      detail::RunCursor cursor(loop, first);
+      for (int64_t index = first; index < last; cursor.next_run()) {
+        const int64_t count = std::min(cursor.remaining(), last - index);
+        Out* const y = out_data + cursor.offset(0);
         const std::tuple<const In*...> x{std::get<I>(in_data) +
-                                         loop.offset(static_cast<int>(I) + 1, index)...};
+                                         cursor.offset(static_cast<int>(I) + 1)...};
         if (unit) {
           for (int64_t i = 0; i < count; ++i) y[i] = f(std::get<I>(x)[i]...);
         } else {
