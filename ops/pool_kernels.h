@@ -22,8 +22,8 @@ inline KernelTable<void(const PoolGeometry&, const Tensor&, const Tensor&)>
 
 /// (x [B,...,C], y [B,C]); both contiguous.
 inline KernelTable<void(const Tensor&, const Tensor&)> global_avg_pool_kernel{"global_avg_pool"};
-/// (dy [B,C], dx [B,...,C]); both contiguous.
-inline KernelTable<void(const Tensor&, const Tensor&)> global_avg_pool_backward_kernel{
+/// (dy [B,C], positions, share [B,C]): dy / positions, what each position gets.
+inline KernelTable<void(const Tensor&, int64_t, const Tensor&)> global_avg_pool_backward_kernel{
     "global_avg_pool backward"};
 
 }  // namespace diagrad
