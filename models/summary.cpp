@@ -1,0 +1,76 @@
+#include "diagrad/models/summary.h"
+
+#include <map>
+
+#include "diagrad/autograd/grad_mode.h"
+#include "diagrad/autograd/observer.h"
+
+namespace diagrad::models {
+namespace {
+
+/// Tells which module an operation belongs to by the parameter it uses.
+class LayerWatch : public autograd::OpObserver {
+ public:
+  explicit LayerWatch(const nn::Module& model) {
+    for (const nn::NamedTensor& parameter : model.named_parameters()) {
+      const std::string owner = parameter.name.substr(0, parameter.name.rfind('.'));
+      owners_[parameter.tensor.id()] = owner;
+      sizes_[owner] += parameter.tensor.numel();
+      summary.parameters += parameter.tensor.numel();
+    }
+  }
+
+  void on_forward(const autograd::OpInfo& op, std::span<const Tensor> inputs,
+                  std::span<const Tensor> outputs) override {
+    summary.multiply_adds += op.multiply_adds;
+    for (const Tensor& output : outputs) {
+      summary.activation_bytes += output.numel() * size_of(output.dtype());
+    }
+    for (const Tensor& input : inputs) {
+      const auto found = input.defined() ? owners_.find(input.id()) : owners_.end();
+      if (found == owners_.end()) continue;
+      LayerRow& row = row_of(found->second);
+      row.operation = op.name;
+      row.output = outputs.front().shape();
+      row.calls += 1;
+      row.multiply_adds += op.multiply_adds;
+      return;
+    }
+  }
+
+  Summary summary;
+
+ private:
+  LayerRow& row_of(const std::string& owner) {
+    const auto [place, is_new] = rows_.emplace(owner, summary.layers.size());
+    if (is_new) {
+      summary.layers.emplace_back();
+      summary.layers.back().name = owner;
+      summary.layers.back().parameters = sizes_.at(owner);
+    }
+    return summary.layers[place->second];
+  }
+
+  std::map<const void*, std::string> owners_;
+  std::map<std::string, int64_t> sizes_;
+  std::map<std::string, size_t> rows_;
+};
+
+}  // namespace
+
+Summary summarize(nn::Module& model, const Shape& input) {
+  Shape batch = input;
+  batch.insert(0, 1);
+  const bool training = model.is_training();
+  model.eval();
+  LayerWatch watch(model);
+  {
+    const NoGrad no_grad;
+    const autograd::ObserverScope scope(watch);
+    model.forward(Tensor::zeros(batch));
+  }
+  model.train(training);
+  return watch.summary;
+}
+
+}  // namespace diagrad::models

@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <string>
+
+#include "diagrad/core/error.h"
+#include "diagrad/nn/attention/attention.h"
+#include "diagrad/nn/linear.h"
+#include "diagrad/ops/activation.h"
+#include "diagrad/ops/binary.h"
+#include "diagrad/ops/lstm_gates.h"
+
+namespace diagrad::nn {
+namespace {
+
+struct Settings {
+  int64_t hidden;
+  int64_t cells;
+  GateOutput output;
+};
+
+GateOutput parse_output(const std::string& text) {
+  if (text == "sigmoid") return GateOutput::sigmoid;
+  if (text == "tanh") return GateOutput::tanh;
+  if (text == "relu") return GateOutput::relu;
+  fail(ErrorKind::usage, "attention dia-lstm: output '{}' is unknown, use sigmoid, tanh or relu",
+       text);
+}
+
+Settings read(const UnitSpec& unit, Spec& spec) {
+  constexpr int64_t kMaxReduction = 4096;
+  constexpr int64_t kMaxCells = 16;
+  const int64_t reduction = spec.whole("reduction", 4, 1, kMaxReduction);
+  return {std::max<int64_t>(1, unit.channels / reduction), spec.whole("cells", 1, 1, kMaxCells),
+          parse_output(spec.text("output", "sigmoid"))};
+}
+
+/// The pre-activations u [B,4C] of the gates from the input y and the state h, both [B,C].
+class Cell : public Module {
+ public:
+  virtual Tensor gates(const Tensor& y, const Tensor& h) = 0;
+};
+
+/// u = x_up relu(x_down y) + h_up relu(h_down h): the first cell's two bottlenecks.
+class BottleneckCell : public Cell {
+ public:
+  BottleneckCell(int64_t channels, int64_t hidden, RandomStream& random)
+      : x_down_(add("x_down", Linear({channels, hidden}, random))),
+        x_up_(add("x_up", Linear({hidden, 4 * channels}, random))),
+        h_down_(add("h_down", Linear({channels, hidden}, random))),
+        h_up_(add("h_up", Linear({hidden, 4 * channels}, random))) {}
+
+  Tensor gates(const Tensor& y, const Tensor& h) override {
+    return diagrad::add(x_up_->forward(relu(x_down_->forward(y))),
+                        h_up_->forward(relu(h_down_->forward(h))));
+  }
+
+ private:
+  std::shared_ptr<Linear> x_down_, x_up_, h_down_, h_up_;
+};
+
+/// u = x y + h h: the cells stacked on the first one.
+class PlainCell : public Cell {
+ public:
+  PlainCell(int64_t channels, RandomStream& random)
+      : x_(add("x", Linear({channels, 4 * channels}, random))),
+        h_(add("h", Linear({channels, 4 * channels}, random))) {}
+
+  Tensor gates(const Tensor& y, const Tensor& h) override {
+    return diagrad::add(x_->forward(y), h_->forward(h));
+  }
+
+ private:
+  std::shared_ptr<Linear> x_, h_;
+};
+
+/// The cells by number, for names like `cells.0.x_down.weight`.
+class CellList : public Module {
+ public:
+  CellList(int64_t channels, const Settings& settings, RandomStream& random) {
+    cells.push_back(add("0", std::make_shared<BottleneckCell>(channels, settings.hidden, random)));
+    for (int64_t i = 1; i < settings.cells; ++i) {
+      cells.push_back(add(std::to_string(i), std::make_shared<PlainCell>(channels, random)));
+    }
+  }
+  std::vector<std::shared_ptr<Cell>> cells;
+};
+
+/// An LSTM over depth whose state h, of the last cell, is the attention. The state holds (h, c) of
+/// each cell in turn; it starts at zero.
+class DiaLstm : public Attention {
+ public:
+  DiaLstm(int64_t channels, const Settings& settings, RandomStream& random)
+      : output_(settings.output), list_(add("cells", CellList(channels, settings, random))) {}
+
+ protected:
+  Tensor scale(const Tensor& pooled, State& state) override {
+    const size_t count = list_->cells.size();
+    if (state.tensors.empty()) state.tensors.assign(2 * count, Tensor::zeros_like(pooled));
+    Tensor input = pooled;
+    for (size_t i = 0; i < count; ++i) {
+      Tensor& h = state.tensors[2 * i];
+      Tensor& c = state.tensors[2 * i + 1];
+      LstmState next = lstm_gates(list_->cells[i]->gates(input, h), c, {.output = output_});
+      h = next.h;
+      c = next.c;
+      input = h;
+    }
+    return input;
+  }
+
+ private:
+  GateOutput output_;
+  std::shared_ptr<CellList> list_;
+};
+
+[[maybe_unused]] const bool registered = register_attention(
+    {.name = "dia-lstm",
+     .help = "an LSTM shared by the blocks of a stage; its state is the attention",
+     .citation = "Huang et al., arXiv 2210.16101; \"DIANet\", AAAI 2020 (dia_resnet.py)",
+     .options = {{"reduction", "4", "bottleneck width is C / reduction, at least 1"},
+                 {"cells", "1", "stacked cells; the second and later have no bottleneck"},
+                 {"output", "sigmoid", "nonlinearity of the cell's output: sigmoid, tanh, relu"}},
+     .carries_state = true,
+     .sharing = Sharing::stage,
+     .make =
+         [](const UnitSpec& unit, Spec& spec, RandomStream& random) {
+           return std::make_shared<DiaLstm>(unit.channels, read(unit, spec), random);
+         },
+     .parameters =
+         [](const UnitSpec& unit, Spec& spec) {
+           const Settings settings = read(unit, spec);
+           const int64_t c = unit.channels;
+           const int64_t m = settings.hidden;
+           return 2 * (c * m + m + 4 * c * m + 4 * c) +
+                  (settings.cells - 1) * 2 * (4 * c * c + 4 * c);
+         }});
+
+}  // namespace
+}  // namespace diagrad::nn

@@ -1,0 +1,33 @@
+#include "diagrad/nn/batch_norm2d.h"
+
+#include "diagrad/core/error.h"
+#include "diagrad/ops/batch_norm.h"
+
+namespace diagrad::nn {
+namespace {
+
+BatchNormOptions options_of(const BatchNormSpec& spec, bool training) {
+  return {.training = training, .momentum = spec.momentum, .epsilon = spec.epsilon};
+}
+
+}  // namespace
+
+BatchNorm2d::BatchNorm2d(const BatchNormSpec& spec) : spec_(spec) {
+  DG_CHECK(spec.channels > 0, "BatchNorm2d: {} channels; must be positive", spec.channels);
+  weight_ = add_parameter("weight", Tensor::ones({spec.channels}));
+  bias_ = add_parameter("bias", Tensor::zeros({spec.channels}));
+  running_mean_ = add_buffer("running_mean", Tensor::zeros({spec.channels}));
+  running_var_ = add_buffer("running_var", Tensor::ones({spec.channels}));
+}
+
+Tensor BatchNorm2d::forward(const Tensor& x) {
+  return batch_norm(x, weight_, bias_, running_mean_, running_var_,
+                    options_of(spec_, is_training()));
+}
+
+Tensor BatchNorm2d::forward_relu(const Tensor& x) {
+  return batch_norm_relu(x, weight_, bias_, running_mean_, running_var_,
+                         options_of(spec_, is_training()));
+}
+
+}  // namespace diagrad::nn

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "diagrad/nn/module.h"
+
+namespace diagrad::nn {
+
+struct BatchNormSpec {
+  int64_t channels = 0;
+  double epsilon = 1e-5;
+  double momentum = 0.1;
+};
+
+/// Batch normalisation of the last axis, with batch statistics while training and running ones in
+/// evaluation; weight 1 and bias 0 at first, names as in torchvision.
+class BatchNorm2d : public Module {
+ public:
+  explicit BatchNorm2d(const BatchNormSpec& spec);
+  Tensor forward(const Tensor& x) override;
+  /// relu(forward(x)) in one pass.
+  Tensor forward_relu(const Tensor& x);
+
+ private:
+  BatchNormSpec spec_;
+  Tensor weight_, bias_, running_mean_, running_var_;
+};
+
+}  // namespace diagrad::nn
