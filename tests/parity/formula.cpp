@@ -1,0 +1,125 @@
+#include "tests/parity/formula.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+namespace diagrad::parity {
+namespace {
+
+constexpr int kProjections = 16;
+
+uint64_t fnv(const std::string& name) {
+  uint64_t hash = 0xCBF29CE484222325ULL;
+  for (const char letter : name) {
+    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001B3ULL;
+  }
+  return hash;
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/// The index in PyTorch's layout (OIHW) of element k of ours (OHWI); ECA's [1,k,1] needs none.
+int64_t torch_index(const Shape& shape, int64_t k) {
+  if (shape.rank() != 4) return k;
+  const int64_t i = k % shape[3];
+  const int64_t w = k / shape[3] % shape[2];
+  const int64_t h = k / (shape[3] * shape[2]) % shape[1];
+  const int64_t o = k / (shape[3] * shape[2] * shape[1]);
+  return ((o * shape[3] + i) * shape[1] + h) * shape[2] + w;
+}
+
+bool is_norm(const std::string& name) {
+  return name.find("bn") != std::string::npos || name.find("downsample.1.") != std::string::npos;
+}
+
+double value_of(const std::string& name, const nn::StateDict& state, int64_t index) {
+  const double u = hash_uniform(name, index);
+  if (is_norm(name)) {
+    if (ends_with(name, "bn3.weight")) return 0.25 + 0.125 * u;
+    if (ends_with(name, ".weight") || ends_with(name, "running_var")) return 1.0 + 0.25 * u;
+    return 0.125 * u;
+  }
+  const bool is_bias = ends_with(name, ".bias");
+  const std::string weight = is_bias ? name.substr(0, name.size() - 4) + "weight" : name;
+  const Shape& shape = state.at(weight).shape();
+  if (shape.rank() == 4) {
+    return std::sqrt(6.0 / static_cast<double>(shape[1] * shape[2] * shape[0])) * u;
+  }
+  const double bound = 1.0 / std::sqrt(static_cast<double>(shape.numel(1, shape.rank())));
+  return is_bias ? bound * (0.75 + 0.25 * u) : bound * u;
+}
+
+template <typename Value>
+void fill(const Tensor& tensor, Value value) {
+  dispatch_floating(tensor.dtype(), "formula", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (int64_t k = 0; k < tensor.numel(); ++k) tensor.data<T>()[k] = static_cast<T>(value(k));
+  });
+}
+
+}  // namespace
+
+uint64_t hash_bits(const std::string& name, int64_t index) {
+  uint64_t z = fnv(name) + static_cast<uint64_t>(index + 1) * 0x9E3779B97F4A7C15ULL;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+  return z ^ (z >> 31);
+}
+
+double hash_uniform(const std::string& name, int64_t index) {
+  return static_cast<double>(hash_bits(name, index) >> 11) * 0x1p-52 - 1.0;
+}
+
+void fill_by_formula(nn::Module& model) {
+  const nn::StateDict state = model.state_dict();
+  for (const auto& [name, tensor] : state) {
+    const std::string& key = name;
+    const Shape& shape = tensor.shape();
+    fill(tensor, [&](int64_t k) { return value_of(key, state, torch_index(shape, k)); });
+  }
+}
+
+Batch batch_by_formula(int step, int64_t batch, int64_t classes, DType dtype) {
+  constexpr int64_t kSize = 32;
+  constexpr int64_t kChannels = 3;
+  const std::string number = std::to_string(step);
+  const Batch result{Tensor::empty({batch, kSize, kSize, kChannels}, dtype),
+                     Tensor::empty({batch}, DType::i64)};
+  // The formula counts pixels as NCHW.
+  fill(result.images, [&](int64_t k) {
+    const int64_t c = k % kChannels;
+    const int64_t pixel = k / kChannels % (kSize * kSize);
+    const int64_t b = k / (kChannels * kSize * kSize);
+    return hash_uniform("input#" + number, (b * kChannels + c) * kSize * kSize + pixel);
+  });
+  for (int64_t b = 0; b < batch; ++b) {
+    result.labels.data<int64_t>()[b] =
+        static_cast<int64_t>(hash_bits("label#" + number, b) % static_cast<uint64_t>(classes));
+  }
+  return result;
+}
+
+std::vector<double> sign_projections(const std::string& name, const Tensor& tensor) {
+  const Tensor values = tensor.to(DType::f64).contiguous();
+  std::vector<double> sums(kProjections, 0.0);
+  for (int64_t k = 0; k < values.numel(); ++k) {
+    const uint64_t signs = hash_bits(name + "#sign", torch_index(values.shape(), k));
+    const double value = values.data<double>()[k];
+    for (int j = 0; j < kProjections; ++j) {
+      sums[static_cast<size_t>(j)] += (signs >> j & 1) != 0 ? -value : value;
+    }
+  }
+  return sums;
+}
+
+TEST_CASE("the formulas give the known answers of the Python side") {
+  CHECK(hash_bits("conv1.weight", 0) == 0x8b8a08a85128a1b0ULL);
+  CHECK(hash_bits("conv1.weight", 1) == 0xbec2eba82f6f054fULL);
+  CHECK(hash_bits("conv1.weight#sign", 0) == 0xb7b25ec7a7f9bfedULL);
+  CHECK(hash_uniform("input#0", 0) == 0.9028784338267033);
+}
+
+}  // namespace diagrad::parity
