@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs the whole test suite.
+# Usage: scripts/test.sh [ctest arguments]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/deps.sh test
+echo "test: building"
+started=$SECONDS
+cmake --preset release >/dev/null
+cmake --build --preset release | tail -n 1
+echo "test: built in $((SECONDS - started)) s"
+if [ -z "${DIAGRAD_DATA:-}" ] && [ -d ../shared/data ]; then
+    export DIAGRAD_DATA=$PWD/../shared/data
+fi
+[ -n "${DIAGRAD_DATA:-}" ] ||
+    echo "test: DIAGRAD_DATA is not set; tests on real pictures say 'skipped'"
+if ! ctest --test-dir build/release --output-on-failure "$@"; then
+    echo "test: failed; repeat one with: build/release/tests/diagrad_tests --test-case='NAME'" >&2
+    exit 1
+fi
+echo "test: all passed; next: CONTRIBUTING.md says how to add something of your own"
