@@ -4,6 +4,7 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/ops/group_norm_kernels.h"
+#include "diagrad/ops/kernels/lane_sum.h"
 #include "diagrad/ops/kernels/row_fold.h"
 
 namespace diagrad {
@@ -29,19 +30,12 @@ template <typename T>
 void row_statistics(int64_t width, const T* __restrict x, double epsilon, double& mean,
                     double& inverse_std) {
   const T first = x[0];
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < width; ++i) sum += x[i] - first;
+  const T sum = kernels::lane_sum<T>(width, [=](int64_t i) { return x[i] - first; });
   const auto size = static_cast<double>(width);
   const T centre = static_cast<T>(first + static_cast<double>(sum) / size);
-  T rest = 0;
-  T squares = 0;
-#pragma omp simd reduction(+ : rest, squares)
-  for (int64_t i = 0; i < width; ++i) {
-    const T deviation = x[i] - centre;
-    rest += deviation;
-    squares += deviation * deviation;
-  }
+  const T rest = kernels::lane_sum<T>(width, [=](int64_t i) { return x[i] - centre; });
+  const T squares =
+      kernels::lane_sum<T>(width, [=](int64_t i) { return (x[i] - centre) * (x[i] - centre); });
   const double correction = static_cast<double>(rest) / size;
   const double variance = static_cast<double>(squares) / size - correction * correction;
   mean = static_cast<double>(centre) + correction;
@@ -116,14 +110,9 @@ template <typename T>
 void input_gradient_row(int64_t width, const T* __restrict x, const T* __restrict dy,
                         const T* __restrict gamma, const Row<T>& row, T* __restrict dx) {
   const T centre = row.centre;
-  T sum = 0;
-  T sum_x = 0;
-#pragma omp simd reduction(+ : sum, sum_x)
-  for (int64_t i = 0; i < width; ++i) {
-    const T g = dy[i] * gamma[i];
-    sum += g;
-    sum_x += g * (x[i] - centre);
-  }
+  const T sum = kernels::lane_sum<T>(width, [=](int64_t i) { return dy[i] * gamma[i]; });
+  const T sum_x =
+      kernels::lane_sum<T>(width, [=](int64_t i) { return dy[i] * gamma[i] * (x[i] - centre); });
   const double inverse = row.inverse_std;
   const auto size = static_cast<double>(width);
   const double moment =

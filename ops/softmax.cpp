@@ -8,6 +8,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/ops/exp_math.h"
+#include "diagrad/ops/kernels/lane_sum.h"
 #include "diagrad/ops/softmax_kernels.h"
 
 namespace diagrad {
@@ -76,22 +77,16 @@ struct LogSoftmax {
 
 template <typename Rule, typename T>
 void forward_row(int64_t n, const T* __restrict x, T* __restrict y) {
-  T largest = x[0];
-#pragma omp simd reduction(max : largest)
-  for (int64_t i = 0; i < n; ++i) largest = x[i] > largest ? x[i] : largest;
-  T sum = 0;
+  const T largest = kernels::lane_max(n, x);
   for (int64_t i = 0; i < n; ++i) y[i] = exp_of(x[i] - largest);
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) sum += y[i];
+  const T sum = kernels::lane_sum<T>(n, [=](int64_t i) { return y[i]; });
   const T normaliser = Rule::normaliser(sum);
   for (int64_t i = 0; i < n; ++i) y[i] = Rule::value(x[i] - largest, y[i], normaliser);
 }
 
 template <typename Rule, typename T>
 void backward_row(int64_t n, const T* __restrict y, const T* __restrict dy, T* __restrict dx) {
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) sum += Rule::summand(y[i], dy[i]);
+  const T sum = kernels::lane_sum<T>(n, [=](int64_t i) { return Rule::summand(y[i], dy[i]); });
   for (int64_t i = 0; i < n; ++i) dx[i] = Rule::gradient(y[i], dy[i], sum);
 }
 
