@@ -31,9 +31,9 @@ size_t size_class(size_t bytes) {
 
 void* system_allocate(size_t bytes) {
   const bool large = bytes >= kHugePage;
-  void* data = std::aligned_alloc(large ? kHugePage : kAlignment,
-                                  (bytes + kAlignment - 1) / kAlignment * kAlignment);
-  if (data == nullptr) return nullptr;
+  void* data = nullptr;
+  // Unlike aligned_alloc it takes sizes that are no multiple of the alignment.
+  if (posix_memalign(&data, large ? kHugePage : kAlignment, bytes) != 0) return nullptr;
   // A refusal only costs speed, so the result does not matter.
   if (large) (void)madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   return data;
