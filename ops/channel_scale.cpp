@@ -80,7 +80,7 @@ class ScaleLine {
 
 template <bool add, bool relu, typename T>
 void forward(const ChannelScaleForward& pass) {
-  const ImageParts images(pass.x);
+  const ImageParts images(pass.x.shape());
   const RowFold fold(images.columns);
   const T* const residual_data = add ? pass.residual.data<T>() : nullptr;
   images.for_each([&](int64_t image, int64_t /*index*/, int64_t first, int64_t rows) {
@@ -163,7 +163,7 @@ class LineGradient {
 
 template <typename T>
 void backward(const ChannelScaleBackward& pass) {
-  const ImageParts images(pass.dy);
+  const ImageParts images(pass.dy.shape());
   const RowFold fold(images.columns);
   if (pass.ds.defined()) {
     images.sum(pass.ds.data<T>(), 1.0,

@@ -21,7 +21,7 @@ Tensor repeat_over_positions(const Tensor& vectors, const Shape& shape) {
 void forward_cpu(const Tensor& x, const Tensor& y) {
   dispatch_floating(x.dtype(), "global_avg_pool", [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const kernels::ImageParts images(x);
+    const kernels::ImageParts images(x.shape());
     const T* const data = x.data<T>();
     images.sum(y.data<T>(), 1.0 / static_cast<double>(images.rows), [=](int64_t /*image*/) {
       return [data](int64_t offset, int64_t width, T* partial) {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "diagrad/ops/kernels/moments.h"
 #include "diagrad/ops/kernels/row_fold.h"
 #include "diagrad/ops/kernels/scratch.h"
-#include "diagrad/ops/moments_math.h"
 
 namespace diagrad::kernels {
 

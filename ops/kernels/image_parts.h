@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "diagrad/core/parallel.h"
-#include "diagrad/core/tensor.h"
+#include "diagrad/core/shape.h"
 #include "diagrad/ops/kernels/row_fold.h"
 
 namespace diagrad::kernels {
@@ -15,10 +15,10 @@ namespace diagrad::kernels {
 struct ImageParts {
   static constexpr int64_t kPartValues = 65536;
 
-  explicit ImageParts(const Tensor& x)
-      : images(x.size(0)),
-        rows(x.shape().numel(1, x.rank() - 1)),
-        columns(x.size(-1)),
+  explicit ImageParts(const Shape& shape)
+      : images(shape[0]),
+        rows(shape.numel(1, shape.rank() - 1)),
+        columns(shape.back()),
         parts(std::clamp<int64_t>(rows * columns / kPartValues, 1, ChunkPlan::kMaxChunks)),
         rows_of_part((rows + parts - 1) / parts) {}
 
