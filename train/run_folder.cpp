@@ -58,13 +58,6 @@ std::string local_time() {
   return text;
 }
 
-std::string new_folder(const Options& options) {
-  const std::string first = fmt::format("{}/{}-{}", kRuns, local_time(), run_name(options));
-  std::string path = first;
-  for (int number = 2; present(path); ++number) path = fmt::format("{}-{}", first, number);
-  return path;
-}
-
 bool holds_run(const fs::path& folder) {
   const CheckpointFolder checkpoints((folder / "checkpoints").string());
   return checkpoints.has("last") || checkpoints.has("last.prev") ||
@@ -99,7 +92,7 @@ std::string choose_folder(const Options& options) {
   std::string path;
   if (options.resume == "auto") path = unfinished_folder(options);
   if (!options.resume.empty() && options.resume != "auto") path = folder_of_run(options.resume);
-  return path.empty() ? new_folder(options) : path;
+  return path.empty() ? new_run_folder(options) : path;
 }
 
 /// The field of a CSV line; empty if there is none.
@@ -131,6 +124,13 @@ std::string run_name(const Options& options) {
   return fmt::format("{}-{}-{}", file_word(options.model),
                      file_word(options.attention.substr(0, options.attention.find(':'))),
                      data_word(options.data));
+}
+
+std::string new_run_folder(const Options& options) {
+  const std::string first = fmt::format("{}/{}-{}", kRuns, local_time(), run_name(options));
+  std::string path = first;
+  for (int number = 2; present(path); ++number) path = fmt::format("{}-{}", first, number);
+  return path;
 }
 
 /// The lock is the system's, so it ends with the process however that dies.

@@ -84,5 +84,7 @@ std::string environment_json(const Options& options);
 
 /// The last part of a run folder's name: `resnet20-dia-lstm-shapes`.
 std::string run_name(const Options& options);
+/// runs/<date-time>-<run_name>, with a number behind it where that exists. Makes nothing.
+std::string new_run_folder(const Options& options);
 
 }  // namespace diagrad::train

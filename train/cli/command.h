@@ -30,5 +30,6 @@ std::unique_ptr<Command> make_datasets_command();
 std::unique_ptr<Command> make_info_command();
 std::unique_ptr<Command> make_models_command();
 std::unique_ptr<Command> make_recipes_command();
+std::unique_ptr<Command> make_train_command();
 
 }  // namespace diagrad::cli

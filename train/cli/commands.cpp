@@ -4,6 +4,7 @@ namespace diagrad::cli {
 
 std::span<const CommandInfo> commands() {
   static constexpr CommandInfo kCommands[] = {
+      {"train", "train a model, with everything about the run in one folder", make_train_command},
       {"models", "list the networks", make_models_command},
       {"datasets", "list what --data understands, and where it is found", make_datasets_command},
       {"recipes", "list tried sets of options, or print one", make_recipes_command},

@@ -45,10 +45,10 @@ void Console::flush() {
   std::fflush(words_);
 }
 
-void Console::warn(std::string_view text) {
+void Console::note(std::string_view text) {
   status("");
   std::fflush(stdout);
-  write(stderr, fmt::format("diagrad: warning: {}\n", printable(text)));
+  write(stderr, fmt::format("diagrad: note: {}\n", printable(text)));
 }
 
 void Console::json(std::string_view text) {

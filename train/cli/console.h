@@ -18,7 +18,8 @@ class Console {
   void line(std::string_view text);
   /// Shows the lines so far, where a command takes long.
   void flush();
-  void warn(std::string_view text);
+  /// One line on stderr, with --quiet, too.
+  void note(std::string_view text);
   /// JSON text for programs.
   void json(std::string_view text);
 

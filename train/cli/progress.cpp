@@ -1,0 +1,201 @@
+#include "diagrad/train/cli/progress.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "diagrad/train/cli/text.h"
+
+namespace diagrad::cli {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr double kRedraw = 0.1;      // seconds between two states of a moving line
+constexpr double kHeartbeat = 30.0;  // seconds between two plain lines within an epoch
+
+double since(steady_clock::time_point begin) {
+  return std::chrono::duration<double>(steady_clock::now() - begin).count();
+}
+
+std::string bar(double share, size_t width) {
+  const auto full = static_cast<size_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(width));
+  std::string text(full, '=');
+  if (full < width) text += '>';
+  text.resize(width, ' ');
+  return text;
+}
+
+double share(int64_t done, int64_t total) {
+  return total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0.0;
+}
+
+}  // namespace
+
+std::string progress_line(const Moment& moment, size_t width, const Console& console) {
+  const size_t room = std::max<size_t>(width, 2) - 1;
+  std::string head = fmt::format("epoch {}/{}", moment.epoch, moment.epochs);
+  if (!moment.phase.empty()) head += " " + moment.phase;
+  const std::string count = fmt::format("{}/{}", moment.done, moment.total);
+  if (columns(head) + 1 + columns(count) > room) return count.substr(0, room);
+  std::vector<std::string> parts;
+  if (moment.phase.empty()) {
+    parts = {fmt::format("loss {:.4f}", moment.loss),
+             fmt::format("acc {}", percent(moment.accuracy)),
+             fmt::format("{} left", duration(moment.seconds_left)),
+             fmt::format("{} images/s", rate(moment.images_per_second))};
+  }
+  std::string tail;
+  size_t used = columns(head) + 1 + columns(count);
+  for (const std::string& part : parts) {
+    if (used + 2 + columns(part) > room) break;
+    used += 2 + columns(part);
+    tail += "  " + part;
+  }
+  constexpr size_t kShortest = 6;
+  constexpr size_t kLongest = 24;
+  std::string middle;
+  if (used + kShortest + 3 <= room) {
+    const size_t length = std::min(kLongest, room - used - 3);
+    const std::string drawn = bar(share(moment.done, moment.total), length);
+    middle = "[" + console.styled(Style::good, drawn) + "] ";
+  }
+  return head + " " + middle + count + console.styled(Style::dim, tail);
+}
+
+void TrainProgress::on_start(const train::TrainStart& start) {
+  start_ = start;
+  began_ = shown_ = Clock::now();
+  moment_.epochs = start.epochs;
+  console_.line(fmt::format("{} with attention {} on {}: {} parameters", printable(options_.model),
+                            printable(options_.attention), printable(options_.data),
+                            thousands(start.parameters)));
+  console_.line(fmt::format("{} training and {} {} pictures, {} epochs of {} steps",
+                            thousands(start.train_images), thousands(start.eval_images),
+                            start.eval_set, start.epochs, thousands(start.steps_per_epoch)));
+  console_.line(fmt::format("run folder {}", printable(start.folder)));
+  if (start.resumed_at > 0) {
+    console_.line(fmt::format("goes on after step {} of {}", thousands(start.resumed_at),
+                              thousands(start.steps)));
+  }
+  console_.line("");
+  console_.flush();
+  begin_epoch();
+}
+
+void TrainProgress::begin_epoch() {
+  epoch_began_ = Clock::now();
+  loss_sum_ = correct_ = 0.0;
+  images_ = 0;
+}
+
+double TrainProgress::seconds_left(int64_t step) const {
+  const int64_t made = step - start_.resumed_at;
+  if (made <= 0) return std::numeric_limits<double>::quiet_NaN();
+  int64_t last = start_.steps;
+  if (options_.max_steps > 0) last = std::min(last, options_.max_steps);
+  const double elapsed = since(began_);
+  double left = elapsed / static_cast<double>(made) * static_cast<double>(last - step);
+  if (options_.max_time > 0.0) left = std::min(left, options_.max_time - elapsed);
+  return std::max(left, 0.0);
+}
+
+void TrainProgress::on_step(const train::StepRow& row) {
+  const auto images = static_cast<double>(row.images);
+  loss_sum_ += row.loss * images;
+  correct_ += row.accuracy * images;
+  images_ += row.images;
+  const auto seen = static_cast<double>(images_);
+  moment_.phase.clear();
+  moment_.epoch = row.epoch;
+  moment_.done = row.step - (row.epoch - 1) * start_.steps_per_epoch;
+  moment_.total = start_.steps_per_epoch;
+  moment_.loss = loss_sum_ / seen;
+  moment_.accuracy = correct_ / seen;
+  moment_.images_per_second = seen / std::max(since(epoch_began_), 1e-9);
+  moment_.seconds_left = seconds_left(row.step);
+  show();
+}
+
+void TrainProgress::on_evaluate(const std::string& set, int64_t done, int64_t total) {
+  moment_.phase = set;
+  moment_.done = done;
+  moment_.total = total;
+  if (console_.live()) show();
+}
+
+void TrainProgress::show() {
+  if (since(shown_) < (console_.live() ? kRedraw : kHeartbeat)) return;
+  shown_ = Clock::now();
+  if (console_.live()) {
+    console_.status(progress_line(moment_, console_.width(), console_));
+    return;
+  }
+  console_.line(fmt::format(
+      "epoch {}/{}  step {}/{}  loss {:.4f}  accuracy {}  {} images/s  {} left", moment_.epoch,
+      moment_.epochs, moment_.done, moment_.total, moment_.loss, percent(moment_.accuracy),
+      rate(moment_.images_per_second), duration(moment_.seconds_left)));
+  console_.flush();
+}
+
+void TrainProgress::on_epoch(const train::EpochRow& row, bool best) {
+  // One batch learned by heart has epochs of one step.
+  const bool rare = row.eval_set.empty() && start_.steps_per_epoch == 1;
+  if (!rare) console_.live() ? print_row(row, best) : print_plain(row, best);
+  console_.flush();
+  begin_epoch();
+}
+
+std::vector<TrainProgress::Cell> TrainProgress::cells(const train::EpochRow& row) const {
+  const bool evaluated = !row.eval_set.empty();
+  const auto loss = [](double value) { return fmt::format("{:.4f}", value); };
+  std::vector<Cell> all;
+  all.push_back({"epoch", fmt::format("{}/{}", row.epoch, start_.epochs), 9});
+  all.push_back({"lr", fmt::format("{:.4g}", row.lr), 1});
+  all.push_back({"loss", loss(row.train_loss), 6});
+  all.push_back({"accuracy", percent(row.train_accuracy), 5});
+  all.push_back({start_.eval_set == "test" ? "test loss" : "val loss",
+                 evaluated ? loss(row.eval_loss) : "-", 7});
+  all.push_back({"accuracy", evaluated ? percent(row.eval_accuracy) : "-", 8});
+  if (row.has_ema) all.push_back({"averaged", percent(row.ema_accuracy), 4});
+  all.push_back({"images/s", rate(row.images_per_second), 2});
+  all.push_back({"time", duration(row.seconds), 3});
+  return all;
+}
+
+void TrainProgress::print_row(const train::EpochRow& row, bool best) {
+  constexpr size_t kCell = 10;
+  std::vector<Cell> all = cells(row);
+  const size_t room = console_.width() > 7 ? (console_.width() - 7) / kCell : 1;
+  while (all.size() > std::max<size_t>(room, 1)) {
+    all.erase(std::min_element(all.begin(), all.end(),
+                               [](const Cell& a, const Cell& b) { return a.weight < b.weight; }));
+  }
+  std::string heading;
+  std::string line;
+  for (const Cell& cell : all) {
+    heading += fmt::format("{:>{}}", cell.heading, kCell);
+    line += fmt::format("{:>{}}", cell.text, kCell);
+  }
+  if (!has_heading_) console_.line(console_.styled(Style::dim, heading));
+  has_heading_ = true;
+  console_.line(line + (best ? console_.styled(Style::good, "  best") : ""));
+}
+
+void TrainProgress::print_plain(const train::EpochRow& row, bool best) {
+  std::string line =
+      fmt::format("epoch {}/{}  lr {:.4g}  loss {:.4f}  accuracy {}", row.epoch, start_.epochs,
+                  row.lr, row.train_loss, percent(row.train_accuracy));
+  if (!row.eval_set.empty()) {
+    line += fmt::format("  {} loss {:.4f}  accuracy {}", row.eval_set, row.eval_loss,
+                        percent(row.eval_accuracy));
+  }
+  if (row.has_ema) line += fmt::format("  averaged {}", percent(row.ema_accuracy));
+  line += fmt::format("  {} images/s  {}", rate(row.images_per_second), duration(row.seconds));
+  console_.line(line + (best ? "  best" : ""));
+}
+
+}  // namespace diagrad::cli
