@@ -56,6 +56,11 @@ class LayerWatch : public autograd::OpObserver {
   std::map<std::string, size_t> rows_;
 };
 
+DType dtype_of(const nn::Module& model) {
+  const auto parameters = model.named_parameters();
+  return parameters.empty() ? DType::f32 : parameters.front().tensor.dtype();
+}
+
 }  // namespace
 
 Summary summarize(nn::Module& model, const Shape& input) {
@@ -67,7 +72,7 @@ Summary summarize(nn::Module& model, const Shape& input) {
   {
     const NoGrad no_grad;
     const autograd::ObserverScope scope(watch);
-    model.forward(Tensor::zeros(batch));
+    model.forward(Tensor::zeros(batch, dtype_of(model)));
   }
   model.train(training);
   return watch.summary;

@@ -42,6 +42,11 @@ TEST_CASE("numbers are written as people read them") {
   CHECK(thousands(999) == "999");
   CHECK(thousands(1715382) == "1,715,382");
   CHECK(thousands(-1000) == "-1,000");
+  CHECK(compact(640) == "640");
+  CHECK(compact(1152) == "1.15 K");
+  CHECK(compact(442368) == "442 K");
+  CHECK(compact(2359296) == "2.36 M");
+  CHECK(compact(999'999) == "1.00 M");
   CHECK(percent(0.93456) == "93.5 %");
   CHECK(percent(std::numeric_limits<double>::quiet_NaN()) == "-");
   CHECK(duration(42.4) == "0:42");

@@ -26,10 +26,13 @@ struct CommandInfo {
 /// In the order of --help.
 std::span<const CommandInfo> commands();
 
+std::unique_ptr<Command> make_attention_command();
 std::unique_ptr<Command> make_datasets_command();
+std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_info_command();
 std::unique_ptr<Command> make_models_command();
 std::unique_ptr<Command> make_recipes_command();
+std::unique_ptr<Command> make_summary_command();
 std::unique_ptr<Command> make_train_command();
 
 }  // namespace diagrad::cli

@@ -17,6 +17,7 @@
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/help.h"
+#include "diagrad/train/cli/list_request.h"
 #include "diagrad/train/cli/text.h"
 
 namespace diagrad::cli {
@@ -75,6 +76,7 @@ int run(int argc, char** argv) {
   for (const CommandInfo& info : commands()) {
     CLI::App* sub = app.add_subcommand(info.name, info.help);
     set_up(*sub);
+    sub->footer("");
     entries.push_back({sub, info.make()});
     Arguments arguments(*sub);
     entries.back().command->declare(arguments);
@@ -99,7 +101,14 @@ int run(int argc, char** argv) {
     fmt::print("{}", app.help());
     return kDone;
   }
-  return chosen->command->run();
+  try {
+    return chosen->command->run();
+  } catch (const ListRequest& request) {
+    const auto list = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
+      return entry.app->get_name() == request.command;
+    });
+    return list->command->run();
+  }
 }
 
 /// Results that could not be written are no results. A reader that left early (`| head`) is fine.

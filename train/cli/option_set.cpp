@@ -5,7 +5,10 @@
 #include <algorithm>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/spec.h"
 #include "diagrad/models/registry.h"
+#include "diagrad/nn/attention/attention.h"
+#include "diagrad/train/cli/list_request.h"
 #include "diagrad/train/cli/recipes.h"
 #include "diagrad/train/cli/text.h"
 #include "diagrad/train/cli/toml.h"
@@ -60,12 +63,20 @@ class FlagBinder : public train::OptionVisitor {
   std::vector<Setting>& given_;
 };
 
-void check_model(const std::string& name) {
+template <typename Entries>
+std::vector<std::string> names_of(const Entries& entries) {
   std::vector<std::string> names;
-  for (const models::ModelInfo& info : models::list()) names.push_back(info.name);
+  for (const auto& entry : entries) names.push_back(entry.name);
+  return names;
+}
+
+/// Throws for a name that the registry does not have, with the nearest one.
+void check_name(const char* option, const std::string& name, const std::vector<std::string>& names,
+                const char* command) {
+  if (name == "help") throw ListRequest{command};
   DG_CHECK(std::find(names.begin(), names.end(), name) != names.end(),
-           "model: '{}' is unknown{} (`diagrad models` lists all {})", name,
-           did_you_mean(name, names), names.size());
+           "{}: '{}' is unknown{} (`diagrad {}` lists all {})", option, name,
+           did_you_mean(name, names), command, names.size());
 }
 
 }  // namespace
@@ -86,11 +97,16 @@ train::Options OptionSet::read() const {
   const auto assign_all = [&](const std::vector<Setting>& settings) {
     for (const Setting& setting : settings) assign(options, setting);
   };
+  if (recipe_ == "help") throw ListRequest{"recipes"};
   if (!recipe_.empty()) assign_all(find_recipe(recipe_).settings());
   if (!config_.empty()) assign_all(read_toml(config_));
   assign_all(flags_);
+  if (options.data == "help") throw ListRequest{"datasets"};
   options.validate();
-  check_model(options.model);
+  check_name("model", options.model, names_of(models::list()), "models");
+  check_name("attention", Spec("attention", options.attention).name(),
+             names_of(nn::attention_variants()), "attention");
+  nn::AttentionFactory(options.attention, options.sharing);
   return options;
 }
 

@@ -19,6 +19,7 @@ class OptionSet {
 
   /// The options as the user gave them, checked each by itself and one beside another; names that
   /// a registry knows (model, attention) are checked, too, with the nearest one in the message.
+  /// Throws ListRequest for the name "help".
   train::Options read() const;
 
  private:

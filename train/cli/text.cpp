@@ -129,6 +129,19 @@ std::string thousands(int64_t value) {
   return text;
 }
 
+std::string compact(int64_t value) {
+  if (value < 1000) return fmt::format("{}", value);
+  auto scaled = static_cast<double>(value);
+  const char* unit = "";
+  for (const char* next : {"K", "M", "G", "T"}) {
+    if (scaled < 999.5) break;
+    scaled /= 1000.0;
+    unit = next;
+  }
+  const int digits = scaled >= 99.95 ? 0 : scaled >= 9.995 ? 1 : 2;
+  return fmt::format("{:.{}f} {}", scaled, digits, unit);
+}
+
 std::string percent(double share) {
   return std::isfinite(share) ? fmt::format("{:.1f} %", 100.0 * share) : "-";
 }

@@ -25,6 +25,7 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 std::string thousands(int64_t value);  ///< 1,715,382
+std::string compact(int64_t value);    ///< 640, 1.15 K, 442 K, 2.36 M, 1.20 G
 std::string percent(double share);     ///< 93.4 %; "-" for what is not finite
 std::string duration(double seconds);  ///< 0:42, 12:07, 3:05:00
 std::string rate(double per_second);   ///< 1234, 56.7, 0.82

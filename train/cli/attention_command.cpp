@@ -1,0 +1,34 @@
+#include "diagrad/nn/attention/attention.h"
+#include "diagrad/train/cli/listing.h"
+
+namespace diagrad::cli {
+namespace {
+
+class AttentionCommand : public ListCommand {
+ public:
+  AttentionCommand() : ListCommand("attention") {}
+
+ protected:
+  std::vector<Listed> list() const override {
+    std::vector<Listed> entries;
+    for (const nn::AttentionInfo& info : nn::attention_variants()) {
+      Listed entry{.name = info.name, .help = info.help};
+      entry.facts.emplace_back("citation", info.citation);
+      entry.facts.emplace_back("sharing", nn::name(info.sharing));
+      entry.facts.emplace_back("state", info.carries_state ? "carried" : "none");
+      for (const nn::AttentionOption& option : info.options) {
+        entry.options.push_back({option.name, option.fallback, option.help});
+      }
+      entries.push_back(std::move(entry));
+    }
+    return entries;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_attention_command() {
+  return std::make_unique<AttentionCommand>();
+}
+
+}  // namespace diagrad::cli

@@ -1,0 +1,139 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "diagrad/core/error.h"
+#include "diagrad/models/summary.h"
+#include "diagrad/nn/attention/attention.h"
+#include "diagrad/train/cli/command.h"
+#include "diagrad/train/cli/console.h"
+#include "diagrad/train/cli/exit_code.h"
+#include "diagrad/train/cli/option_set.h"
+#include "diagrad/train/cli/text.h"
+#include "diagrad/train/job.h"
+
+namespace diagrad::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// Reads "32x32x3": height, width, channels.
+Shape parse_input(std::string_view text) {
+  constexpr int64_t kLargest = 4096;
+  Shape shape;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const size_t end = rest.find('x');
+    shape.push_back(parse_whole("--input", rest.substr(0, end)));
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  }
+  DG_CHECK(shape.rank() == 3, "--input: '{}' is no height x width x channels, e.g. 32x32x3", text);
+  for (const int64_t size : shape) {
+    DG_CHECK(size >= 1 && size <= kLargest, "--input: {} of '{}' is out of range, use 1 to {}",
+             size, text, kLargest);
+  }
+  return shape;
+}
+
+/// Of one picture.
+Shape without_batch(const Shape& shape) {
+  Shape rest;
+  for (int axis = 1; axis < shape.rank(); ++axis) rest.push_back(shape[axis]);
+  return rest;
+}
+
+std::string mebibytes(int64_t bytes) {
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+class SummaryCommand : public Command {
+ public:
+  void declare(Arguments& arguments) override {
+    set_.declare(arguments, {"model", "model-opt", "attention", "sharing", "classes"});
+    arguments.heading("Command");
+    arguments.option({"input", "HxWxC", input_, "size of one picture"}, input_);
+    arguments.flag({"json", "", "", "print JSON for programs"}, json_);
+  }
+
+  int run() override {
+    train::Options options = set_.read();
+    options.precision = "f32";
+    if (options.classes == 0) options.classes = 10;
+    const Shape input = parse_input(input_);
+    const auto model = train::make_model(options, input, options.classes);
+    const models::Summary summary = models::summarize(*model, input);
+    const nn::AttentionFactory attention(options.attention, options.sharing);
+    options.sharing = nn::name(attention.sharing());
+    Console console(false, json_);
+    if (json_) {
+      print_json(console, options, input, summary);
+    } else {
+      print_table(console, options, input, summary);
+    }
+    return kDone;
+  }
+
+ private:
+  static void print_json(Console& console, const train::Options& options, const Shape& input,
+                         const models::Summary& summary) {
+    ordered_json layers = ordered_json::array();
+    for (const models::LayerRow& row : summary.layers) {
+      const Shape output = without_batch(row.output);
+      layers.push_back({{"name", row.name},
+                        {"operation", row.operation},
+                        {"output", std::vector<int64_t>(output.begin(), output.end())},
+                        {"calls", row.calls},
+                        {"parameters", row.parameters},
+                        {"multiply_adds", row.multiply_adds}});
+    }
+    const ordered_json result = {{"format", 1},
+                                 {"model", options.model},
+                                 {"attention", options.attention},
+                                 {"sharing", options.sharing},
+                                 {"classes", options.classes},
+                                 {"input", std::vector<int64_t>(input.begin(), input.end())},
+                                 {"parameters", summary.parameters},
+                                 {"multiply_adds", summary.multiply_adds},
+                                 {"activation_bytes", summary.activation_bytes},
+                                 {"layers", std::move(layers)}};
+    console.json(result.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+  }
+
+  static void print_table(Console& console, const train::Options& options, const Shape& input,
+                          const models::Summary& summary) {
+    std::vector<std::vector<std::string>> rows;
+    for (const models::LayerRow& row : summary.layers) {
+      rows.push_back({row.name, row.operation, without_batch(row.output).str(),
+                      thousands(row.calls), thousands(row.parameters), compact(row.multiply_adds)});
+    }
+    console.line(console.styled(
+        Style::bold,
+        fmt::format("{}, attention {} per {}, {} classes, pictures {}", options.model,
+                    printable(options.attention), options.sharing, options.classes, input.str())));
+    console.line("");
+    for (const std::string& line :
+         table({"layer", "operation", "output", ">calls", ">parameters", ">mult-adds"}, rows)) {
+      console.line(line);
+    }
+    console.line("");
+    console.line(fmt::format("parameters      {:>13}   {} in f32; a shared layer counts once",
+                             thousands(summary.parameters), mebibytes(4 * summary.parameters)));
+    console.line(
+        fmt::format("multiply-adds   {:>13}   of one picture; a shared layer counts per call",
+                    compact(summary.multiply_adds)));
+    console.line(fmt::format("activations     {:>13}   of one picture, results of all operations",
+                             mebibytes(summary.activation_bytes)));
+  }
+
+  OptionSet set_;
+  std::string input_ = "32x32x3";
+  bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_summary_command() {
+  return std::make_unique<SummaryCommand>();
+}
+
+}  // namespace diagrad::cli
