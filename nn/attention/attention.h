@@ -98,7 +98,7 @@ class AttentionFactory {
 
  private:
   Spec spec_;
-  const AttentionInfo& info_;
+  AttentionInfo info_;  ///< a copy: later registrations move the entries
   Sharing sharing_;
 };
 
