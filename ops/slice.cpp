@@ -15,13 +15,15 @@ Tensor slice(const Tensor& x, int axis, int64_t start, int64_t stop, int64_t ste
     return std::clamp<int64_t>(bound < 0 ? bound + size : bound, 0, size);
   };
   const int64_t first = bounded(start);
-  const int64_t count = std::max<int64_t>(0, (bounded(stop) - first + step - 1) / step);
+  const int64_t last = bounded(stop);
+  // Not (last - first + step - 1) / step: a step may be as large as int64_t holds.
+  const int64_t count = last > first ? (last - first - 1) / step + 1 : 0;
   const auto view = [=](const Tensor& whole) {
     Shape shape = whole.shape();
     Shape strides = whole.strides();
     const int64_t offset = count > 0 ? first * strides[place] : 0;
     shape[place] = count;
-    strides[place] *= step;
+    if (count > 1) strides[place] *= step;
     return whole.strided(shape, strides, offset);
   };
   return autograd::record({"slice"}, {x}, view(x),
@@ -34,7 +36,7 @@ Tensor slice(const Tensor& x, int axis, int64_t start, int64_t stop, int64_t ste
 }
 
 std::vector<Tensor> chunk(const Tensor& x, int64_t count, int axis) {
-  const int64_t size = x.size(axis);
+  const int64_t size = x.shape()[normalize_axis("chunk", axis, x.rank())];
   DG_CHECK(count >= 1 && size % count == 0,
            "chunk: axis {} of shape {} has size {}, not a multiple of {}", axis, x.shape(), size,
            count);
