@@ -38,7 +38,12 @@ int64_t Shape::numel() const {
 
 int64_t Shape::numel(int first, int last) const {
   int64_t product = 1;
-  for (int axis = first; axis < last; ++axis) product *= (*this)[axis];
+  bool overflows = false;
+  for (int axis = first; axis < last; ++axis) {
+    if ((*this)[axis] == 0) return 0;
+    overflows |= __builtin_mul_overflow(product, (*this)[axis], &product);
+  }
+  DG_CHECK(!overflows, "shape {} has more elements than 2^63 - 1; check its sizes", *this);
   return product;
 }
 
@@ -55,7 +60,8 @@ Shape contiguous_strides(const Shape& shape) {
   int64_t stride = 1;
   for (int axis = shape.rank() - 1; axis >= 0; --axis) {
     strides[axis] = stride;
-    stride *= std::max<int64_t>(shape[axis], 1);
+    // Only a shape without elements can overflow here; its strides are never used.
+    (void)__builtin_mul_overflow(stride, std::max<int64_t>(shape[axis], 1), &stride);
   }
   return strides;
 }

@@ -35,7 +35,7 @@ class Shape {
   void insert(int axis, int64_t size);
   void erase(int axis);
 
-  /// Product of all sizes; 1 for rank 0.
+  /// Product of all sizes; 1 for rank 0. Throws when it does not fit 63 bits.
   int64_t numel() const;
   /// Product of the sizes of axes [first, last).
   int64_t numel(int first, int last) const;

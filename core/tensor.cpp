@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "diagrad/core/elementwise.h"
 #include "diagrad/core/error.h"
@@ -31,6 +32,8 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
   for (const int64_t size : shape) {
     DG_CHECK(size >= 0, "tensor: shape {} has a negative size", shape);
   }
+  DG_CHECK(shape.numel() <= std::numeric_limits<int64_t>::max() / size_of(dtype),
+           "tensor: shape {} of {} needs more than 2^63 - 1 bytes; check its sizes", shape, dtype);
   auto impl = std::make_shared<Impl>();
   const auto bytes = static_cast<size_t>(shape.numel() * size_of(dtype));
   impl->storage = std::make_shared<Storage>(device, bytes);

@@ -51,6 +51,13 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
 }
 
 Tensor stack(std::span<const Tensor> tensors, int axis) {
+  DG_CHECK(!tensors.empty(), "stack: no tensors given");
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    DG_CHECK(tensors[i].shape() == tensors[0].shape() && tensors[i].dtype() == tensors[0].dtype(),
+             "stack: tensor {} is {} {}, the first one {} {}; all must agree", i,
+             tensors[i].dtype(), tensors[i].shape(), tensors[0].dtype(), tensors[0].shape());
+  }
+  normalize_axis("stack", axis, tensors[0].rank() + 1);
   std::vector<Tensor> raised;
   for (const Tensor& tensor : tensors) raised.push_back(unsqueeze(tensor, axis));
   return concat(raised, axis);

@@ -13,16 +13,15 @@ Tensor as_shape(const Tensor& contiguous, const Shape& shape) {
 Shape completed(const Tensor& x, const Shape& wanted) {
   Shape shape = wanted;
   int open = -1;
-  int64_t known = 1;
   for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (shape[axis] != -1) {
-      known *= shape[axis];
-      continue;
-    }
+    if (shape[axis] >= 0) continue;
+    DG_CHECK(shape[axis] == -1, "reshape: shape {} has a negative size other than -1", wanted);
     DG_CHECK(open == -1, "reshape: shape {} has two sizes of -1, at most one can be worked out",
              wanted);
     open = axis;
+    shape[axis] = 1;
   }
+  const int64_t known = shape.numel();
   if (open != -1 && known > 0) shape[open] = x.numel() / known;
   DG_CHECK(shape.numel() == x.numel() && (open == -1 || known > 0),
            "reshape: {} elements of shape {} do not fit shape {}", x.numel(), x.shape(), wanted);
