@@ -27,6 +27,9 @@ struct Reduction {
 };
 
 Reduction plan(std::string_view op, const Tensor& x, const std::vector<int>& axes) {
+  DG_CHECK(x.dtype() == DType::f32 || x.dtype() == DType::f64,
+           "{}: needs an f32 or f64 tensor, got {} {}; convert it with Tensor::to", op, x.dtype(),
+           x.shape());
   Reduction reduction{{}, {}, x.shape(), 1};
   for (const int axis : axes) reduction.axes.push_back(normalize_axis(op, axis, x.rank()));
   if (axes.empty()) {
@@ -57,8 +60,8 @@ Tensor repeated(const Tensor& gradient, const Shape& kept_dims, const Shape& sha
 
 Tensor scaled_sum(const char* name, const Tensor& x, const ReduceOptions& options, double scale,
                   const Reduction& reduction) {
-  Tensor y = as_shape(sum_over(x, reduction.axes), reduction.result(options.keep_dims));
-  if (scale != 1.0) y = affine(y, scale, 0.0);
+  const Tensor y =
+      as_shape(sum_over(x, reduction.axes, scale), reduction.result(options.keep_dims));
   return autograd::record(
       {name}, {x}, y,
       [scale, kept_dims = reduction.kept_dims, shape = x.shape()](const BackwardContext& context) {
@@ -110,7 +113,7 @@ Largest largest(std::string_view op, const Tensor& x, const Reduction& reduction
 
 }  // namespace
 
-Tensor sum_over(const Tensor& x, const std::vector<int>& axes) {
+Tensor sum_over(const Tensor& x, const std::vector<int>& axes, double scale) {
   Tensor current = x.contiguous();
   // From the last axis on, each run of neighbouring axes is one [A,R,I] sum.
   for (auto last = axes.rbegin(); last != axes.rend();) {
@@ -124,7 +127,8 @@ Tensor sum_over(const Tensor& x, const std::vector<int>& axes) {
     }
     const Tensor result = Tensor::empty(kept, x.dtype(), x.device());
     sum_kernel.on(x.device())(current, shape.numel(0, first), shape.numel(first, *last + 1),
-                              shape.numel(*last + 1, shape.rank()), result);
+                              shape.numel(*last + 1, shape.rank()), scale, result);
+    scale = 1.0;
     current = result;
     last = next;
   }

@@ -39,13 +39,13 @@ void add_rows(const T* x, int64_t rows, int64_t inner, double* sums) {
 }
 
 template <typename T>
-void store(const std::vector<double>& sums, T* y) {
-  for (size_t i = 0; i < sums.size(); ++i) y[i] = static_cast<T>(sums[i]);
+void store(const std::vector<double>& sums, double scale, T* y) {
+  for (size_t i = 0; i < sums.size(); ++i) y[i] = static_cast<T>(scale * sums[i]);
 }
 
 /// Few results of long sums: the rows are cut into chunks whose sums are added in order.
 template <typename T>
-void sum_by_rows(const T* x, int64_t reduced, int64_t inner, T* y) {
+void sum_by_rows(const T* x, int64_t reduced, int64_t inner, double scale, T* y) {
   const ChunkPlan plan(reduced, std::max<int64_t>(1, kGrain / inner));
   std::vector<std::vector<double>> partial(static_cast<size_t>(plan.count));
   parallel_for_chunks(plan, reduced, [&](int64_t chunk, int64_t first, int64_t last) {
@@ -57,10 +57,11 @@ void sum_by_rows(const T* x, int64_t reduced, int64_t inner, T* y) {
   for (const auto& sums : partial) {
     for (size_t i = 0; i < sums.size(); ++i) total[i] += sums[i];
   }
-  store(total, y);
+  store(total, scale, y);
 }
 
-void sum_cpu(const Tensor& x, int64_t outer, int64_t reduced, int64_t inner, const Tensor& y) {
+void sum_cpu(const Tensor& x, int64_t outer, int64_t reduced, int64_t inner, double scale,
+             const Tensor& y) {
   if (y.numel() == 0) return;
   dispatch_floating(x.dtype(), "sum", [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -69,7 +70,7 @@ void sum_cpu(const Tensor& x, int64_t outer, int64_t reduced, int64_t inner, con
     constexpr int64_t kManyResults = 16;
     if (outer < kManyResults) {
       for (int64_t a = 0; a < outer; ++a) {
-        sum_by_rows(source + a * reduced * inner, reduced, inner, target + a * inner);
+        sum_by_rows(source + a * reduced * inner, reduced, inner, scale, target + a * inner);
       }
       return;
     }
@@ -79,7 +80,7 @@ void sum_cpu(const Tensor& x, int64_t outer, int64_t reduced, int64_t inner, con
       for (int64_t a = first; a < last; ++a) {
         sums.assign(sums.size(), 0.0);
         add_rows(source + a * reduced * inner, reduced, inner, sums.data());
-        store(sums, target + a * inner);
+        store(sums, scale, target + a * inner);
       }
     });
   });

@@ -7,9 +7,10 @@
 
 namespace diagrad {
 
-/// y[a,i] = sum over r of x[a,r,i], x contiguous and seen as [A,R,I].
+/// y[a,i] = scale * sum over r of x[a,r,i], x contiguous and seen as [A,R,I]. Scaled before it is
+/// rounded to the dtype of y, so that a mean does not overflow where its sum would.
 inline KernelTable<void(const Tensor& x, int64_t outer, int64_t reduced, int64_t inner,
-                        const Tensor& y)>
+                        double scale, const Tensor& y)>
     sum_kernel{"sum"};
 
 /// values[a] = the largest x[a,r], places[a] (i64) = the first such r; x contiguous [A,R].
@@ -17,7 +18,8 @@ inline KernelTable<void(const Tensor& x, int64_t outer, int64_t reduced, const T
                         const Tensor& places)>
     max_kernel{"max"};
 
-/// The sum over `axes` (sorted), which are left out of the result; contiguous, not recorded.
-Tensor sum_over(const Tensor& x, const std::vector<int>& axes);
+/// scale * the sum over `axes` (sorted), which are left out of the result; contiguous, not
+/// recorded. Without axes it is a copy, and scale must be 1.
+Tensor sum_over(const Tensor& x, const std::vector<int>& axes, double scale = 1.0);
 
 }  // namespace diagrad
