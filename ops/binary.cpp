@@ -49,6 +49,9 @@ struct Operands {
 Operands broadcast(const char* name, const Tensor& a, const Tensor& b) {
   DG_CHECK(a.dtype() == b.dtype(), "{}: dtypes {} and {} differ, shapes {} and {}; use cast", name,
            a.dtype(), b.dtype(), a.shape(), b.shape());
+  DG_CHECK(a.dtype() == DType::f32 || a.dtype() == DType::f64,
+           "{}: needs f32 or f64 tensors, got {}, shapes {} and {}; convert them with Tensor::to",
+           name, a.dtype(), a.shape(), b.shape());
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   return {expand(a, shape), expand(b, shape)};
 }

@@ -43,16 +43,17 @@ Tensor apply(const char* name, UnaryFunction function, const Tensor& x, double a
            "{}: needs an f32 or f64 tensor, got {} {}", name, x.dtype(), x.shape());
   const Tensor y = Tensor::empty_like(x);
   unary_kernel.on(x.device())(function, a, b, x, y);
-  const bool from_output =
-      unary::visit<double>(function, a, b, [](auto f) { return decltype(f)::kFromOutput; });
-  return autograd::record(
-      {name}, {x}, y,
-      [=, saved = SavedTensor(from_output ? y : x)](const BackwardContext& context) {
-        const Tensor dy = context.gradient();
-        const Tensor dx = Tensor::empty_like(dy);
-        unary_backward_kernel.on(dy.device())(function, a, b, saved.get(context), dy, dx);
-        return Gradients{dx};
-      });
+  const unary::Saves saves =
+      unary::visit<double>(function, a, b, [](auto f) { return decltype(f)::kSaves; });
+  const bool keeps = saves != unary::Saves::nothing;
+  const SavedTensor saved(!keeps ? Tensor() : saves == unary::Saves::output ? y : x);
+  return autograd::record({name}, {x}, y, [=](const BackwardContext& context) {
+    const Tensor dy = context.gradient();
+    const Tensor dx = Tensor::empty_like(dy);
+    const Tensor& argument = keeps ? saved.get(context) : dy;
+    unary_backward_kernel.on(dy.device())(function, a, b, argument, dy, dx);
+    return Gradients{dx};
+  });
 }
 
 }  // namespace

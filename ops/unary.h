@@ -5,7 +5,7 @@
 namespace diagrad {
 
 /// Functions of one variable, element by element, x of any shape, f32 or f64. Each saves x or its
-/// result, whichever its derivative is shorter in.
+/// result, whichever its derivative is shorter in; neg and affine save nothing.
 
 Tensor neg(const Tensor& x);   ///< -x
 Tensor exp(const Tensor& x);   ///< e^x, dx = dy y

@@ -10,7 +10,8 @@ namespace diagrad {
 inline KernelTable<void(UnaryFunction, double a, double b, const Tensor& x, const Tensor& y)>
     unary_kernel{"unary"};
 
-/// dx = dy * f'(saved), `saved` being x or y as the function's kFromOutput says.
+/// dx = dy * f'(saved), `saved` being what the function's kSaves names; any tensor of that shape
+/// where it is nothing.
 inline KernelTable<void(UnaryFunction, double a, double b, const Tensor& saved, const Tensor& dy,
                         const Tensor& dx)>
     unary_backward_kernel{"unary backward"};

@@ -33,11 +33,13 @@ DG_HOST_DEVICE T logistic(T x) {
   return T(1) / (T(1) + std::exp(-x));
 }
 
-/// Each function has its value and its derivative; `kFromOutput` says that the derivative is
-/// written in terms of the value y rather than of x.
+/// What the derivative of a function is written in terms of: x, the value y, or neither.
+enum class Saves { input, output, nothing };
+
+/// Each function has its value and its derivative, whose argument is what `kSaves` names.
 template <typename T>
 struct Neg {
-  static constexpr bool kFromOutput = true;
+  static constexpr Saves kSaves = Saves::nothing;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return -x; }
   DG_HOST_DEVICE T derivative(T) const { return T(-1); }
@@ -45,7 +47,7 @@ struct Neg {
 
 template <typename T>
 struct Exp {
-  static constexpr bool kFromOutput = true;
+  static constexpr Saves kSaves = Saves::output;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return std::exp(x); }
   DG_HOST_DEVICE T derivative(T y) const { return y; }
@@ -53,7 +55,7 @@ struct Exp {
 
 template <typename T>
 struct Log {
-  static constexpr bool kFromOutput = false;
+  static constexpr Saves kSaves = Saves::input;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return std::log(x); }
   DG_HOST_DEVICE T derivative(T x) const { return T(1) / x; }
@@ -61,7 +63,7 @@ struct Log {
 
 template <typename T>
 struct Sqrt {
-  static constexpr bool kFromOutput = true;
+  static constexpr Saves kSaves = Saves::output;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return std::sqrt(x); }
   DG_HOST_DEVICE T derivative(T y) const { return T(0.5) / y; }
@@ -70,7 +72,7 @@ struct Sqrt {
 /// The derivative at 0 is 0.
 template <typename T>
 struct Abs {
-  static constexpr bool kFromOutput = false;
+  static constexpr Saves kSaves = Saves::input;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return std::abs(x); }
   DG_HOST_DEVICE T derivative(T x) const { return x > T(0) ? T(1) : x < T(0) ? T(-1) : T(0); }
@@ -78,7 +80,7 @@ struct Abs {
 
 template <typename T>
 struct Pow {
-  static constexpr bool kFromOutput = false;
+  static constexpr Saves kSaves = Saves::input;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return std::pow(x, a); }
   DG_HOST_DEVICE T derivative(T x) const { return a == T(0) ? T(0) : a * std::pow(x, a - T(1)); }
@@ -87,7 +89,7 @@ struct Pow {
 /// The derivative is 1 on the bounds themselves, as in PyTorch.
 template <typename T>
 struct Clamp {
-  static constexpr bool kFromOutput = false;
+  static constexpr Saves kSaves = Saves::input;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return x < a ? a : x > b ? b : x; }
   DG_HOST_DEVICE T derivative(T x) const { return x >= a && x <= b ? T(1) : T(0); }
@@ -95,7 +97,7 @@ struct Clamp {
 
 template <typename T>
 struct Affine {
-  static constexpr bool kFromOutput = true;
+  static constexpr Saves kSaves = Saves::nothing;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return a * x + b; }
   DG_HOST_DEVICE T derivative(T) const { return a; }
@@ -103,7 +105,7 @@ struct Affine {
 
 template <typename T>
 struct Sigmoid {
-  static constexpr bool kFromOutput = true;
+  static constexpr Saves kSaves = Saves::output;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return logistic(x); }
   DG_HOST_DEVICE T derivative(T y) const { return y * (T(1) - y); }
@@ -111,7 +113,7 @@ struct Sigmoid {
 
 template <typename T>
 struct Tanh {
-  static constexpr bool kFromOutput = true;
+  static constexpr Saves kSaves = Saves::output;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return std::tanh(x); }
   DG_HOST_DEVICE T derivative(T y) const { return T(1) - y * y; }
@@ -120,7 +122,7 @@ struct Tanh {
 /// NaN stays NaN; the derivative at 0 is 0.
 template <typename T>
 struct Relu {
-  static constexpr bool kFromOutput = true;
+  static constexpr Saves kSaves = Saves::output;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return x < T(0) ? T(0) : x; }
   DG_HOST_DEVICE T derivative(T y) const { return y > T(0) ? T(1) : T(0); }
@@ -128,7 +130,7 @@ struct Relu {
 
 template <typename T>
 struct Gelu {
-  static constexpr bool kFromOutput = false;
+  static constexpr Saves kSaves = Saves::input;
   T a, b;
   DG_HOST_DEVICE static T normal_cdf(T x) {
     return T(0.5) * (T(1) + std::erf(x * T(0.70710678118654752440)));
@@ -142,7 +144,7 @@ struct Gelu {
 
 template <typename T>
 struct Silu {
-  static constexpr bool kFromOutput = false;
+  static constexpr Saves kSaves = Saves::input;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return x * logistic(x); }
   DG_HOST_DEVICE T derivative(T x) const {
@@ -154,7 +156,7 @@ struct Silu {
 /// log(1 + e^x), written so that neither branch overflows.
 template <typename T>
 struct Softplus {
-  static constexpr bool kFromOutput = false;
+  static constexpr Saves kSaves = Saves::input;
   T a, b;
   DG_HOST_DEVICE T value(T x) const {
     return (x > T(0) ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
@@ -164,11 +166,12 @@ struct Softplus {
 
 template <typename T>
 struct Hardswish {
-  static constexpr bool kFromOutput = false;
+  static constexpr Saves kSaves = Saves::input;
   T a, b;
   DG_HOST_DEVICE T value(T x) const {
     const T shifted = x + T(3);
-    return x * (shifted < T(0) ? T(0) : shifted > T(6) ? T(6) : shifted) / T(6);
+    // The division first: 6 x overflows before x does.
+    return x * ((shifted < T(0) ? T(0) : shifted > T(6) ? T(6) : shifted) / T(6));
   }
   DG_HOST_DEVICE T derivative(T x) const {
     return x <= T(-3) ? T(0) : x >= T(3) ? T(1) : x / T(3) + T(0.5);

@@ -42,7 +42,12 @@ void compare_cpu(Comparison comparison, const Tensor& a, const Tensor& b, const 
                                          compare_kernel.set(DeviceType::cpu, compare_cpu);
 
 Tensor compared(const char* name, Comparison comparison, const Tensor& a, const Tensor& b) {
-  DG_CHECK(a.dtype() == b.dtype(), "{}: dtypes {} and {} differ", name, a.dtype(), b.dtype());
+  DG_CHECK(a.dtype() == b.dtype(), "{}: dtypes {} and {} differ, shapes {} and {}; use cast", name,
+           a.dtype(), b.dtype(), a.shape(), b.shape());
+  DG_CHECK(
+      a.dtype() == DType::f32 || a.dtype() == DType::f64 || a.dtype() == DType::i64,
+      "{}: needs f32, f64 or i64 tensors, got {}, shapes {} and {}; convert them with Tensor::to",
+      name, a.dtype(), a.shape(), b.shape());
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   const Tensor y = Tensor::empty(shape, DType::u8, a.device());
   compare_kernel.on(a.device())(comparison, expand(a, shape), expand(b, shape), y);
