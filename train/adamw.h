@@ -18,6 +18,7 @@ class Adamw : public Optimizer {
  public:
   Adamw(std::vector<ParameterGroup> groups, const AdamwOptions& options);
   void step(double lr, double gradient_scale = 1.0) override;
+  void set_momentum(double momentum) override { options_.beta1 = momentum; }
   TensorMap state() const override;
 
  private:

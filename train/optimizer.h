@@ -37,6 +37,8 @@ class Optimizer {
 
   /// One step with every gradient multiplied by `gradient_scale` first (see clip_scale).
   virtual void step(double lr, double gradient_scale = 1.0) = 0;
+  /// Momentum of sgd, beta1 of adamw, from the next step on: for schedules that move it.
+  virtual void set_momentum(double momentum) = 0;
   /// Handles of everything that the next step depends on beside parameters and gradients, by name;
   /// copying into them restores it.
   virtual TensorMap state() const = 0;

@@ -84,6 +84,11 @@ void visit_schedule(Options& o, OptionVisitor& v) {
   v.visit({"peak-at", kSchedule, "share of all steps before the peak of onecycle"}, o.peak_at);
   v.visit({"start-factor", kSchedule, "onecycle starts at lr / this"}, o.start_factor);
   v.visit({"final-factor", kSchedule, "onecycle ends at its start / this"}, o.final_factor);
+  v.visit({"cycle-momentum", kSchedule,
+           "onecycle moves momentum (beta1 of adamw) against the learning rate"},
+          o.cycle_momentum);
+  v.visit({"base-momentum", kSchedule, "of onecycle at its peak"}, o.base_momentum);
+  v.visit({"max-momentum", kSchedule, "of onecycle at start and end"}, o.max_momentum);
 }
 
 void visit_run(Options& o, OptionVisitor& v) {
@@ -147,6 +152,14 @@ void validate_schedule(const Options& o) {
   check_range("peak-at", o.peak_at, 0.0, 1.0);
   check_range("start-factor", o.start_factor, 1.0, 1e12);
   check_range("final-factor", o.final_factor, 1.0, 1e12);
+  check_range("max-momentum", o.max_momentum, 0.0, 0.9999);
+  check_range("base-momentum", o.base_momentum, 0.0, o.max_momentum);
+  DG_CHECK(
+      o.schedule != "onecycle" || !o.cycle_momentum || o.optimizer != "sgd" ||
+          (o.momentum > 0.0 && o.base_momentum > 0.0),
+      "momentum: onecycle moves it, but it is {} with base-momentum {}; use values above 0, or "
+      "cycle-momentum=false",
+      o.momentum, o.base_momentum);
 }
 
 void validate_optimization(const Options& o) {

@@ -55,6 +55,9 @@ struct Options {
   double peak_at = 0.3;
   double start_factor = 25.0;
   double final_factor = 1e4;
+  bool cycle_momentum = true;
+  double base_momentum = 0.85;
+  double max_momentum = 0.95;
 
   // Where and for how long it runs; none of these changes what comes out.
   std::string device = "cpu";

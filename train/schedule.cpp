@@ -24,6 +24,9 @@ Schedule::Schedule(const Options& options, int64_t steps_per_epoch)
       peak_at_(options.peak_at),
       start_(peak_ / options.start_factor),
       final_(start_ / options.final_factor),
+      cycle_momentum_(options.cycle_momentum),
+      base_momentum_(options.base_momentum),
+      max_momentum_(options.max_momentum),
       steps_per_epoch_(steps_per_epoch),
       steps_(options.epochs * steps_per_epoch),
       warmup_(std::llround(options.warmup * static_cast<double>(steps_per_epoch))) {
@@ -39,7 +42,9 @@ Schedule::Schedule(const Options& options, int64_t steps_per_epoch)
 
 double Schedule::lr(int64_t step) const {
   step = std::min(step, steps_ - 1);
-  if (kind_ == Kind::onecycle) return onecycle(static_cast<double>(step));
+  if (kind_ == Kind::onecycle) {
+    return onecycle(static_cast<double>(step), start_, peak_, final_);
+  }
   if (step < warmup_) {
     return peak_ * static_cast<double>(step + 1) / static_cast<double>(warmup_ + 1);
   }
@@ -56,12 +61,18 @@ double Schedule::lr(int64_t step) const {
   return peak_;
 }
 
-double Schedule::onecycle(double step) const {
+std::optional<double> Schedule::momentum(int64_t step) const {
+  if (kind_ != Kind::onecycle || !cycle_momentum_) return std::nullopt;
+  return onecycle(static_cast<double>(std::min(step, steps_ - 1)), max_momentum_, base_momentum_,
+                  max_momentum_);
+}
+
+double Schedule::onecycle(double step, double start, double peak, double end) const {
   const double top = peak_at_ * static_cast<double>(steps_) - 1.0;
   const double last = static_cast<double>(steps_) - 1.0;
-  if (step <= top && top > 0.0) return along_cosine(start_, peak_, step / top);
+  if (step <= top && top > 0.0) return along_cosine(start, peak, step / top);
   const double from = std::max(top, 0.0);
-  return last > from ? along_cosine(peak_, final_, (step - from) / (last - from)) : peak_;
+  return last > from ? along_cosine(peak, end, (step - from) / (last - from)) : peak;
 }
 
 }  // namespace diagrad::train

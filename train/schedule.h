@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "diagrad/train/options.h"
@@ -15,7 +16,9 @@ namespace diagrad::train {
 ///   multistep  L * gamma^(number of milestones <= e)
 ///   cosine     min + (L - min) (1 + cos(pi (s - w) / (N - w))) / 2
 ///   onecycle   PyTorch's OneCycleLR: cosine from L / start_factor up to L at step peak_at N - 1,
-///              then down to L / start_factor / final_factor at the last step
+///              then down to L / start_factor / final_factor at the last step; the momentum goes
+///              the other way, from max_momentum to base_momentum and back, unless cycle_momentum
+///              is off (Smith, "A disciplined approach to neural network hyper-parameters", 2018)
 ///
 /// During warm-up (not for onecycle) the rate of step s < w is L (s + 1) / (w + 1).
 class Schedule {
@@ -24,11 +27,15 @@ class Schedule {
 
   /// For 0 <= step; beyond the last step, that of the last one.
   double lr(int64_t step) const;
+  /// Momentum of sgd or beta1 of adamw at the same step; nothing where the schedule leaves it
+  /// alone.
+  std::optional<double> momentum(int64_t step) const;
   int64_t steps() const { return steps_; }
 
  private:
   enum class Kind { constant, multistep, cosine, onecycle };
-  double onecycle(double step) const;
+  /// From `start` to `peak` to `end`, as the phases of onecycle go.
+  double onecycle(double step, double start, double peak, double end) const;
 
   Kind kind_;
   double peak_;
@@ -38,6 +45,9 @@ class Schedule {
   double peak_at_;
   double start_;
   double final_;
+  bool cycle_momentum_;
+  double base_momentum_;
+  double max_momentum_;
   int64_t steps_per_epoch_;
   int64_t steps_;
   int64_t warmup_;

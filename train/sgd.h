@@ -16,6 +16,7 @@ class Sgd : public Optimizer {
  public:
   Sgd(std::vector<ParameterGroup> groups, const SgdOptions& options);
   void step(double lr, double gradient_scale = 1.0) override;
+  void set_momentum(double momentum) override { options_.momentum = momentum; }
   TensorMap state() const override;
 
  private:

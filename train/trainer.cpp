@@ -186,6 +186,7 @@ void Trainer::step() {
   place.epoch = progress_.epoch + 1;
   place.first_batch = progress_.epoch * loader_.batch_count() + progress_.batch;
   keeper_.lr = schedule_.lr(progress_.step);
+  if (const auto momentum = schedule_.momentum(progress_.step)) optimizer_->set_momentum(*momentum);
   const StepResult result = stepper_.run(batches, place, keeper_.lr);
   progress_.step = place.step;
   progress_.batch += static_cast<int64_t>(batches.size());

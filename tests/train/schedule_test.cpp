@@ -50,6 +50,29 @@ TEST_CASE("cosine falls from the peak after warm-up to the minimum") {
   CHECK(schedule("cosine", 1, 2, 1.0).lr(1) == Approx(0.2 * 2.0 / 3.0));
 }
 
+TEST_CASE("onecycle moves the momentum against the learning rate, as OneCycleLR does") {
+  // The momentum of SGD(momentum=0.9) under OneCycleLR(max_lr=0.2, total_steps=10).
+  const double expected[] = {0.95,
+                             0.8999999999999999,
+                             0.85,
+                             0.8549515566048791,
+                             0.8688255099070633,
+                             0.8888739533021842,
+                             0.9111260466978157,
+                             0.9311744900929366,
+                             0.9450484433951209,
+                             0.95};
+  const Schedule cycle = schedule("onecycle", 5, 2);
+  for (int64_t step = 0; step < 10; ++step) {
+    CHECK(*cycle.momentum(step) == Approx(expected[step]).epsilon(1e-12));
+  }
+  CHECK(!schedule("cosine", 5, 2).momentum(0).has_value());
+  Options fixed;
+  fixed.schedule = "onecycle";
+  fixed.cycle_momentum = false;
+  CHECK(!Schedule(fixed, 2).momentum(0).has_value());
+}
+
 TEST_CASE("onecycle gives the values of PyTorch's OneCycleLR") {
   // OneCycleLR(max_lr=0.2, total_steps=10, pct_start=0.3, div_factor=25, final_div_factor=1e4).
   const double expected[] = {0.008,
