@@ -57,13 +57,8 @@ DatasetPair open_folder(const std::string& folder) {
 }
 
 DatasetPair open_named(const DatasetFormat& format, const std::string& text) {
-  Spec spec("data", text);
-  if (format.make) {
-    DatasetPair pair = format.make(spec);
-    spec.finish();
-    return pair;
-  }
-  spec.finish();
+  const OptionValues options("data", parse_choice("data", text), format.options);
+  if (format.make) return format.make(options);
   if (is_folder(format.name)) return open_folder(format.name);
   const std::optional<std::string> folder = find_data(format.folder);
   if (!folder) {

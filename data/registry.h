@@ -6,24 +6,18 @@
 #include <string_view>
 #include <vector>
 
-#include "diagrad/core/spec.h"
+#include "diagrad/core/option.h"
 #include "diagrad/data/dataset.h"
 
 namespace diagrad::data {
-
-struct DatasetOption {
-  std::string name;
-  std::string fallback;
-  std::string help;
-};
 
 /// A kind of data set that `--data` understands. It either makes its pictures (`make`) or reads a
 /// folder (`recognizes`, `open`).
 struct DatasetFormat {
   std::string name = {};  ///< "cifar10": `--data cifar10` searches for `folder`
   std::string help = {};  ///< one line
-  std::vector<DatasetOption> options = {};
-  std::function<DatasetPair(Spec&)> make = {};
+  std::vector<Option> options = {};
+  std::function<DatasetPair(const OptionValues&)> make = {};
 
   std::string folder = {};  ///< what the official archive unpacks to, "cifar-10-batches-bin"
   std::string obtain = {};  ///< how to get it, for the error that nothing was found

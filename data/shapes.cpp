@@ -20,6 +20,7 @@ namespace {
 constexpr int64_t kMinSize = 16;
 constexpr int64_t kMaxSize = 1024;
 constexpr int64_t kMaxCount = 100'000'000;
+constexpr int64_t kMaxSeed = 4'294'967'295;
 constexpr float kPi = std::numbers::pi_v<float>;
 
 using Colour = std::array<float, 3>;  ///< each in [0, 1]
@@ -266,24 +267,19 @@ class Shapes : public Dataset {
   uint64_t seed_;
 };
 
-DatasetPair make_from_spec(Spec& spec) {
-  ShapesOptions options;
-  options.size = spec.whole("size", options.size, kMinSize, kMaxSize);
-  options.train = spec.whole("train", options.train, 1, kMaxCount);
-  options.test = spec.whole("test", options.test, 1, kMaxCount);
-  options.seed = static_cast<uint64_t>(spec.whole("seed", 0, 0, INT64_MAX));
-  spec.finish();
-  return make_shapes(options);
-}
-
 const bool registered = register_dataset(
     {.name = "shapes",
      .help = "made by the program: one of ten shapes on clutter; labels, masks and boxes",
-     .options = {{"size", "32", "height and width of the pictures"},
-                 {"train", "5000", "training pictures"},
-                 {"test", "1000", "test pictures"},
-                 {"seed", "0", "another seed makes another set"}},
-     .make = make_from_spec});
+     .options = {whole_option("size", 32, kMinSize, kMaxSize, "height and width of the pictures"),
+                 whole_option("train", 5000, 1, kMaxCount, "training pictures"),
+                 whole_option("test", 1000, 1, kMaxCount, "test pictures"),
+                 whole_option("seed", 0, 0, kMaxSeed, "another seed makes another set")},
+     .make = [](const OptionValues& options) {
+       return make_shapes({.size = options.whole("size"),
+                           .train = options.whole("train"),
+                           .test = options.whole("test"),
+                           .seed = static_cast<uint64_t>(options.whole("seed"))});
+     }});
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/spelling.h"
 
 namespace diagrad::models {
 namespace {
@@ -15,11 +16,10 @@ std::vector<ModelInfo>& all() {
   return models;
 }
 
-template <typename Entries>
-std::string names_of(const Entries& entries) {
-  std::vector<std::string> names;
-  for (const auto& entry : entries) names.push_back(entry.name);
-  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+std::vector<std::string> names() {
+  std::vector<std::string> result;
+  for (const ModelInfo& info : all()) result.push_back(info.name);
+  return result;
 }
 
 }  // namespace
@@ -41,14 +41,9 @@ const std::vector<ModelInfo>& list() {
 std::shared_ptr<nn::Module> create(const std::string& name, const ModelSpec& spec) {
   const auto found = std::find_if(all().begin(), all().end(),
                                   [&](const ModelInfo& info) { return info.name == name; });
-  DG_CHECK(found != all().end(), "model: '{}' is unknown, use one of: {}", name, names_of(all()));
-  for (const auto& given : spec.options) {
-    DG_CHECK(std::any_of(found->options.begin(), found->options.end(),
-                         [&](const ModelOption& option) { return option.name == given.first; }),
-             "model-opt: {} has no option '{}', its options are: {}", name, given.first,
-             names_of(found->options));
-  }
-  return found->make(spec);
+  DG_CHECK(found != all().end(), "model: '{}' is unknown{} (use one of: {})", name,
+           did_you_mean(name, names()), fmt::join(names(), ", "));
+  return found->make(spec, OptionValues("model-opt", {name, spec.options}, found->options));
 }
 
 }  // namespace diagrad::models

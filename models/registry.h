@@ -2,11 +2,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "diagrad/core/option.h"
 #include "diagrad/core/shape.h"
 #include "diagrad/nn/module.h"
 
@@ -18,21 +19,15 @@ struct ModelSpec {
   Shape input = {};                ///< of one picture, [H,W,C]
   std::string attention = "none";  ///< name[:option=value,...]
   std::string sharing = {};        ///< block, stage or network; empty: as the attention is meant
-  std::map<std::string, std::string> options = {};  ///< the model's own, by --model-opt
-  uint64_t seed = 0;                                ///< of the first weights
-};
-
-struct ModelOption {
-  std::string name;
-  std::string fallback;
-  std::string help;
+  std::vector<std::pair<std::string, std::string>> options = {};  ///< the model's, by --model-opt
+  uint64_t seed = 0;                                              ///< of the first weights
 };
 
 struct ModelInfo {
   std::string name = {};
   std::string help = {};  ///< one line
-  std::vector<ModelOption> options = {};
-  std::function<std::shared_ptr<nn::Module>(const ModelSpec&)> make = {};
+  std::vector<Option> options = {};
+  std::function<std::shared_ptr<nn::Module>(const ModelSpec&, const OptionValues&)> make = {};
 };
 
 /// `const bool registered = register_model({...});` at namespace scope of the model's file.

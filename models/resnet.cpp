@@ -1,14 +1,16 @@
 #include "diagrad/models/resnet.h"
 
-#include <map>
 #include <utility>
 #include <vector>
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/random.h"
+#include "diagrad/nn/attention/attention.h"
 #include "diagrad/nn/batch_norm2d.h"
 #include "diagrad/nn/conv2d.h"
 #include "diagrad/nn/linear.h"
+#include "diagrad/ops/activation.h"
+#include "diagrad/ops/binary.h"
 #include "diagrad/ops/pool.h"
 
 namespace diagrad::models {
@@ -17,19 +19,26 @@ namespace {
 using nn::Attention;
 using nn::BatchNorm2d;
 using nn::Conv2d;
+using nn::Placement;
 
 constexpr int kStages = 3;
 
+/// Where the first weights of convolutions come from.
+struct Weights {
+  nn::ConvInit init;
+  RandomStream random;
+};
+
 std::shared_ptr<Conv2d> conv(int64_t in, int64_t out, int64_t kernel, int64_t stride,
-                             RandomStream& random) {
+                             Weights& weights) {
   return std::make_shared<Conv2d>(nn::Conv2dSpec{.in_channels = in,
                                                  .out_channels = out,
                                                  .kernel = kernel,
                                                  .stride = stride,
                                                  .padding = kernel / 2,
                                                  .bias = false,
-                                                 .init = nn::ConvInit::fan_out_normal},
-                                  random);
+                                                 .init = weights.init},
+                                  weights.random);
 }
 
 std::shared_ptr<BatchNorm2d> batch_norm_of(int64_t channels) {
@@ -39,8 +48,8 @@ std::shared_ptr<BatchNorm2d> batch_norm_of(int64_t channels) {
 /// The projection of the shortcut, named 0 and 1 as torchvision's Sequential.
 class Projection : public nn::Module {
  public:
-  Projection(int64_t in, int64_t out, int64_t stride, RandomStream& random)
-      : conv_(add("0", conv(in, out, 1, stride, random))), norm_(add("1", batch_norm_of(out))) {}
+  Projection(int64_t in, int64_t out, int64_t stride, Weights& weights)
+      : conv_(add("0", conv(in, out, 1, stride, weights))), norm_(add("1", batch_norm_of(out))) {}
   Tensor forward(const Tensor& x) override { return norm_->forward(conv_->forward(x)); }
 
  private:
@@ -50,23 +59,57 @@ class Projection : public nn::Module {
 
 struct BlockShape {
   int64_t in, width, out, stride;
+  Size2 size;  ///< (H, W) of the input
+
+  Size2 size_out() const { return {(size.h - 1) / stride + 1, (size.w - 1) / stride + 1}; }
 };
+
+/// How all blocks of one net are built.
+struct BlockKind {
+  bool bottleneck;
+  Placement placement;
+};
+
+/// What a block's unit of attention sees.
+struct Site {
+  int64_t channels;
+  Size2 size;
+  int64_t stride;  ///< of the second convolution
+};
+
+Site site_of(const BlockShape& shape, const BlockKind& kind) {
+  const int64_t stride = kind.bottleneck ? shape.stride : 1;
+  switch (kind.placement) {
+    case Placement::before_conv:
+    case Placement::replaces_conv:
+      return {shape.width, kind.bottleneck ? shape.size : shape.size_out(), stride};
+    case Placement::after_conv2:
+      return {shape.width, shape.size_out(), stride};
+    case Placement::pre_add:
+    case Placement::in_norm:
+      break;
+  }
+  return {shape.out, shape.size_out(), stride};
+}
 
 /// Convolutions conv1, conv2, ... each followed by bn1, bn2, ...; all but the last with a ReLU.
 class Block : public nn::Module {
  public:
-  Block(const BlockShape& shape, bool bottleneck, RandomStream& random) {
-    const auto& [in, width, out, stride] = shape;
-    if (bottleneck) {
-      append(conv(in, width, 1, 1, random), width);
-      append(conv(width, width, 3, stride, random), width);
-      append(conv(width, out, 1, 1, random), out);
+  Block(const BlockShape& shape, const BlockKind& kind, Weights& weights)
+      : placement_(kind.placement) {
+    const int64_t in = shape.in;
+    const int64_t width = shape.width;
+    if (kind.bottleneck) {
+      append(in, width, 1, 1, weights);
+      append(width, width, 3, shape.stride, weights);
+      append(width, shape.out, 1, 1, weights);
     } else {
-      append(conv(in, width, 3, stride, random), width);
-      append(conv(width, out, 3, 1, random), out);
+      append(in, width, 3, shape.stride, weights);
+      append(width, shape.out, 3, 1, weights);
     }
-    if (stride != 1 || in != out) {
-      shortcut_ = add("downsample", std::make_shared<Projection>(in, out, stride, random));
+    if (shape.stride != 1 || in != shape.out) {
+      shortcut_ =
+          add("downsample", std::make_shared<Projection>(in, shape.out, shape.stride, weights));
     }
   }
 
@@ -77,21 +120,35 @@ class Block : public nn::Module {
   const std::shared_ptr<Attention>& attention() const { return attention_; }
 
   Tensor forward(const Tensor& x, Attention& unit, nn::State& state) {
-    Tensor branch = x;
-    for (size_t i = 0; i + 1 < convs_.size(); ++i) {
-      branch = norms_[i]->forward_relu(convs_[i]->forward(branch));
+    Tensor y = x;
+    for (size_t i = 0; i < norms_.size(); ++i) {
+      y = i == 1 ? second_convolution(y, unit, state) : convs_[i]->forward(y);
+      if (i + 1 < norms_.size()) y = norms_[i]->forward_relu(y);
     }
-    branch = norms_.back()->forward(convs_.back()->forward(branch));
-    return unit.apply_add_relu(branch, shortcut_ ? shortcut_->forward(x) : x, state);
+    y = placement_ == Placement::in_norm ? norms_.back()->forward_scaled(y, unit.factors(y, state))
+                                         : norms_.back()->forward(y);
+    const Tensor residual = shortcut_ ? shortcut_->forward(x) : x;
+    return placement_ == Placement::pre_add ? unit.apply_add_relu(y, residual, state)
+                                            : relu(diagrad::add(y, residual));
   }
 
  private:
-  void append(const std::shared_ptr<Conv2d>& convolution, int64_t channels) {
+  void append(int64_t in, int64_t out, int64_t kernel, int64_t stride, Weights& weights) {
     const std::string number = std::to_string(convs_.size() + 1);
-    convs_.push_back(add("conv" + number, convolution));
-    norms_.push_back(add("bn" + number, batch_norm_of(channels)));
+    const bool replaced = convs_.size() == 1 && placement_ == Placement::replaces_conv;
+    auto made = conv(in, out, kernel, stride, weights);
+    convs_.push_back(replaced ? nullptr : add("conv" + number, made));
+    norms_.push_back(add("bn" + number, batch_norm_of(out)));
   }
 
+  Tensor second_convolution(const Tensor& x, Attention& unit, nn::State& state) {
+    if (placement_ == Placement::replaces_conv) return unit.apply(x, state);
+    if (placement_ == Placement::before_conv) return convs_[1]->forward(unit.apply(x, state));
+    const Tensor y = convs_[1]->forward(x);
+    return placement_ == Placement::after_conv2 ? unit.apply(y, state) : y;
+  }
+
+  Placement placement_;
   std::vector<std::shared_ptr<Conv2d>> convs_;
   std::vector<std::shared_ptr<BatchNorm2d>> norms_;
   std::shared_ptr<Projection> shortcut_;
@@ -100,29 +157,29 @@ class Block : public nn::Module {
 
 class Stage : public nn::Module {
  public:
-  Stage(const BlockShape& first, int64_t count, bool bottleneck, RandomStream& random) {
+  Stage(const BlockShape& first, int64_t count, const BlockKind& kind, Weights& weights) {
     BlockShape shape = first;
     for (int64_t i = 0; i < count; ++i) {
-      blocks_.push_back(add(std::to_string(i), std::make_shared<Block>(shape, bottleneck, random)));
+      blocks_.push_back(add(std::to_string(i), std::make_shared<Block>(shape, kind, weights)));
+      sites_.push_back(site_of(shape, kind));
       shape.in = shape.out;
+      shape.size = shape.size_out();
       shape.stride = 1;
     }
   }
 
   /// Gives the stage its units; `path` is its own name.
   void place_attention(const std::string& path, const nn::AttentionFactory& factory,
-                       int64_t channels, RandomStream& random) {
-    const auto count = static_cast<int64_t>(blocks_.size());
+                       RandomStream& random) {
     if (factory.sharing() != nn::Sharing::block) {
       // Every stage of this net has a width of its own, so network and stage are the same units.
-      attention_ = add("attention", factory({.channels = channels, .calls = count}, random));
+      attention_ = add("attention", factory(unit_of(0, sites_.size()), random));
       attention_->set_unit_name(path + ".attention");
       return;
     }
-    for (int64_t i = 0; i < count; ++i) {
-      Block& block = *blocks_[static_cast<size_t>(i)];
-      block.own_attention(factory({.channels = channels, .calls = 1}, random));
-      block.attention()->set_unit_name(path + "." + std::to_string(i) + ".attention");
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+      blocks_[i]->own_attention(factory(unit_of(i, i + 1), random));
+      blocks_[i]->attention()->set_unit_name(path + "." + std::to_string(i) + ".attention");
     }
   }
 
@@ -138,29 +195,46 @@ class Stage : public nn::Module {
   }
 
  private:
+  /// A unit for the sites from `first` to before `end`; all of a stage have the same channels.
+  nn::UnitSpec unit_of(size_t first, size_t end) const {
+    nn::UnitSpec unit{.channels = sites_[first].channels,
+                      .calls = static_cast<int64_t>(end - first)};
+    for (size_t i = first; i < end; ++i) {
+      unit.sizes.push_back(sites_[i].size);
+      unit.strides.emplace_back(sites_[i].stride);
+    }
+    return unit;
+  }
+
   std::vector<std::shared_ptr<Block>> blocks_;
+  std::vector<Site> sites_;
   std::shared_ptr<Attention> attention_;
 };
 
 class ResNet : public nn::Module {
  public:
   ResNet(const ResNetOptions& options, int64_t blocks) {
-    RandomStream random(options.seed, stream_id("weights"));
+    // Attention draws from a stream of its own: nets that differ in it alone begin as equals.
+    Weights weights{options.init, {options.seed, stream_id("weights")}};
+    RandomStream attention_random(options.seed, stream_id("attention"));
     const nn::AttentionFactory factory(options.attention, options.sharing);
-    const int64_t expansion = options.bottleneck ? 4 : 1;
-    conv1_ = add("conv1", conv(options.channels, options.width, 3, 1, random));
+    const BlockKind kind{options.bottleneck, factory.placement()};
+    conv1_ = add("conv1", conv(options.channels, options.width, 3, 1, weights));
     bn1_ = add("bn1", batch_norm_of(options.width));
     int64_t in = options.width;
+    Size2 size = options.input;
     for (int stage = 0; stage < kStages; ++stage) {
       const int64_t width = options.width << stage;
       const std::string path = "layer" + std::to_string(stage + 1);
-      const BlockShape shape{in, width, width * expansion, stage == 0 ? 1 : 2};
-      stages_.push_back(
-          add(path, std::make_shared<Stage>(shape, blocks, options.bottleneck, random)));
+      const BlockShape shape{in, width, options.bottleneck ? 4 * width : width, stage == 0 ? 1 : 2,
+                             size};
+      stages_.push_back(add(path, std::make_shared<Stage>(shape, blocks, kind, weights)));
+      stages_.back()->place_attention(path, factory, attention_random);
       in = shape.out;
-      stages_.back()->place_attention(path, factory, in, random);
+      size = shape.size_out();
     }
-    fc_ = add("fc", std::make_shared<nn::Linear>(nn::LinearOptions{in, options.classes}, random));
+    fc_ = add("fc",
+              std::make_shared<nn::Linear>(nn::LinearOptions{in, options.classes}, weights.random));
   }
 
   Tensor forward(const Tensor& images) override {

@@ -1,5 +1,3 @@
-#include <charconv>
-
 #include "diagrad/core/error.h"
 #include "diagrad/models/registry.h"
 #include "diagrad/models/resnet.h"
@@ -7,38 +5,54 @@
 namespace diagrad::models {
 namespace {
 
-int64_t whole_option(const ModelSpec& spec, const std::string& name, int64_t fallback) {
-  const auto found = spec.options.find(name);
-  if (found == spec.options.end()) return fallback;
-  const std::string& text = found->second;
-  int64_t value = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-  DG_CHECK(status == std::errc{} && end == text.data() + text.size(),
-           "model-opt: {}={} is not a whole number", name, text);
-  return value;
+std::vector<Option> with_common(std::vector<Option> options) {
+  options.push_back(whole_option("width", 16, 1, 4096, "channels of the first stage"));
+  options.push_back(word_option("init", {"he", "pytorch"},
+                                "first weights of convolutions: N(0, 2 / (k k O)), or U(+-1 / "
+                                "sqrt(k k I)), smaller and so faster to turn"));
+  return options;
+}
+
+std::shared_ptr<nn::Module> make(int64_t depth, bool bottleneck, const ModelSpec& spec,
+                                 const OptionValues& options) {
+  DG_CHECK(spec.input.rank() == 3, "resnet: needs pictures [H,W,C], got shape {}", spec.input);
+  return make_resnet({.depth = depth,
+                      .bottleneck = bottleneck,
+                      .width = options.whole("width"),
+                      .channels = spec.input[2],
+                      .input = {spec.input[0], spec.input[1]},
+                      .classes = spec.classes,
+                      .init = options.word("init") == "he" ? nn::ConvInit::fan_out_normal
+                                                           : nn::ConvInit::fan_in_uniform,
+                      .attention = spec.attention,
+                      .sharing = spec.sharing,
+                      .seed = spec.seed});
 }
 
 bool register_depth(int64_t depth, bool bottleneck) {
   return register_model({.name = fmt::format("resnet{}", depth),
                          .help = fmt::format("CIFAR ResNet of {} layers, {} blocks", depth,
                                              bottleneck ? "bottleneck" : "basic"),
-                         .options = {{"width", "16", "channels of the first stage"}},
-                         .make = [depth, bottleneck](const ModelSpec& spec) {
-                           DG_CHECK(spec.input.rank() == 3,
-                                    "resnet: needs pictures [H,W,C], got shape {}", spec.input);
-                           return make_resnet({.depth = depth,
-                                               .bottleneck = bottleneck,
-                                               .width = whole_option(spec, "width", 16),
-                                               .channels = spec.input.back(),
-                                               .classes = spec.classes,
-                                               .attention = spec.attention,
-                                               .sharing = spec.sharing,
-                                               .seed = spec.seed});
+                         .options = with_common({}),
+                         .make = [=](const ModelSpec& spec, const OptionValues& options) {
+                           return make(depth, bottleneck, spec, options);
                          }});
 }
 
+bool register_any_depth() {
+  return register_model(
+      {.name = "resnet",
+       .help = "CIFAR ResNet of any depth: 6n + 2 layers of basic or 9n + 2 of bottleneck blocks",
+       .options = with_common(
+           {whole_option("depth", 20, 8, 10000, "layers"),
+            word_option("block", {"basic", "bottleneck"}, "two 3x3, or 1x1, 3x3, 1x1")}),
+       .make = [](const ModelSpec& spec, const OptionValues& options) {
+         return make(options.whole("depth"), options.word("block") == "bottleneck", spec, options);
+       }});
+}
+
 bool register_all() {
-  bool done = true;
+  bool done = register_any_depth();
   for (const int64_t depth : {8, 14, 20, 32, 44, 56, 110}) {
     done = register_depth(depth, /*bottleneck=*/false) && done;
   }

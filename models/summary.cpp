@@ -61,20 +61,33 @@ DType dtype_of(const nn::Module& model) {
   return parameters.empty() ? DType::f32 : parameters.front().tensor.dtype();
 }
 
+/// Evaluation mode for as long as it lives, however the pass ends.
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(nn::Module& model) : model_(model), training_(model.is_training()) {
+    model_.eval();
+  }
+  ~EvaluationMode() { model_.train(training_); }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  nn::Module& model_;
+  bool training_;
+};
+
 }  // namespace
 
 Summary summarize(nn::Module& model, const Shape& input) {
   Shape batch = input;
   batch.insert(0, 1);
-  const bool training = model.is_training();
-  model.eval();
+  const EvaluationMode evaluation(model);
   LayerWatch watch(model);
   {
     const NoGrad no_grad;
     const autograd::ObserverScope scope(watch);
     model.forward(Tensor::zeros(batch, dtype_of(model)));
   }
-  model.train(training);
   return watch.summary;
 }
 

@@ -2,6 +2,8 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/ops/batch_norm.h"
+#include "diagrad/ops/binary.h"
+#include "diagrad/ops/channel_scale.h"
 
 namespace diagrad::nn {
 namespace {
@@ -23,6 +25,12 @@ BatchNorm2d::BatchNorm2d(const BatchNormSpec& spec) : spec_(spec) {
 Tensor BatchNorm2d::forward(const Tensor& x) {
   return batch_norm(x, weight_, bias_, running_mean_, running_var_,
                     options_of(spec_, is_training()));
+}
+
+Tensor BatchNorm2d::forward_scaled(const Tensor& x, const Tensor& s) {
+  const Tensor normalised =
+      batch_norm(x, weight_, {}, running_mean_, running_var_, options_of(spec_, is_training()));
+  return diagrad::add(channel_scale(normalised, s), bias_);
 }
 
 Tensor BatchNorm2d::forward_relu(const Tensor& x) {

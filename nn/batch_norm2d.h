@@ -18,6 +18,8 @@ class BatchNorm2d : public Module {
   Tensor forward(const Tensor& x) override;
   /// relu(forward(x)) in one pass.
   Tensor forward_relu(const Tensor& x);
+  /// forward(x) with its weight multiplied by factors s [B,C] of each image.
+  Tensor forward_scaled(const Tensor& x, const Tensor& s);
 
  private:
   BatchNormSpec spec_;

@@ -17,14 +17,17 @@ namespace {
 
 constexpr int64_t kOverfitSteps = 200;
 
-std::map<std::string, std::string> pairs_of(const std::vector<std::string>& entries) {
-  std::map<std::string, std::string> pairs;
+std::vector<std::pair<std::string, std::string>> pairs_of(const std::vector<std::string>& entries) {
+  std::vector<std::pair<std::string, std::string>> pairs;
   for (const std::string& entry : entries) {
     const auto equals = entry.find('=');
     DG_CHECK(equals != std::string::npos && equals > 0,
              "model-opt: '{}' is not key=value, e.g. width=32", entry);
-    DG_CHECK(pairs.emplace(entry.substr(0, equals), entry.substr(equals + 1)).second,
-             "model-opt: {} is given twice", entry.substr(0, equals));
+    const std::string key = entry.substr(0, equals);
+    for (const auto& pair : pairs) {
+      DG_CHECK(pair.first != key, "model-opt: {} is given twice", key);
+    }
+    pairs.emplace_back(key, entry.substr(equals + 1));
   }
   return pairs;
 }

@@ -16,7 +16,6 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
-#include "diagrad/core/spec.h"
 
 namespace diagrad::train {
 namespace {

@@ -1,16 +1,48 @@
 #include "diagrad/nn/attention/attention.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "diagrad/autograd/call_scope.h"
 #include "diagrad/core/error.h"
+#include "diagrad/core/spelling.h"
+#include "diagrad/ops/activation.h"
+#include "diagrad/ops/binary.h"
 #include "diagrad/ops/channel_scale.h"
 #include "diagrad/ops/pool.h"
 
 namespace diagrad::nn {
 namespace {
+
+constexpr std::array<std::pair<Sharing, std::string_view>, 3> kSharings = {
+    {{Sharing::block, "block"}, {Sharing::stage, "stage"}, {Sharing::network, "network"}}};
+
+constexpr std::array<std::pair<Placement, std::string_view>, 5> kPlacements = {
+    {{Placement::pre_add, "pre_add"},
+     {Placement::before_conv, "before_conv"},
+     {Placement::after_conv2, "after_conv2"},
+     {Placement::in_norm, "in_norm"},
+     {Placement::replaces_conv, "replaces_conv"}}};
+
+template <typename Table, typename Value>
+std::string name_in(const Table& table, Value value) {
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const auto& entry) { return entry.first == value; });
+  return std::string(found->second);
+}
+
+template <typename Table>
+auto parse_in(const Table& table, const char* what, const std::string& text) {
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const auto& entry) { return entry.second == text; });
+  if (found != table.end()) return found->first;
+  std::vector<std::string_view> words;
+  for (const auto& entry : table) words.push_back(entry.second);
+  fail(ErrorKind::usage, "{}: '{}' is unknown, use one of: {}", what, text, fmt::join(words, ", "));
+}
 
 std::vector<AttentionInfo>& all() {
   static std::vector<AttentionInfo> variants;
@@ -18,61 +50,72 @@ std::vector<AttentionInfo>& all() {
 }
 
 const AttentionInfo& find(const std::string& name) {
-  const auto found = std::find_if(all().begin(), all().end(),
-                                  [&](const AttentionInfo& info) { return info.name == name; });
-  if (found != all().end()) return *found;
   std::vector<std::string> names;
-  for (const AttentionInfo& info : all()) names.push_back(info.name);
-  fail(ErrorKind::usage, "attention: '{}' is unknown, use one of: {}", name,
-       fmt::join(names, ", "));
+  for (const AttentionInfo& info : all()) {
+    if (info.name == name) return info;
+    names.push_back(info.name);
+  }
+  fail(ErrorKind::usage, "attention: '{}' is unknown{} (use one of: {})", name,
+       did_you_mean(name, names), fmt::join(names, ", "));
+}
+
+Option placement_option(const std::vector<Placement>& placements) {
+  std::vector<std::string> words;
+  for (const Placement placement : placements) words.push_back(name(placement));
+  return word_option("at", std::move(words), "where in a block");
 }
 
 }  // namespace
 
 Sharing parse_sharing(const std::string& text) {
-  for (const Sharing sharing : {Sharing::block, Sharing::stage, Sharing::network}) {
-    if (name(sharing) == text) return sharing;
-  }
-  fail(ErrorKind::usage, "sharing: '{}' is unknown, use block, stage or network", text);
+  return parse_in(kSharings, "sharing", text);
 }
 
 std::string name(Sharing sharing) {
-  switch (sharing) {
-    case Sharing::block:
-      return "block";
-    case Sharing::stage:
-      return "stage";
-    case Sharing::network:
-      break;
-  }
-  return "network";
+  return name_in(kSharings, sharing);
+}
+
+Placement parse_placement(const std::string& text) {
+  return parse_in(kPlacements, "attention: at", text);
+}
+
+std::string name(Placement placement) {
+  return name_in(kPlacements, placement);
+}
+
+std::string name(Form form) {
+  return form == Form::vector ? "vector" : "map";
 }
 
 Tensor Attention::apply(const Tensor& x, State& state) {
   const autograd::CallScope scope(unit_name_, state.block);
-  Tensor y = rescaled(x, state);
+  Tensor y = rescale(x, state);
   ++state.block;
   return y;
 }
 
 Tensor Attention::apply_add_relu(const Tensor& x, const Tensor& residual, State& state) {
+  if (form_ == Form::map) return relu(diagrad::add(apply(x, state), residual));
   const autograd::CallScope scope(unit_name_, state.block);
-  Tensor y = rescaled_add_relu(x, residual, state);
+  Tensor y = channel_scale_add_relu(x, scale(global_avg_pool(x), state), residual);
   ++state.block;
   return y;
 }
 
+Tensor Attention::factors(const Tensor& x, State& state) {
+  const autograd::CallScope scope(unit_name_, state.block);
+  Tensor s = scale(global_avg_pool(x), state);
+  ++state.block;
+  return s;
+}
+
 Tensor Attention::scale(const Tensor& pooled, State& /*state*/) {
-  fail(ErrorKind::internal, "attention {}: gives no factors for a pooled branch {}", unit_name_,
+  fail(ErrorKind::internal, "attention {}: gives no factors for pooled activations {}", unit_name_,
        pooled.shape());
 }
 
-Tensor Attention::rescaled(const Tensor& x, State& state) {
+Tensor Attention::rescale(const Tensor& x, State& state) {
   return channel_scale(x, scale(global_avg_pool(x), state));
-}
-
-Tensor Attention::rescaled_add_relu(const Tensor& x, const Tensor& residual, State& state) {
-  return channel_scale_add_relu(x, scale(global_avg_pool(x), state), residual);
 }
 
 bool register_attention(AttentionInfo info) {
@@ -81,6 +124,11 @@ bool register_attention(AttentionInfo info) {
       [](const AttentionInfo& a, const AttentionInfo& b) { return a.name < b.name; });
   DG_CHECK(place == all().end() || place->name != info.name, "attention '{}' is registered twice",
            info.name);
+  if (info.placements.empty()) {
+    info.placements = {Placement::pre_add, Placement::before_conv, Placement::after_conv2};
+    if (info.form == Form::vector) info.placements.push_back(Placement::in_norm);
+  }
+  if (info.placements.size() > 1) info.options.push_back(placement_option(info.placements));
   all().insert(place, std::move(info));
   return true;
 }
@@ -89,27 +137,34 @@ const std::vector<AttentionInfo>& attention_variants() {
   return all();
 }
 
-AttentionFactory::AttentionFactory(const std::string& text, const std::string& sharing)
-    : spec_("attention", text),
-      info_(find(spec_.name())),
-      sharing_(sharing.empty() ? info_.sharing : parse_sharing(sharing)) {
-  // A wrong option is reported now, not when the first unit is made.
-  (void)parameters({.channels = 64, .calls = 1});
+AttentionFactory::AttentionFactory(const std::string& text, const std::string& sharing) {
+  const Choice choice = parse_choice("attention", text);
+  info_ = find(choice.name);
+  options_ = OptionValues("attention", choice, info_.options);
+  sharing_ = sharing.empty() ? info_.sharing : parse_sharing(sharing);
+  placement_ =
+      info_.placements.size() > 1 ? parse_placement(options_.word("at")) : info_.placements.front();
+  // A value that the variant itself refuses is reported now, not when the first unit is made.
+  (void)parameters({.channels = 64});
+}
+
+UnitSpec AttentionFactory::complete(const UnitSpec& unit) const {
+  UnitSpec spec = unit;
+  spec.sharing = sharing_;
+  spec.placement = placement_;
+  spec.options = options_;
+  return spec;
 }
 
 std::shared_ptr<Attention> AttentionFactory::operator()(const UnitSpec& unit,
                                                         RandomStream& random) const {
-  Spec options = spec_;
-  auto made = info_.make(unit, options, random);
-  options.finish();
+  auto made = info_.make(complete(unit), random);
+  made->form_ = info_.form;
   return made;
 }
 
 int64_t AttentionFactory::parameters(const UnitSpec& unit) const {
-  Spec options = spec_;
-  const int64_t count = info_.parameters(unit, options);
-  options.finish();
-  return count;
+  return info_.parameters(complete(unit));
 }
 
 }  // namespace diagrad::nn

@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "diagrad/core/option.h"
 #include "diagrad/core/random.h"
-#include "diagrad/core/spec.h"
+#include "diagrad/core/size2.h"
 #include "diagrad/nn/module.h"
 
 namespace diagrad::nn {
@@ -22,10 +23,35 @@ enum class Sharing {
 Sharing parse_sharing(const std::string& text);
 std::string name(Sharing sharing);
 
-/// What a unit is made for.
+/// Where in a residual block a unit sits. The paper's site of a variant is its default; `:at=...`
+/// chooses another, so that variants can be compared at one site.
+enum class Placement {
+  pre_add,        ///< on the finished branch, before it is added to the shortcut
+  before_conv,    ///< on the input of the block's second convolution
+  after_conv2,    ///< on the output of the block's second convolution, before its normalisation
+  in_norm,        ///< as factors of the weight of the branch's last normalisation
+  replaces_conv,  ///< instead of the block's second convolution
+};
+/// Throws for a word that is none of the above.
+Placement parse_placement(const std::string& text);
+std::string name(Placement placement);
+
+/// What a unit makes of its input.
+enum class Form {
+  vector,  ///< one factor per image and channel: the variant overrides `scale`
+  map,     ///< anything of the same shape: it overrides `rescale`
+};
+std::string name(Form form);
+
+/// What a unit is made for. Models fill in the sites; the factory adds what the user chose.
 struct UnitSpec {
-  int64_t channels = 0;  ///< C at its sites
-  int64_t calls = 1;     ///< sites it serves in one forward pass
+  int64_t channels = 0;             ///< C at its sites
+  int64_t calls = 1;                ///< sites it serves in one forward pass
+  std::vector<Size2> sizes = {};    ///< (H, W) of its input per call, at the model's own input size
+  std::vector<Size2> strides = {};  ///< per call, of the convolution that it replaces
+  Sharing sharing = Sharing::block;
+  Placement placement = Placement::pre_add;
+  OptionValues options = {};  ///< of the variant, defaults filled in
 };
 
 /// What passes from block to block within the scope of a unit: made empty by the caller in each
@@ -35,49 +61,50 @@ struct State {
   int block = 0;                ///< the site being served, counted from 0
 };
 
-/// A unit of attention: rescales the residual branch x [B,...,C] of a block. One object may serve
-/// one site or many; the sharing decides.
+/// A unit of attention: rescales the activations x [B,...,C] of a block. One object may serve one
+/// site or many; the sharing decides. All its calls carry the label (unit name, state.block), so
+/// that the gradient of a shared parameter can be told apart by call, and move state.block on.
 class Attention : public Module {
  public:
-  /// x rescaled. Its operations carry the label (unit name, state.block), so that the gradient of
-  /// a shared parameter can be told apart by call; then state.block moves on.
+  /// x rescaled.
   Tensor apply(const Tensor& x, State& state);
-  /// relu(apply(x) + residual): the end of a post-activation residual block, fused where the
-  /// variant is one factor per channel.
+  /// relu(apply(x) + residual): the end of a post-activation residual block, fused for vectors.
   Tensor apply_add_relu(const Tensor& x, const Tensor& residual, State& state);
+  /// The factors s [B,C] that apply would multiply x by. Vector form only.
+  Tensor factors(const Tensor& x, State& state);
 
   /// The owner's name, as in the state dict: `layer1.attention`.
   void set_unit_name(const std::string& name) { unit_name_ = name; }
   const std::string& unit_name() const { return unit_name_; }
+  Form form() const { return form_; }
 
  protected:
-  /// Most variants: the factors s [B,C] from the pooled branch [B,C].
+  /// Vector form: the factors s [B,C] from the pooled activations [B,C].
   virtual Tensor scale(const Tensor& pooled, State& state);
-  /// Variants that are not one factor per channel override both; by default they pool, scale and
-  /// multiply.
-  virtual Tensor rescaled(const Tensor& x, State& state);
-  virtual Tensor rescaled_add_relu(const Tensor& x, const Tensor& residual, State& state);
+  /// Map form: x rescaled. By default x * scale(pool(x)).
+  virtual Tensor rescale(const Tensor& x, State& state);
 
  private:
+  friend class AttentionFactory;
+
   std::string unit_name_ = "attention";
+  Form form_ = Form::vector;
 };
 
-struct AttentionOption {
-  std::string name;
-  std::string fallback;
-  std::string help;
-};
-
-/// One entry of the registry. `make` and `parameters` take the options they know from the Spec.
+/// One entry of the registry.
 struct AttentionInfo {
   std::string name = {};
-  std::string help = {};      ///< one line
-  std::string citation = {};  ///< paper, equation or public file
-  std::vector<AttentionOption> options = {};
+  std::string help = {};             ///< one line
+  std::string citation = {};         ///< paper, equation or public file
+  std::vector<Option> options = {};  ///< the registry adds `at` where there is a choice
   bool carries_state = false;
+  Form form = Form::vector;
   Sharing sharing = Sharing::block;  ///< unless the user says otherwise
-  std::function<std::shared_ptr<Attention>(const UnitSpec&, Spec&, RandomStream&)> make = {};
-  std::function<int64_t(const UnitSpec&, Spec&)> parameters = {};  ///< closed form, per unit
+  /// Sites it can take, its default first; empty: pre_add, before_conv, after_conv2, and in_norm
+  /// for vectors.
+  std::vector<Placement> placements = {};
+  std::function<std::shared_ptr<Attention>(const UnitSpec&, RandomStream&)> make = {};
+  std::function<int64_t(const UnitSpec&)> parameters = {};  ///< closed form, per unit
 };
 
 /// `const bool registered = register_attention({...});` at namespace scope of the variant's file.
@@ -94,12 +121,16 @@ class AttentionFactory {
   std::shared_ptr<Attention> operator()(const UnitSpec& unit, RandomStream& random) const;
   int64_t parameters(const UnitSpec& unit) const;
   Sharing sharing() const { return sharing_; }
+  Placement placement() const { return placement_; }
   const AttentionInfo& info() const { return info_; }
 
  private:
-  Spec spec_;
+  UnitSpec complete(const UnitSpec& unit) const;
+
   AttentionInfo info_;  ///< a copy: later registrations move the entries
+  OptionValues options_;
   Sharing sharing_;
+  Placement placement_ = Placement::pre_add;
 };
 
 }  // namespace diagrad::nn

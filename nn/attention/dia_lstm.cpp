@@ -1,11 +1,12 @@
 #include <algorithm>
 #include <string>
 
-#include "diagrad/core/error.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/nn/linear.h"
+#include "diagrad/nn/random_scope.h"
 #include "diagrad/ops/activation.h"
 #include "diagrad/ops/binary.h"
+#include "diagrad/ops/dropout.h"
 #include "diagrad/ops/lstm_gates.h"
 
 namespace diagrad::nn {
@@ -15,22 +16,18 @@ struct Settings {
   int64_t hidden;
   int64_t cells;
   GateOutput output;
+  double dropout;  ///< on the input of every stacked cell but the first
 };
 
-GateOutput parse_output(const std::string& text) {
-  if (text == "sigmoid") return GateOutput::sigmoid;
-  if (text == "tanh") return GateOutput::tanh;
-  if (text == "relu") return GateOutput::relu;
-  fail(ErrorKind::usage, "attention dia-lstm: output '{}' is unknown, use sigmoid, tanh or relu",
-       text);
+GateOutput output_of(const std::string& word) {
+  if (word == "tanh") return GateOutput::tanh;
+  return word == "relu" ? GateOutput::relu : GateOutput::sigmoid;
 }
 
-Settings read(const UnitSpec& unit, Spec& spec) {
-  constexpr int64_t kMaxReduction = 4096;
-  constexpr int64_t kMaxCells = 16;
-  const int64_t reduction = spec.whole("reduction", 4, 1, kMaxReduction);
-  return {std::max<int64_t>(1, unit.channels / reduction), spec.whole("cells", 1, 1, kMaxCells),
-          parse_output(spec.text("output", "sigmoid"))};
+Settings read(const UnitSpec& unit) {
+  const OptionValues& options = unit.options;
+  return {std::max<int64_t>(1, unit.channels / options.whole("reduction")), options.whole("cells"),
+          output_of(options.word("output")), options.number("dropout")};
 }
 
 /// The pre-activations u [B,4C] of the gates from the input y and the state h, both [B,C].
@@ -89,7 +86,9 @@ class CellList : public Module {
 class DiaLstm : public Attention {
  public:
   DiaLstm(int64_t channels, const Settings& settings, RandomStream& random)
-      : output_(settings.output), list_(add("cells", CellList(channels, settings, random))) {}
+      : output_(settings.output),
+        dropout_(settings.dropout),
+        list_(add("cells", CellList(channels, settings, random))) {}
 
  protected:
   Tensor scale(const Tensor& pooled, State& state) override {
@@ -97,6 +96,7 @@ class DiaLstm : public Attention {
     if (state.tensors.empty()) state.tensors.assign(2 * count, Tensor::zeros_like(pooled));
     Tensor input = pooled;
     for (size_t i = 0; i < count; ++i) {
+      if (i > 0) input = dropped(input);
       Tensor& h = state.tensors[2 * i];
       Tensor& c = state.tensors[2 * i + 1];
       LstmState next = lstm_gates(list_->cells[i]->gates(input, h), c, {.output = output_});
@@ -108,7 +108,14 @@ class DiaLstm : public Attention {
   }
 
  private:
+  Tensor dropped(const Tensor& x) const {
+    if (!is_training() || dropout_ == 0.0) return x;
+    const RandomScope::Draw draw = RandomScope::next();
+    return diagrad::dropout(x, {.p = dropout_, .seed = draw.seed, .stream = draw.stream});
+  }
+
   GateOutput output_;
+  double dropout_;
   std::shared_ptr<CellList> list_;
 };
 
@@ -116,18 +123,20 @@ class DiaLstm : public Attention {
     {.name = "dia-lstm",
      .help = "an LSTM shared by the blocks of a stage; its state is the attention",
      .citation = "Huang et al., arXiv 2210.16101; \"DIANet\", AAAI 2020 (dia_resnet.py)",
-     .options = {{"reduction", "4", "bottleneck width is C / reduction, at least 1"},
-                 {"cells", "1", "stacked cells; the second and later have no bottleneck"},
-                 {"output", "sigmoid", "nonlinearity of the cell's output: sigmoid, tanh, relu"}},
+     .options =
+         {whole_option("reduction", 4, 1, 4096, "bottleneck width is C / reduction, at least 1"),
+          whole_option("cells", 1, 1, 16, "stacked cells; the second and later have no bottleneck"),
+          word_option("output", {"sigmoid", "tanh", "relu"}, "nonlinearity of the cell's output"),
+          number_option("dropout", 0.1, 0.0, 1.0, "on the input of each cell but the first")},
      .carries_state = true,
      .sharing = Sharing::stage,
      .make =
-         [](const UnitSpec& unit, Spec& spec, RandomStream& random) {
-           return std::make_shared<DiaLstm>(unit.channels, read(unit, spec), random);
+         [](const UnitSpec& unit, RandomStream& random) {
+           return std::make_shared<DiaLstm>(unit.channels, read(unit), random);
          },
      .parameters =
-         [](const UnitSpec& unit, Spec& spec) {
-           const Settings settings = read(unit, spec);
+         [](const UnitSpec& unit) {
+           const Settings settings = read(unit);
            const int64_t c = unit.channels;
            const int64_t m = settings.hidden;
            return 2 * (c * m + m + 4 * c * m + 4 * c) +

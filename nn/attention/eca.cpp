@@ -17,11 +17,10 @@ int64_t adaptive_kernel(int64_t channels) {
   return t % 2 == 1 ? t : t + 1;
 }
 
-int64_t kernel_of(const UnitSpec& unit, Spec& spec) {
-  constexpr int64_t kMaxKernel = 63;
-  const int64_t given = spec.whole("kernel", 0, 0, kMaxKernel);
+int64_t kernel_of(const UnitSpec& unit) {
+  const int64_t given = unit.options.whole("kernel");
   DG_CHECK(given == 0 || given % 2 == 1,
-           "attention eca: kernel {} is even; use an odd one, or 0 for the adaptive one", given);
+           "attention: kernel={} of 'eca' is even; use an odd one, or 0 for the paper's", given);
   return given == 0 ? adaptive_kernel(unit.channels) : given;
 }
 
@@ -59,12 +58,13 @@ class EfficientChannelAttention : public Attention {
     {.name = "eca",
      .help = "efficient channel attention: a small convolution over neighbouring channels",
      .citation = "Wang et al., \"ECA-Net\", CVPR 2020, eqs. 9 and 12",
-     .options = {{"kernel", "0", "odd width of the convolution; 0: the paper's, from C"}},
+     .options = {whole_option("kernel", 0, 0, 63,
+                              "odd width of the convolution; 0: the paper's, from C")},
      .make =
-         [](const UnitSpec& unit, Spec& spec, RandomStream& random) {
-           return std::make_shared<EfficientChannelAttention>(kernel_of(unit, spec), random);
+         [](const UnitSpec& unit, RandomStream& random) {
+           return std::make_shared<EfficientChannelAttention>(kernel_of(unit), random);
          },
-     .parameters = [](const UnitSpec& unit, Spec& spec) { return kernel_of(unit, spec); }});
+     .parameters = [](const UnitSpec& unit) { return kernel_of(unit); }});
 
 }  // namespace
 }  // namespace diagrad::nn

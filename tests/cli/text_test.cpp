@@ -26,17 +26,6 @@ TEST_CASE("words are wrapped at the width") {
   CHECK(wrap("", 5).empty());
 }
 
-TEST_CASE("the nearest name is offered when it is near") {
-  const std::vector<std::string> names = {"resnet20", "resnet164", "vit"};
-  CHECK(closest("resnet21", names) == "resnet20");
-  CHECK(closest("renset20", names) == "resnet20");
-  CHECK(closest("resnet-164", names) == "resnet164");
-  CHECK(closest("unet", {"vit", "dense"}).empty());
-  CHECK(closest("", names).empty());
-  CHECK(did_you_mean("resnt20", names) == ", did you mean 'resnet20'?");
-  CHECK(did_you_mean("mobilenet", names).empty());
-}
-
 TEST_CASE("numbers are written as people read them") {
   CHECK(thousands(0) == "0");
   CHECK(thousands(999) == "999");

@@ -67,7 +67,7 @@ TEST_CASE("a data set is found by its name or folder where DIAGRAD_DATA points")
         "data: no folder cifar-100-binary in " + folder.path() +
             "; scripts/get_data.sh cifar100 fetches it");
   CHECK(error_message([] { open_dataset("cifar10:size=3"); }) ==
-        "data: 'cifar10' has no option 'size', its options are: none");
+        "data: 'cifar10' has no option 'size' (it has none)");
 }
 
 TEST_CASE("what is no data set is named with what is known") {

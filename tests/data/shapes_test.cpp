@@ -110,7 +110,7 @@ TEST_CASE("shapes options that make no pictures are rejected") {
   CHECK(error_message([] { open_dataset("shapes:size=2000"); }) ==
         "data: size=2000 of 'shapes' must be a whole number from 16 to 1024");
   CHECK(error_message([] { open_dataset("shapes:classes=3"); }) ==
-        "data: 'shapes' has no option 'classes', its options are: size, train, test, seed");
+        "data: 'shapes' has no option 'classes' (its options: size, train, test, seed)");
 }
 
 }  // namespace

@@ -87,8 +87,12 @@ TEST_CASE("names are torchvision's, and a shared unit belongs to its stage") {
 TEST_CASE("depths that do not exist and unknown models are named") {
   CHECK(testing::error_message([] { make_resnet({.depth = 21}); }) ==
         "resnet: depth 21 is not 6n + 2 (basic blocks); use 20 or 26");
-  CHECK(testing::error_message([] { create("resnet21", {}); }).find("'resnet21' is unknown") !=
-        std::string::npos);
+  CHECK(testing::error_message([] {
+          create("resnet21", {});
+        }).find("'resnet21' is unknown, did you mean 'resnet20'?") != std::string::npos);
+  CHECK(testing::error_message([] {
+          create("resnet20", {.input = {32, 32, 3}, .options = {{"width", "0"}}});
+        }) == "model-opt: width=0 of 'resnet20' must be a whole number from 1 to 4096");
 }
 
 }  // namespace

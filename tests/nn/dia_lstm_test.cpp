@@ -85,11 +85,12 @@ TEST_CASE("wrong names and options of attention are named") {
   CHECK(error_message([] { AttentionFactory("dia-gru"); }).find("'dia-gru' is unknown") !=
         std::string::npos);
   CHECK(error_message([] { AttentionFactory("se:ratio=4"); }).find("ratio") != std::string::npos);
-  CHECK(error_message([] { AttentionFactory("dia-lstm:output=sine"); }).find("'sine'") !=
+  CHECK(error_message([] {
+          AttentionFactory("dia-lstm:output=sine");
+        }).find("output=sine of 'dia-lstm'") != std::string::npos);
+  CHECK(error_message([] { AttentionFactory("eca:kernel=4"); }).find("of 'eca' is even") !=
         std::string::npos);
-  CHECK(error_message([] { AttentionFactory("eca:kernel=4"); }).find("4 is even") !=
-        std::string::npos);
-  CHECK(error_message([] { AttentionFactory("se", "layer"); }).find("block, stage or network") !=
+  CHECK(error_message([] { AttentionFactory("se", "layer"); }).find("block, stage, network") !=
         std::string::npos);
 }
 

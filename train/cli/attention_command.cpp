@@ -12,13 +12,11 @@ class AttentionCommand : public ListCommand {
   std::vector<Listed> list() const override {
     std::vector<Listed> entries;
     for (const nn::AttentionInfo& info : nn::attention_variants()) {
-      Listed entry{.name = info.name, .help = info.help};
+      Listed entry{.name = info.name, .help = info.help, .options = info.options};
       entry.facts.emplace_back("citation", info.citation);
       entry.facts.emplace_back("sharing", nn::name(info.sharing));
+      entry.facts.emplace_back("form", nn::name(info.form));
       entry.facts.emplace_back("state", info.carries_state ? "carried" : "none");
-      for (const nn::AttentionOption& option : info.options) {
-        entry.options.push_back({option.name, option.fallback, option.help});
-      }
       entries.push_back(std::move(entry));
     }
     return entries;

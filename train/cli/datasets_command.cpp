@@ -14,14 +14,11 @@ class DatasetsCommand : public ListCommand {
   std::vector<Listed> list() const override {
     std::vector<Listed> entries;
     for (const data::DatasetFormat& format : data::dataset_formats()) {
-      Listed entry{.name = format.name, .help = format.help};
+      Listed entry{.name = format.name, .help = format.help, .options = format.options};
       if (!format.folder.empty()) {
         entry.facts.emplace_back("folder", format.folder);
         entry.facts.emplace_back("found", data::find_data(format.folder).value_or(""));
         entry.facts.emplace_back("obtain", format.obtain);
-      }
-      for (const data::DatasetOption& option : format.options) {
-        entry.options.push_back({option.name, option.fallback, option.help});
       }
       entries.push_back(std::move(entry));
     }

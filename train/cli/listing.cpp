@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/spelling.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/text.h"
 
@@ -20,9 +21,11 @@ std::string to_json(const std::string& plural, const std::vector<Listed>& entrie
     nlohmann::ordered_json object = {{"name", entry.name}, {"help", entry.help}};
     for (const auto& fact : entry.facts) object[fact.first] = fact.second;
     object["options"] = nlohmann::ordered_json::array();
-    for (const ListedOption& option : entry.options) {
-      object["options"].push_back(
-          {{"name", option.name}, {"default", option.fallback}, {"help", option.help}});
+    for (const Option& option : entry.options) {
+      object["options"].push_back({{"name", option.name},
+                                   {"default", option.fallback},
+                                   {"allowed", option.allowed()},
+                                   {"help", option.help}});
     }
     all.push_back(std::move(object));
   }
@@ -96,12 +99,12 @@ void ListCommand::show(Console& console, const Listed& entry) const {
   if (entry.options.empty()) return;
   console.line("");
   console.line("Options:");
-  for (const ListedOption& option : entry.options) {
+  for (const Option& option : entry.options) {
     column = std::max(column, option.name.size() + option.fallback.size() + 3);
   }
-  for (const ListedOption& option : entry.options) {
+  for (const Option& option : entry.options) {
     print_entry(console, fmt::format("  {}={}", option.name, option.fallback), column + 2,
-                option.help);
+                fmt::format("{} ({})", option.help, option.allowed()));
   }
 }
 

@@ -4,29 +4,24 @@
 #include <utility>
 #include <vector>
 
+#include "diagrad/core/option.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 
 namespace diagrad::cli {
 
-struct ListedOption {
-  std::string name;
-  std::string fallback;
-  std::string help;
-};
-
 /// One entry of a registry, as `models`, `attention`, `datasets` and `recipes` show it.
 struct Listed {
   std::string name = {};
   std::string help = {};
-  std::vector<ListedOption> options = {};
+  std::vector<Option> options = {};
   /// More of it: a key of --json and its text; shown for a single entry.
   std::vector<std::pair<std::string, std::string>> facts = {};
 };
 
 /// `diagrad models [NAME] [--json]`: all entries, those whose names contain NAME, or all that is
 /// known of the one that is called NAME. JSON: {"format":1, "<plural>":[{"name", "help", the facts,
-/// "options":[{"name","default","help"}]}]}.
+/// "options":[{"name","default","allowed","help"}]}]}.
 class ListCommand : public Command {
  public:
   explicit ListCommand(std::string plural) : plural_(std::move(plural)) {}

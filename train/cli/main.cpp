@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "diagrad/core/build_info.h"
+#include "diagrad/core/spelling.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/help.h"

@@ -12,10 +12,7 @@ class ModelsCommand : public ListCommand {
   std::vector<Listed> list() const override {
     std::vector<Listed> entries;
     for (const models::ModelInfo& info : models::list()) {
-      Listed entry{.name = info.name, .help = info.help};
-      for (const models::ModelOption& option : info.options) {
-        entry.options.push_back({option.name, option.fallback, option.help});
-      }
+      Listed entry{.name = info.name, .help = info.help, .options = info.options};
       entries.push_back(std::move(entry));
     }
     return entries;

@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "diagrad/core/error.h"
-#include "diagrad/core/spec.h"
+#include "diagrad/core/option.h"
+#include "diagrad/core/spelling.h"
 #include "diagrad/models/registry.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/cli/list_request.h"
@@ -104,7 +105,7 @@ train::Options OptionSet::read() const {
   if (options.data == "help") throw ListRequest{"datasets"};
   options.validate();
   check_name("model", options.model, names_of(models::list()), "models");
-  check_name("attention", Spec("attention", options.attention).name(),
+  check_name("attention", parse_choice("attention", options.attention).name,
              names_of(nn::attention_variants()), "attention");
   nn::AttentionFactory(options.attention, options.sharing);
   return options;

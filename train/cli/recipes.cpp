@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/spelling.h"
 #include "diagrad/train/cli/text.h"
 #include "diagrad/train/cli/toml.h"
 

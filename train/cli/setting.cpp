@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/spelling.h"
 #include "diagrad/train/cli/text.h"
 
 namespace diagrad::cli {

@@ -18,12 +18,6 @@ size_t columns(std::string_view text);
 /// Words of `text` in lines of at most `width` columns; a longer word stands alone.
 std::vector<std::string> wrap(std::string_view text, size_t width);
 
-/// The candidate that `word` may be a slip of: at most a third of its letters left out, added,
-/// replaced or swapped. Empty where none is near.
-std::string closest(std::string_view word, const std::vector<std::string>& candidates);
-/// ", did you mean 'resnet20'?", or nothing.
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
-
 std::string thousands(int64_t value);  ///< 1,715,382
 std::string compact(int64_t value);    ///< 640, 1.15 K, 442 K, 2.36 M, 1.20 G
 std::string percent(double share);     ///< 93.4 %; "-" for what is not finite
