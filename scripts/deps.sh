@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
 # Installs the distribution packages that are missing, and says which. Nothing else is downloaded.
-# Usage: scripts/deps.sh [build|test|ci]   (default: build)
+# Usage: scripts/deps.sh [demo|test|ci]   (default: demo, what building the program takes)
 set -euo pipefail
 
-what=${1:-build}
-packages=(build-essential cmake ninja-build libeigen3-dev libcli11-dev nlohmann-json3-dev
-          libfmt-dev zlib1g-dev)
+what=${1:-demo}
+packages=(g++ cmake ninja-build libeigen3-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev)
 case $what in
-    build) ;;
+    demo) ;;
     test) packages+=(doctest-dev) ;;
-    ci) packages+=(doctest-dev git clang-format-14) ;;
-    *) echo "usage: scripts/deps.sh [build|test|ci], got '$what'" >&2; exit 2 ;;
+    ci) packages+=(doctest-dev git clang-14 clang-format-14 clang-tidy-14 libomp-14-dev) ;;
+    *) echo "usage: scripts/deps.sh [demo|test|ci], got '$what'" >&2; exit 2 ;;
 esac
 
 missing=()

@@ -5,11 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/deps.sh test
-echo "test: building"
-started=$SECONDS
-cmake --preset release >/dev/null
-cmake --build --preset release | tail -n 1
-echo "test: built in $((SECONDS - started)) s"
+scripts/build.sh release
 if [ -z "${DIAGRAD_DATA:-}" ] && [ -d ../shared/data ]; then
     export DIAGRAD_DATA=$PWD/../shared/data
 fi
