@@ -13,6 +13,10 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_CXX_FLAGS_RELEASE "-O3")
 set(CMAKE_CXX_FLAGS_DEBUG "-Og -g")
+if(DIAGRAD_SANITIZE)
+  # Optimised enough to run whole suites, with the lines that reports name.
+  set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
+endif()
 
 # Usage requirements of every target of the project, not of its users.
 add_library(diagrad_flags INTERFACE)

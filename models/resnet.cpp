@@ -119,7 +119,7 @@ class Block : public nn::Module {
   }
   const std::shared_ptr<Attention>& attention() const { return attention_; }
 
-  Tensor forward(const Tensor& x, Attention& unit, nn::State& state) {
+  Tensor run(const Tensor& x, Attention& unit, nn::State& state) {
     Tensor y = x;
     for (size_t i = 0; i < norms_.size(); ++i) {
       y = i == 1 ? second_convolution(y, unit, state) : convs_[i]->forward(y);
@@ -188,8 +188,7 @@ class Stage : public nn::Module {
     nn::State shared;
     for (const auto& block : blocks_) {
       nn::State own;
-      y = attention_ ? block->forward(y, *attention_, shared)
-                     : block->forward(y, *block->attention(), own);
+      y = attention_ ? block->run(y, *attention_, shared) : block->run(y, *block->attention(), own);
     }
     return y;
   }
