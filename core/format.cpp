@@ -11,17 +11,20 @@ namespace {
 
 constexpr int64_t kEdge = 3;
 
-std::string element(double value, bool floating) {
-  if (!floating) return fmt::format("{}", static_cast<int64_t>(value));
+std::string element(int64_t value) {
+  return fmt::format("{}", value);
+}
+
+std::string element(double value) {
   const double magnitude = std::abs(value);
   const bool scientific = magnitude != 0.0 && (magnitude < 1e-4 || magnitude >= 1e6);
   return scientific ? fmt::format("{:.4e}", value) : fmt::format("{:.4f}", value);
 }
 
-void append(std::string& text, const double* data, const Shape& shape, int axis, int indent,
-            bool floating) {
+template <typename T>
+void append(std::string& text, const T* data, const Shape& shape, int axis, int indent) {
   if (axis == shape.rank()) {
-    text += element(*data, floating);
+    text += element(*data);
     return;
   }
   const int64_t size = shape[axis];
@@ -35,7 +38,7 @@ void append(std::string& text, const double* data, const Shape& shape, int axis,
       i = size - kEdge - 1;
       continue;
     }
-    append(text, data + i * step, shape, axis + 1, indent + 1, floating);
+    append(text, data + i * step, shape, axis + 1, indent + 1);
   }
   text += ']';
 }
@@ -44,11 +47,16 @@ void append(std::string& text, const double* data, const Shape& shape, int axis,
 
 std::string to_string(const Tensor& tensor) {
   if (!tensor.defined()) return "tensor(undefined)";
-  const Tensor values = tensor.to(DType::f64).contiguous();
   constexpr std::string_view kPrefix = "tensor(";
+  constexpr int kIndent = static_cast<int>(kPrefix.size());
   std::string text(kPrefix);
-  append(text, values.data<double>(), values.shape(), 0, static_cast<int>(kPrefix.size()),
-         is_floating(tensor.dtype()));
+  if (is_floating(tensor.dtype())) {
+    const Tensor values = tensor.to(DType::f64).contiguous();
+    append(text, values.data<double>(), values.shape(), 0, kIndent);
+  } else {
+    const Tensor values = tensor.to(DType::i64).contiguous();
+    append(text, values.data<int64_t>(), values.shape(), 0, kIndent);
+  }
   return text + fmt::format(", {} {})", tensor.dtype(), tensor.shape());
 }
 
