@@ -14,8 +14,8 @@ void set_num_threads(int count);
 
 /// How parallel_for cuts [0, size): a function of size and grain alone, never of the thread
 /// count, so that partial results per chunk add up to the same bits for any number of threads.
-/// At most kMaxChunks chunks, each but the last of the same size, none below `grain` items unless
-/// the whole range is.
+/// At most kMaxChunks chunks, all of one size but the last, which may be shorter; that size is at
+/// least `grain` items unless the whole range is less.
 struct ChunkPlan {
   static constexpr int64_t kMaxChunks = 64;
   ChunkPlan(int64_t size, int64_t grain);
