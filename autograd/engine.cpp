@@ -179,7 +179,9 @@ void Pass::run() {
 }
 
 void Pass::apply_hooks(Node& node, std::vector<Tensor>& gradients) {
-  for (const Node::HookEntry& entry : node.hooks()) {
+  // Of a copy: a hook may remove itself or add others, which count from the next pass on.
+  const std::vector<Node::HookEntry> hooks = node.hooks();
+  for (const Node::HookEntry& entry : hooks) {
     Tensor& gradient = gradients[static_cast<size_t>(entry.output)];
     if (!gradient.defined()) continue;
     if (Tensor replaced = entry.hook(gradient); replaced.defined()) {
