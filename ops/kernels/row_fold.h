@@ -55,8 +55,11 @@ void for_each_line(const RowFold& fold, int64_t rows, Line line) {
   for (; row < rows; ++row) line(row * fold.columns, fold.columns);
 }
 
-/// Lines added up in T before they join a total in double: bounds the rounding error of long sums.
-inline constexpr int64_t kBlockLines = 64;
+/// Lines added up in T before they join a total in double. Few, because the error of such a sum is
+/// the same for a whole channel, so the next layers add it up: with 64 lines ResNet-20's worst
+/// gradient is 1.5 times as far off as PyTorch's, with 16 as near. Joining costs nothing
+/// measurable.
+inline constexpr int64_t kBlockLines = 16;
 
 /// Calls block(first_row, lines, width) for blocks of at most kBlockLines lines of equal width.
 template <typename Block>

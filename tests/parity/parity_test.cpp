@@ -1,39 +1,21 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "diagrad/autograd/engine.h"
 #include "diagrad/autograd/grad_mode.h"
-#include "diagrad/models/registry.h"
 #include "diagrad/ops/losses.h"
 #include "diagrad/train/sgd.h"
 #include "tests/parity/formula.h"
+#include "tests/parity/reference.h"
 
 namespace diagrad::parity {
 namespace {
 
 using nlohmann::json;
-
-json golden(const std::string& model) {
-  std::ifstream file(std::string(DIAGRAD_SOURCE_DIR) + "/tests/parity/golden/" + model + ".json");
-  REQUIRE_MESSAGE(file.good(), model);
-  return json::parse(file);
-}
-
-std::shared_ptr<nn::Module> build(const json& reference, DType dtype) {
-  const auto model = models::create("resnet" + std::to_string(reference["depth"].get<int>()),
-                                    {.classes = reference["classes"].get<int64_t>(),
-                                     .input = {32, 32, 3},
-                                     .attention = reference["attention"].get<std::string>(),
-                                     .sharing = reference["sharing"].get<std::string>()});
-  model->to(dtype);
-  fill_by_formula(*model);
-  return model;
-}
 
 /// Largest |ours - theirs| over the largest |theirs|.
 double relative_error(const Tensor& ours, const json& theirs) {
@@ -82,8 +64,9 @@ void check_first_step(const json& reference) {
     ++compared;
   }
   CHECK(compared == reference["gradients"].size());
-  for (const auto& [name, projections] : reference["statistics"].items()) {
-    CHECK_MESSAGE(projected_error(name, state.at(name), projections) < 1e-12, name);
+  for (const auto& entry : reference["statistics"].items()) {
+    const std::string& name = entry.key();
+    CHECK_MESSAGE(projected_error(name, state.at(name), entry.value()) < 1e-12, name);
   }
   const NoGrad no_grad;
   model->eval();

@@ -1,0 +1,150 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "diagrad/autograd/engine.h"
+#include "diagrad/autograd/grad_mode.h"
+#include "diagrad/ops/losses.h"
+#include "tests/parity/formula.h"
+#include "tests/parity/reference.h"
+
+namespace diagrad::parity {
+namespace {
+
+using nlohmann::json;
+
+/// What one training step and one evaluation leave behind, at the initial weights.
+struct Pass {
+  Tensor logits, eval_logits;
+  double loss = 0.0;
+  std::vector<Tensor> gradients;
+  std::vector<Tensor> statistics;
+};
+
+Pass run(const json& reference, int batch_number, DType dtype) {
+  const auto model = build(reference, dtype);
+  const Batch batch =
+      batch_by_formula(batch_number, reference["batch"], reference["classes"], dtype);
+  Pass pass;
+  pass.logits = model->forward(batch.images);
+  const Tensor loss = cross_entropy(pass.logits, batch.labels);
+  pass.loss = loss.item();
+  backward(loss);
+  for (const auto& parameter : model->named_parameters()) {
+    pass.gradients.push_back(parameter.tensor.grad());
+  }
+  for (const auto& buffer : model->named_buffers()) {
+    if (buffer.name.find("running") != std::string::npos) pass.statistics.push_back(buffer.tensor);
+  }
+  const NoGrad no_grad;
+  model->eval();
+  pass.eval_logits = model->forward(batch.images);
+  return pass;
+}
+
+struct Distance {
+  double squares = 0.0;       ///< of the differences
+  double norm_squares = 0.0;  ///< of what was wanted
+  double largest = 0.0;       ///< difference
+  double peak = 0.0;          ///< of what was wanted
+
+  double by_norm() const { return std::sqrt(squares / norm_squares); }
+  double by_peak() const { return largest / peak; }
+};
+
+void add(Distance& distance, const Tensor& got, const Tensor& want) {
+  const Tensor a = got.to(DType::f64).contiguous();
+  const Tensor b = want.to(DType::f64).contiguous();
+  REQUIRE(a.shape() == b.shape());
+  for (int64_t i = 0; i < a.numel(); ++i) {
+    const double expected = b.data<double>()[i];
+    const double difference = a.data<double>()[i] - expected;
+    distance.squares += difference * difference;
+    distance.norm_squares += expected * expected;
+    distance.largest = std::max(distance.largest, std::abs(difference));
+    distance.peak = std::max(distance.peak, std::abs(expected));
+  }
+}
+
+Distance distance(const Tensor& got, const Tensor& want) {
+  Distance result;
+  add(result, got, want);
+  return result;
+}
+
+double worst_by_norm(const std::vector<Tensor>& got, const std::vector<Tensor>& want) {
+  double worst = 0.0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    worst = std::max(worst, distance(got[i], want[i]).by_norm());
+  }
+  return worst;
+}
+
+/// The errors of an f32 pass under the names of make_golden.py.
+std::map<std::string, double> errors(const Pass& got, const Pass& want) {
+  Distance all;
+  for (size_t i = 0; i < want.gradients.size(); ++i) add(all, got.gradients[i], want.gradients[i]);
+  return {{"logits", distance(got.logits, want.logits).by_peak()},
+          {"eval_logits", distance(got.eval_logits, want.eval_logits).by_peak()},
+          {"loss", std::abs(got.loss / want.loss - 1.0)},
+          {"all_gradients", all.by_norm()},
+          {"worst_gradient", worst_by_norm(got.gradients, want.gradients)},
+          {"statistics", worst_by_norm(got.statistics, want.statistics)}};
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// The largest of PyTorch's ways to compute, or `plain` alone.
+double theirs(const json& reference, const std::string& figure, bool any_way) {
+  const json& ways = reference["f32_errors"];
+  double largest = ways["plain"][figure];
+  for (const auto& way : ways) {
+    if (any_way) largest = std::max(largest, way[figure].get<double>());
+  }
+  return largest;
+}
+
+/// Median errors over the batches, ours against PyTorch's; README.md here says why medians, and why
+/// gradients of deep nets are held against the largest of PyTorch's three ways.
+void check_f32(const std::string& name) {
+  const json reference = golden(name);
+  const bool deep = reference["depth"].get<int>() > 100;
+  std::map<std::string, std::vector<double>> ours;
+  for (int batch = 0; batch < reference["f32_batches"].get<int>(); ++batch) {
+    const Pass got = run(reference, batch, DType::f32);
+    const Pass want = run(reference, batch, DType::f64);
+    for (const auto& entry : errors(got, want)) ours[entry.first].push_back(entry.second);
+  }
+  for (const auto& entry : ours) {
+    const std::string& figure = entry.first;
+    const bool is_gradient = figure.find("gradient") != std::string::npos;
+    const double mine = median(entry.second);
+    const double torch = theirs(reference, figure, deep && is_gradient);
+    MESSAGE(name << " " << figure << ": f32 error " << mine << ", PyTorch's " << torch << ", ratio "
+                 << mine / torch);
+    CHECK_MESSAGE(mine <= 2.0 * torch, name << " " << figure);
+  }
+}
+
+TEST_CASE("the f32 error of ResNet-20 is at most twice PyTorch's") {
+  for (const char* name : {"resnet20-none", "resnet20-dia-lstm", "resnet20-se-block",
+                           "resnet20-se-stage", "resnet20-eca-block"}) {
+    check_f32(name);
+  }
+}
+
+TEST_CASE("the f32 error of ResNet-164 is at most twice PyTorch's") {
+  for (const char* name : {"resnet164-none", "resnet164-dia-lstm"}) check_f32(name);
+}
+
+}  // namespace
+}  // namespace diagrad::parity
