@@ -68,7 +68,7 @@ TEST_CASE("options that fit no data, model or device are refused in one line") {
     options.model_opt = model_opt;
     return error_message([&] { make_job(options); });
   };
-  CHECK(model_complaint({}).rfind("model: 'resnet21' is unknown, use one of: ", 0) == 0);
+  CHECK(model_complaint({}).rfind("model: 'resnet21' is unknown, did you mean ", 0) == 0);
   CHECK(model_complaint({"width"}) == "model-opt: 'width' is not key=value, e.g. width=32");
   CHECK(model_complaint({"width=1", "width=2"}) == "model-opt: width is given twice");
   CHECK(complaint([](Options& o) {
