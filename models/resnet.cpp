@@ -233,7 +233,7 @@ class ResNet : public nn::Module {
       size = shape.size_out();
     }
     fc_ = add("fc",
-              std::make_shared<nn::Linear>(nn::LinearOptions{in, options.classes}, weights.random));
+              std::make_shared<nn::Linear>(nn::LinearSpec{in, options.classes}, weights.random));
   }
 
   Tensor forward(const Tensor& images) override {

@@ -6,8 +6,8 @@
 
 namespace diagrad::nn {
 
-Linear::Linear(const LinearOptions& options, RandomStream& random) {
-  const auto& [in, out, bias] = options;
+Linear::Linear(const LinearSpec& spec, RandomStream& random) {
+  const auto& [in, out, bias] = spec;
   DG_CHECK(in > 0 && out > 0, "Linear: {} to {} features; both must be positive", in, out);
   weight_ = add_parameter("weight", init::fan_in_uniform({out, in}, in, random));
   if (bias) bias_ = add_parameter("bias", init::fan_in_uniform({out}, in, random));

@@ -5,7 +5,7 @@
 
 namespace diagrad::nn {
 
-struct LinearOptions {
+struct LinearSpec {
   int64_t in_features = 0;
   int64_t out_features = 0;
   bool bias = true;
@@ -14,7 +14,7 @@ struct LinearOptions {
 /// y = x weight^T + bias, x [...,I]; weight [O,I], bias [O], both U(+-1/sqrt(I)) at first.
 class Linear : public Module {
  public:
-  Linear(const LinearOptions& options, RandomStream& random);
+  Linear(const LinearSpec& spec, RandomStream& random);
   Tensor forward(const Tensor& x) override;
 
   const Tensor& weight() const { return weight_; }
