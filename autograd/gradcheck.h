@@ -11,10 +11,11 @@
 namespace diagrad::autograd {
 
 struct GradcheckOptions {
-  double step = 1e-6;         ///< of the central difference, scaled by max(1, |x|)
-  double tolerance = 1e-6;    ///< on |analytic - numeric| / max(1, largest |numeric|)
-  int64_t max_elements = 64;  ///< per input; larger ones are sampled by `seed`
-  uint64_t seed = 1;          ///< of the random vector and the sample
+  double step = 1e-6;                   ///< of the central difference, scaled by max(1, |x|)
+  double tolerance = 1e-6;              ///< on |analytic - numeric| / max(1, largest |numeric|)
+  int64_t max_elements = 64;            ///< per input; larger ones are sampled by `seed`
+  uint64_t seed = 1;                    ///< of the random vector and the sample
+  std::vector<std::string> names = {};  ///< of the checked inputs; else "input 0", ...
 };
 
 struct GradcheckResult {
