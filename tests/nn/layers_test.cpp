@@ -1,14 +1,22 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "diagrad/nn/activation.h"
+#include "diagrad/nn/batch_norm2d.h"
+#include "diagrad/nn/conv2d.h"
 #include "diagrad/nn/dropout.h"
 #include "diagrad/nn/group_norm.h"
 #include "diagrad/nn/layer_norm.h"
 #include "diagrad/nn/linear.h"
+#include "diagrad/nn/pool.h"
 #include "diagrad/nn/random_scope.h"
 #include "diagrad/nn/sequential.h"
+#include "diagrad/ops/activation.h"
+#include "diagrad/ops/batch_norm.h"
+#include "diagrad/ops/group_norm.h"
+#include "diagrad/ops/layer_norm.h"
 #include "tests/support/op_case.h"
 
 namespace diagrad::nn {
@@ -23,7 +31,8 @@ double share_of_zeros(const Tensor& x) {
 }
 
 bool equal(const Tensor& a, const Tensor& b) {
-  return std::equal(a.data<float>(), a.data<float>() + a.numel(), b.data<float>());
+  return a.shape() == b.shape() &&
+         std::equal(a.data<float>(), a.data<float>() + a.numel(), b.data<float>());
 }
 
 TEST_CASE("dropout drops while training alone, with masks of the scope") {
@@ -63,6 +72,52 @@ TEST_CASE("without a probability there is no mask, so no scope is needed") {
   CHECK(DropPath({.p = 0.0}).forward(x).is_same(x));
   const RandomScope scope(1, 0);
   CHECK(share_of_zeros(Dropout({.p = 1.0}).forward(x)) == 1.0);
+}
+
+TEST_CASE("what a spec says reaches the operation") {
+  RandomStream random(1, 1);
+  const Tensor x = normal({2, 6, 5, 4}, 0.0, 1.0, random);
+  CHECK(equal(LayerNorm({.features = 4, .epsilon = 0.5}).forward(x), layer_norm(x, {}, {}, 0.5)));
+  CHECK(equal(GroupNorm({.groups = 2, .channels = 4, .epsilon = 0.5}).forward(x),
+              group_norm(x, {}, {}, {.groups = 2, .epsilon = 0.5})));
+  const Pool2dSpec window{
+      .kernel = {2, 3}, .stride = {1, 2}, .padding = 1, .count_include_pad = false};
+  CHECK(equal(MaxPool2d(window).forward(x), max_pool2d(x, window)));
+  CHECK(equal(AvgPool2d(window).forward(x), avg_pool2d(x, window)));
+
+  Conv2d conv({.in_channels = 4,
+               .out_channels = 6,
+               .kernel = {3, 2},
+               .stride = {2, 1},
+               .padding = {1, 2},
+               .dilation = {2, 1},
+               .groups = 2,
+               .bias = false},
+              random);
+  CHECK(equal(conv.forward(x),
+              conv2d(x, conv.state_dict().at("weight"), {},
+                     {.stride = {2, 1}, .padding = {1, 2}, .dilation = {2, 1}, .groups = 2})));
+  BatchNorm2d norm({.channels = 4, .epsilon = 0.5, .momentum = 0.3});
+  const Tensor mean = Tensor::zeros({4});
+  const Tensor var = Tensor::ones({4});
+  CHECK(equal(norm.forward(x), batch_norm(x, {}, {}, mean, var,
+                                          {.training = true, .momentum = 0.3, .epsilon = 0.5})));
+  CHECK(equal(norm.state_dict().at("running_mean"), mean));
+  CHECK(equal(norm.state_dict().at("running_var"), var));
+  norm.eval();
+  CHECK(equal(norm.forward_relu(x), relu(batch_norm(x, {}, {}, mean, var, {.epsilon = 0.5}))));
+}
+
+TEST_CASE("activations as modules are the functions of the same name") {
+  RandomStream random(1, 1);
+  const Tensor x = normal({50}, 0.0, 3.0, random);
+  CHECK(equal(ReLU().forward(x), relu(x)));
+  CHECK(equal(GELU().forward(x), gelu(x)));
+  CHECK(equal(SiLU().forward(x), silu(x)));
+  CHECK(equal(Sigmoid().forward(x), sigmoid(x)));
+  CHECK(equal(Tanh().forward(x), diagrad::tanh(x)));
+  CHECK(equal(Softplus().forward(x), softplus(x)));
+  CHECK(equal(Hardswish().forward(x), hardswish(x)));
 }
 
 TEST_CASE("layers of impossible sizes are refused with the numbers") {

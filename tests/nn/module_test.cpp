@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include "diagrad/autograd/engine.h"
 #include "diagrad/core/error.h"
 #include "diagrad/nn/random_scope.h"
+#include "diagrad/ops/reduce.h"
 #include "tests/support/op_case.h"
 
 namespace diagrad::nn {
@@ -99,6 +101,96 @@ TEST_CASE("a state is loaded whole, or what fits of it with a report") {
   CHECK(report.missing == std::vector<std::string>{"first.weight"});
   CHECK(report.unexpected == std::vector<std::string>{"other"});
   CHECK(into.bias_.data<float>()[2] == 6.0F);
+}
+
+TEST_CASE("conversion drops gradients, keeps who learns, and is refused for whole numbers") {
+  Pair pair;
+  pair.bias_.set_requires_grad(false);
+  backward(sum(pair.first_->weight_));
+  CHECK(pair.first_->weight_.grad().defined());
+  pair.to(DType::f64);
+  CHECK_FALSE(pair.first_->weight_.grad().defined());
+  CHECK_FALSE(pair.bias_.requires_grad());
+  backward(sum(pair.first_->weight_));
+  CHECK(pair.first_->weight_.grad().dtype() == DType::f64);
+  CHECK(error_message([&] { pair.to(DType::i64); }) ==
+        "to: parameters are floating point, got i64");
+  pair.to(DType::f32);
+  CHECK(pair.first_->weight_.data<float>()[5] == 1.0F);
+}
+
+TEST_CASE("a tensor that several modules hold appears once, and is converted once") {
+  const auto tied = Tensor::full({2}, 0.1);
+  class Holder : public Module {
+   public:
+    explicit Holder(const Tensor& tensor) : weight_(add_parameter("weight", tensor)) {}
+    Tensor weight_;
+  };
+  class Tied : public Module {
+   public:
+    explicit Tied(const Tensor& tensor)
+        : encoder_(add("encoder", Holder(tensor))), decoder_(add("decoder", Holder(tensor))) {}
+    std::shared_ptr<Holder> encoder_, decoder_;
+  };
+  Tied both(tied);
+  CHECK(names(both.named_parameters()) == "encoder.weight ");
+  both.to(DType::f64);
+  CHECK(both.decoder_->weight_.dtype() == DType::f64);
+  CHECK(both.decoder_->weight_.data<double>()[1] == static_cast<double>(0.1F));
+  both.load_state_dict({{"encoder.weight", Tensor::full({2}, 7.0, DType::f64)}});
+  CHECK(both.decoder_->weight_.data<double>()[1] == 7.0);
+}
+
+std::string strict_error(Module& module, const StateDict& state) {
+  return error_message([&] { module.load_state_dict(state); });
+}
+
+TEST_CASE("a strict load says what is missing, in excess, misshapen or of another dtype") {
+  Pair pair;
+  const StateDict fitting = Pair().state_dict();
+  const std::string start = "load_state_dict: the state is of another model: ";
+  CHECK(strict_error(pair, fitting).empty());
+  StateDict state = fitting;
+  state.erase("bias");
+  CHECK(strict_error(pair, state) == start + "it lacks bias");
+  state = fitting;
+  state["head.weight"] = Tensor::zeros({1});
+  CHECK(strict_error(pair, state) == start + "it has head.weight in excess");
+  state = fitting;
+  state["first.weight"] = Tensor::zeros({3, 2});
+  CHECK(strict_error(pair, state) == start + "first.weight is f32 [3,2] there, f32 [2,3] here");
+  state = fitting;
+  state["bias"] = Tensor::zeros({3}, DType::f64);
+  CHECK(strict_error(pair, state) == start + "bias is f64 [3] there, f32 [3] here");
+  CHECK(strict_error(pair, {}) == start + "it lacks bias, first.count, first.mean and 4 more");
+  try {
+    pair.load_state_dict({});
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::checkpoint);
+  }
+}
+
+TEST_CASE("loading copies values, keeps handles, and counts as a change") {
+  Pair from;
+  from.bias_.fill_(3.0);
+  Pair into;
+  const Tensor handle = into.bias_;
+  const uint32_t version = handle.version();
+  into.load_state_dict(from.state_dict());
+  CHECK(handle.data<float>()[0] == 3.0F);
+  CHECK(handle.version() > version);
+  CHECK(handle.requires_grad());
+  CHECK_FALSE(handle.shares_storage(from.bias_));
+  from.bias_.fill_(4.0);
+  CHECK(handle.data<float>()[0] == 3.0F);
+}
+
+TEST_CASE("a module can be moved into another, with all it holds") {
+  Unit unit;
+  const Tensor weight = unit.weight_;
+  Unit moved = std::move(unit);
+  CHECK(moved.named_parameters().at(0).tensor.is_same(weight));
+  CHECK(moved.state_dict().size() == 3);
 }
 
 TEST_CASE("masks are functions of seed, step and order") {
