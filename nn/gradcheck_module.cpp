@@ -18,7 +18,7 @@ using autograd::GradcheckResult;
 /// Holds a module in f64, and gives back data, gradients and modes at the end.
 class DoublePrecision {
  public:
-  explicit DoublePrecision(Module& module) : module_(module) {
+  explicit DoublePrecision(Module& module) {
     for (const auto& named : module.named_parameters()) remember(named.tensor);
     for (const auto& named : module.named_buffers()) remember(named.tensor);
     remember_modes(module);
@@ -61,7 +61,6 @@ class DoublePrecision {
     for (const auto& child : module.children()) remember_modes(*child.second);
   }
 
-  Module& module_;
   std::vector<Original> originals_;
   std::vector<std::pair<Module*, bool>> modes_;
   std::vector<std::pair<Tensor, Tensor>> buffers_;  ///< live, as it was
@@ -168,7 +167,7 @@ GradcheckResult gradcheck_module(Module& module, const std::vector<Tensor>& inpu
   GradcheckResult result;
   for (const bool training : {true, false}) {
     if (training ? !options.training : !options.evaluation) continue;
-    const GradcheckResult one = trial.check(training);
+    GradcheckResult one = trial.check(training);
     if (!one.passed) return one;
     result.worst = std::max(result.worst, one.worst);
   }

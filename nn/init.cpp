@@ -56,7 +56,7 @@ Tensor truncated_normal(const Shape& shape, double standard_deviation, RandomStr
            "truncated_normal: standard deviation {} cut at {} of it; the first must not be "
            "negative, the second be at least 0.1",
            standard_deviation, cut);
-  const Tensor result = Tensor::empty(shape);
+  Tensor result = Tensor::empty(shape);
   for (int64_t i = 0; i < result.numel(); ++i) {
     double value = random.normal();
     while (std::abs(value) > cut) value = random.normal();

@@ -95,6 +95,31 @@ TEST_CASE("frozen parameters are left out") {
   CHECK_FALSE(module.named_parameters()[1].tensor.requires_grad());
 }
 
+/// x times a buffer that doubles with each call while training.
+class Doubling : public Module {
+ public:
+  Doubling() : factor_(add_buffer("factor", Tensor::full({3}, 0.25))) {}
+  Tensor forward(const Tensor& x) override {
+    const Tensor y = mul(x, factor_.clone());
+    if (is_training()) factor_.copy_(mul(factor_, 2.0));
+    return y;
+  }
+  Tensor factor_;
+};
+
+TEST_CASE("buffers are put back before each evaluation and at the end") {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    Doubling module;
+    module.to(dtype);
+    for (const bool evaluation : {true, false}) {
+      const auto result = gradcheck_module(module, {input({4, 3})}, {.evaluation = evaluation});
+      CHECK_MESSAGE(result.passed, result.message);
+    }
+    CHECK(module.factor_.dtype() == dtype);
+    CHECK(module.factor_.to(DType::f64).data<double>()[0] == 0.25);
+  }
+}
+
 TEST_CASE("masks repeat, so that random layers can be checked") {
   RandomStream random(1, 1);
   Sequential net;

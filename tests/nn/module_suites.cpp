@@ -18,7 +18,7 @@ namespace {
 /// would not show.
 std::shared_ptr<nn::Module> make(const ModuleCase& test, uint64_t seed) {
   RandomStream random(seed, stream_id("module case"));
-  const auto module = test.make(random);
+  auto module = test.make(random);
   for (const auto& named : module->state_dict()) {
     const Tensor& values = named.second;
     if (values.dtype() != DType::f32) continue;
