@@ -59,13 +59,14 @@ Tensor scaled(const char* op, bool relu, const Tensor& input, const Tensor& scal
                           });
 }
 
-/// The factors of one image over a line: the tensor itself where a line is a row.
+/// The factors of one image over a line: the tensor itself where a line is a row. None where they
+/// are not needed.
 template <typename T>
 class ScaleLine {
  public:
   ScaleLine(const RowFold& fold, const T* factors)
       : factors_(factors), line_(fold.rows > 1 ? fold.width : 0) {
-    if (fold.rows == 1) return;
+    if (fold.rows == 1 || factors == nullptr) return;
     T* const line = line_.data();
     std::copy(factors, factors + fold.columns, line);
     for (int64_t i = fold.columns; i < fold.width; ++i) line[i] = line[i - fold.columns];
