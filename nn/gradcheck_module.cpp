@@ -98,8 +98,9 @@ class Trial {
     }
     if (!without_effect.empty()) {
       result.message = fmt::format(
-          "{}: no effect on the output, so nothing to check: {}; used in forward?{}", mode,
-          fmt::join(without_effect, ", "), result.message.empty() ? "" : " And " + result.message);
+          "{}: no effect on the output: {}; forgotten in forward, or cut off, as by a ReLU at 0?{}",
+          mode, fmt::join(without_effect, ", "),
+          result.message.empty() ? "" : " And " + result.message);
     }
     result.passed = result.message.empty();
     return result;

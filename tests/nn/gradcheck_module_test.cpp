@@ -73,9 +73,10 @@ bool contains(const std::string& text, const std::string& part) {
 
 TEST_CASE("a right module passes, a planted bug is found and named") {
   CHECK(complaint(Bug::none).empty());
-  CHECK(complaint(Bug::unused) ==
-        "training: no effect on the output, so nothing to check: parameter other; used in "
-        "forward?");
+  CHECK(
+      complaint(Bug::unused) ==
+      "training: no effect on the output: parameter other; forgotten in forward, or cut off, as by "
+      "a ReLU at 0?");
   CHECK(contains(complaint(Bug::wrong_derivative), "training: parameter other [3], element "));
   CHECK(contains(complaint(Bug::no_derivative), "training: parameter other [3], element "));
   CHECK(contains(complaint(Bug::no_derivative), "derivative 0, central difference "));
@@ -177,7 +178,7 @@ TEST_CASE("a module of several inputs says how it is called") {
     return std::vector<Tensor>{layer.forward(given[0])};
   };
   CHECK(contains(gradcheck_module(layer, inputs, {.forward = first_only}).message,
-                 "nothing to check: input 1; used in forward?"));
+                 "no effect on the output: input 1; forgotten"));
 }
 
 TEST_CASE("what has nothing to differentiate is refused") {
