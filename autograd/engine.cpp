@@ -6,9 +6,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "diagrad/autograd/accumulate.h"
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/autograd/observer.h"
-#include "diagrad/core/elementwise.h"
 #include "diagrad/core/error.h"
 
 namespace diagrad {
@@ -17,30 +17,23 @@ namespace {
 
 thread_local EdgeListener* edge_listener = nullptr;
 
-Tensor sum_of(const Tensor& a, const Tensor& b, const Tensor& into) {
-  dispatch_floating(a.dtype(), "gradient accumulation", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    elementwise<T, T, T>(
-        into, [](T x, T y) { return x + y; }, a, b);
-  });
-  return into;
-}
-
 /// The first gradient moves in; later ones are added in place where nobody else sees the buffer.
 void accumulate(Tensor& sum, Tensor gradient) {
   if (!sum.defined()) {
     sum = std::move(gradient);
   } else if (sum.is_exclusive() && sum.is_contiguous()) {
-    sum_of(sum, gradient, sum);
+    add_gradients(sum, gradient, sum);
   } else {
-    sum = sum_of(sum, gradient, Tensor::empty_like(sum));
+    sum = add_gradients(sum, gradient, Tensor::empty_like(sum));
   }
 }
 
 void accumulate_leaf(AutogradMeta& meta, Tensor gradient) {
+  // A gradient set by the user may be a view that repeats elements; it is no place to add to.
+  if (meta.grad != nullptr && !meta.grad->is_contiguous()) *meta.grad = meta.grad->clone();
   if (meta.grad != nullptr) {
     meta.grad->bump_version();
-    sum_of(*meta.grad, gradient, *meta.grad);
+    add_gradients(*meta.grad, gradient, *meta.grad);
     return;
   }
   const bool own = gradient.is_exclusive() && gradient.is_contiguous();

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "diagrad/core/elementwise.h"
+#include "diagrad/autograd/accumulate.h"
 
 namespace diagrad::autograd {
 
@@ -23,11 +23,7 @@ void GradientTrace::on_edge(const Node& /*consumer*/, const Edge& edge, const Ca
     entry->shares.push_back({call, gradient.clone()});
     return;
   }
-  dispatch_floating(gradient.dtype(), "gradient trace", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    elementwise<T, T, T>(
-        share->gradient, [](T a, T b) { return a + b; }, share->gradient, gradient);
-  });
+  add_gradients(share->gradient, gradient, share->gradient);
 }
 
 std::vector<GradientTrace::Contribution> GradientTrace::contributions(const Tensor& leaf) const {

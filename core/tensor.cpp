@@ -276,6 +276,9 @@ Tensor Tensor::grad() const {
 void Tensor::set_grad(Tensor grad) const {
   DG_CHECK(impl().meta != nullptr, "set_grad: the tensor of shape {} does not require gradients",
            shape());
+  DG_CHECK(!grad.defined() || (grad.shape() == shape() && grad.dtype() == dtype()),
+           "set_grad: the gradient is {} {}, the tensor {} {}; both must agree", grad.dtype(),
+           grad.shape(), dtype(), shape());
   impl_->meta->grad = grad.defined() ? std::make_unique<Tensor>(std::move(grad)) : nullptr;
 }
 

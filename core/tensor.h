@@ -103,6 +103,7 @@ class Tensor {
   const Tensor& set_requires_grad(bool on) const;
   /// The accumulated gradient; undefined before the first backward.
   Tensor grad() const;
+  /// Throws where the tensor requires no gradient, or shape or dtype differ.
   void set_grad(Tensor grad) const;
 
   const std::shared_ptr<GradMeta>& grad_meta() const;

@@ -9,6 +9,7 @@
 #include "diagrad/core/allocator.h"
 #include "diagrad/ops/activation.h"
 #include "diagrad/ops/binary.h"
+#include "diagrad/ops/cast.h"
 #include "diagrad/ops/reduce.h"
 #include "diagrad/ops/slice.h"
 #include "diagrad/ops/unary.h"
@@ -62,6 +63,21 @@ TEST_CASE("no two leaves share one gradient, nor a leaf and the caller") {
   CHECK(a.grad().item() == 6.0);
   CHECK(b.grad().item() == 1.0);
   CHECK(given.item() == 1.0);
+}
+
+TEST_CASE("gradients add to one that a user set, also to a view that repeats elements") {
+  const Tensor x = leaf({1.0, 2.0});
+  x.set_grad(Tensor::full({}, 10.0, DType::f64).strided({2}, {0}));
+  backward(sum(x * x));
+  CHECK(x.grad().data<double>()[0] == 12.0);
+  CHECK(x.grad().data<double>()[1] == 14.0);
+}
+
+TEST_CASE("gradients of a bf16 tensor that is used twice add up") {
+  const Tensor x = leaf({1.5});
+  const Tensor narrow = cast(x, DType::bf16);
+  backward(cast(narrow, DType::f64) * 3.0 + cast(narrow, DType::f64) * 0.5);
+  CHECK(x.grad().item() == 3.5);
 }
 
 TEST_CASE("a retained graph runs again and adds again, until a pass frees it") {

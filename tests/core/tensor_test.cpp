@@ -166,6 +166,8 @@ TEST_CASE("set_data changes every handle, but not a tensor that requires gradien
         "set_data: the tensor of shape [2] requires gradients");
   CHECK(error_message([&] { x.set_requires_grad(true); }) ==
         "set_requires_grad: only floating-point tensors have gradients, this one is i64 [3]");
+  CHECK(error_message([&] { w.set_grad(x); }) ==
+        "set_grad: the gradient is i64 [3], the tensor f32 [2]; both must agree");
   CHECK(error_message([&] { handle.set_grad(w); }) ==
         "set_grad: the tensor of shape [3] does not require gradients");
 }
