@@ -86,14 +86,6 @@ std::string folder_of_run(const std::string& checkpoint) {
   return folder.parent_path().string();
 }
 
-std::string choose_folder(const Options& options) {
-  if (!options.out.empty()) return options.out;
-  std::string path;
-  if (options.resume == "auto") path = unfinished_folder(options);
-  if (!options.resume.empty() && options.resume != "auto") path = folder_of_run(options.resume);
-  return path.empty() ? new_run_folder(options) : path;
-}
-
 /// The field of a CSV line; empty if there is none.
 std::string_view field(std::string_view line, int column) {
   for (; column > 0; --column) {
@@ -154,11 +146,21 @@ class FolderLock {
   int descriptor_;
 };
 
-RunFolder::RunFolder(const Options& options)
-    : path_(choose_folder(options)), checkpoints_(path_ + "/checkpoints") {
-  DG_CHECK(!options.resume.empty() || !holds_run(path_),
+std::string find_run_folder(const Options& options) {
+  std::string path = options.out;
+  if (path.empty() && options.resume == "auto") path = unfinished_folder(options);
+  if (path.empty() && !options.resume.empty() && options.resume != "auto") {
+    path = folder_of_run(options.resume);
+  }
+  if (path.empty()) path = new_run_folder(options);
+  DG_CHECK(!options.resume.empty() || !holds_run(path),
            "out: {} holds a run already; continue it with --resume auto or choose another folder",
-           path_);
+           path);
+  return path;
+}
+
+RunFolder::RunFolder(const Options& options)
+    : path_(find_run_folder(options)), checkpoints_(path_ + "/checkpoints") {
   std::error_code problem;
   fs::create_directories(path_, problem);
   DG_CHECK(!problem, "out: {} cannot be made: {}; choose another folder with --out", path_,

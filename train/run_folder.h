@@ -43,14 +43,12 @@ struct EpochRow {
 class FolderLock;
 
 /// The folder of one run: config.toml, env.json, metrics.csv, events.jsonl, result.json and
-/// checkpoints/. Held by a lock, so that no two processes write to it. Throws Error(usage) for a
-/// folder that cannot be used, Error(checkpoint) when writing fails later.
+/// checkpoints/; run.json and report.html are the Reporter's. Held by a lock, so that no two
+/// processes write to it. Throws Error(usage) for a folder that cannot be used, Error(checkpoint)
+/// when writing fails later.
 class RunFolder {
  public:
-  /// `options.out`, made where it is missing; else a new folder runs/<date-time>-<model>-
-  /// <attention>-<data>. With `resume` auto and no `out`: the newest folder of that name whose run
-  /// has no result yet. With `resume` FILE and no `out`: the run that the file belongs to, where it
-  /// lies in the checkpoints of one. Throws when the folder holds a run and `resume` is not given.
+  /// Opens find_run_folder(), made where it is missing.
   explicit RunFolder(const Options& options);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
@@ -81,6 +79,13 @@ class RunFolder {
 
 /// Version, commit, compiler, processor, threads, libraries: what env.json holds, as JSON text.
 std::string environment_json(const Options& options);
+
+/// The folder that a run with these options has: `out`; else a new one, runs/<date-time>-<model>-
+/// <attention>-<data>. With `resume` auto and no `out`: the newest folder of that name whose run
+/// has no result yet. With `resume` FILE and no `out`: the run that the file belongs to, where it
+/// lies in the checkpoints of one. Makes nothing. Throws when the folder holds a run and `resume`
+/// is not given.
+std::string find_run_folder(const Options& options);
 
 /// The last part of a run folder's name: `resnet20-dia-lstm-shapes`.
 std::string run_name(const Options& options);

@@ -8,6 +8,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/nn/module.h"
+#include "diagrad/train/report/reporter.h"
 #include "diagrad/train/run_keeper.h"
 #include "diagrad/train/schedule.h"
 #include "diagrad/train/signals.h"
@@ -57,6 +58,8 @@ class Trainer {
  public:
   Trainer(const TrainJob& job, TrainListener& listener);
   TrainResult run();
+  /// Brings log and report up to date before an error ends the run.
+  void fail(const Error& error);
 
  private:
   void announce();
@@ -91,6 +94,7 @@ class Trainer {
   Stepper stepper_;
   SignalGuard signals_;
   RunKeeper keeper_;
+  Reporter reporter_;
   Progress& progress_;
   Clock::time_point begin_ = Clock::now();
   double flushed_ = 0.0;
@@ -110,6 +114,7 @@ Trainer::Trainer(const TrainJob& job, TrainListener& listener)
       schedule_(options_, steps_per_epoch_),
       stepper_(model_, *optimizer_, options_),
       keeper_(job, *optimizer_, ema_.get(), listener),
+      reporter_(job, listener),
       progress_(keeper_.progress) {}
 
 TrainResult Trainer::run() {
@@ -141,6 +146,7 @@ void Trainer::announce() {
   start.eval_set = job_.eval_name();
   start.resumed_at = keeper_.resumed_at();
   listener_.on_start(start);
+  reporter_.begin(start);
 }
 
 std::string Trainer::stop_reason() const {
@@ -274,6 +280,7 @@ bool Trainer::close_epoch() {
   if (is_last || !options_.overfit_one_batch) {
     keeper_.save();
     keeper_.name_checkpoint(is_best);
+    reporter_.epoch();
   }
   listener_.on_epoch(row, is_best);
   return true;
@@ -295,8 +302,20 @@ TrainResult Trainer::finish(const std::string& stopped) {
   evaluate_result(result);
   result.seconds = seconds();
   if (result.signal == 0) keeper_.folder().write_result(result_json(result, options_));
+  reporter_.end(result);
   listener_.on_end(result);
   return result;
+}
+
+void Trainer::fail(const Error& error) {
+  if (!reporter_.has_begun()) return;
+  try {
+    keeper_.folder().flush();
+  } catch (const Error&) {
+    // The page is made from the rows that are there.
+  }
+  const bool diverged = error.kind() == ErrorKind::diverged;
+  reporter_.fail(diverged ? RunPhase::diverged : RunPhase::failed, error.what(), progress_.step);
 }
 
 void Trainer::evaluate_result(TrainResult& result) {
@@ -333,7 +352,13 @@ double Trainer::accuracy_of_best() {
 
 TrainResult train(const TrainJob& job, TrainListener& listener) {
   job.options.validate();
-  return Trainer(job, listener).run();
+  Trainer trainer(job, listener);
+  try {
+    return trainer.run();
+  } catch (const Error& error) {
+    trainer.fail(error);
+    throw;
+  }
 }
 
 }  // namespace diagrad::train

@@ -32,6 +32,7 @@ std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_info_command();
 std::unique_ptr<Command> make_models_command();
 std::unique_ptr<Command> make_recipes_command();
+std::unique_ptr<Command> make_report_command();
 std::unique_ptr<Command> make_summary_command();
 std::unique_ptr<Command> make_train_command();
 

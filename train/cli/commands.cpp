@@ -6,6 +6,8 @@ std::span<const CommandInfo> commands() {
   static constexpr CommandInfo kCommands[] = {
       {"train", "train a model, with everything about the run in one folder", make_train_command},
       {"eval", "evaluate a checkpoint: accuracy, per class, confusions", make_eval_command},
+      {"report", "make report.html of a run folder again, from its other files",
+       make_report_command},
       {"summary", "list layers with shapes, parameters and multiply-adds", make_summary_command},
       {"models", "list the networks", make_models_command},
       {"attention", "list the attention modules", make_attention_command},

@@ -41,6 +41,9 @@ class TrainProgress : public train::TrainListener {
   void on_epoch(const train::EpochRow& row, bool best) override;
   void on_message(const std::string& text) override { console_.note(text); }
 
+  /// Of the run; empty before it began.
+  const std::string& folder() const { return start_.folder; }
+
  private:
   using Clock = std::chrono::steady_clock;
 

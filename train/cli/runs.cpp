@@ -6,6 +6,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "diagrad/train/cli/text.h"
+
 namespace diagrad::cli {
 namespace {
 
@@ -13,6 +15,10 @@ using nlohmann::ordered_json;
 
 ordered_json to_json(const Spread& spread) {
   return {{"mean", spread.mean}, {"std", spread.deviation}, {"n", spread.n}};
+}
+
+std::string exact(double share) {
+  return fmt::format("{:.2f} %", 100.0 * share);
 }
 
 }  // namespace
@@ -34,6 +40,36 @@ std::string spread_text(const Spread& spread) {
                      100.0 * spread.mean, 100.0 * spread.deviation, spread.n);
 }
 
+std::vector<std::string> runs_lines(const std::vector<train::TrainResult>& results,
+                                    const std::string& folder) {
+  std::vector<std::vector<std::string>> rows;
+  std::vector<double> last;
+  std::vector<double> best;
+  for (const train::TrainResult& result : results) {
+    last.push_back(result.last.accuracy);
+    best.push_back(result.best);
+    rows.push_back({fmt::format("{}", result.seed), exact(result.last.accuracy), exact(result.best),
+                    thousands(result.best_epoch), fmt::format("{:.4f}", result.last.loss),
+                    duration(result.seconds)});
+  }
+  std::vector<std::string> lines =
+      table({">seed", ">accuracy", ">best", ">in epoch", ">test loss", ">time"}, rows);
+  const bool on_test = results.empty() || results.front().chosen_on == "test";
+  lines.emplace_back();
+  lines.push_back("accuracy     " + spread_text(spread(last)) + " on the test set, at the end");
+  lines.push_back("best epoch   " + spread_text(spread(best)) +
+                  (on_test ? ", chosen on the test set itself" : ", chosen by validation"));
+  lines.push_back(fmt::format("report       {}/report.html", printable(folder)));
+  lines.push_back(fmt::format("figures      {}/runs.json", printable(folder)));
+  return lines;
+}
+
+std::string run_json(const train::TrainResult& result, const train::Options& options) {
+  ordered_json run = ordered_json::parse(train::result_json(result, options));
+  run["folder"] = result.folder;
+  return run.dump(2, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 std::string runs_json(const std::vector<train::TrainResult>& results,
                       const train::Options& options) {
   std::vector<double> last;
@@ -42,9 +78,7 @@ std::string runs_json(const std::vector<train::TrainResult>& results,
   for (const train::TrainResult& result : results) {
     train::Options own = options;
     own.seed = result.seed;
-    ordered_json run = ordered_json::parse(train::result_json(result, own));
-    run["folder"] = result.folder;
-    runs.push_back(std::move(run));
+    runs.push_back(ordered_json::parse(run_json(result, own)));
     last.push_back(result.last.accuracy);
     best.push_back(result.best);
   }

@@ -7,18 +7,19 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
-#include "diagrad/data/loader.h"
+#include "diagrad/train/cli/closing.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/option_set.h"
+#include "diagrad/train/cli/plan.h"
 #include "diagrad/train/cli/progress.h"
 #include "diagrad/train/cli/runs.h"
 #include "diagrad/train/cli/text.h"
 #include "diagrad/train/file.h"
 #include "diagrad/train/job.h"
+#include "diagrad/train/report/runs_page.h"
 #include "diagrad/train/run_folder.h"
-#include "diagrad/train/schedule.h"
 #include "diagrad/train/trainer.h"
 
 namespace diagrad::cli {
@@ -49,7 +50,6 @@ class TrainCommand : public Command {
   int dry_run(const Options& options, Console& console) const;
   int train_one(const Options& options, Console& console) const;
   int train_all(const Options& options, Console& console) const;
-  int stopped(const TrainResult& result, Console& console) const;
 
   OptionSet set_;
   int64_t runs_ = 1;
@@ -69,8 +69,8 @@ void TrainCommand::declare(Arguments& arguments) {
   arguments.flag({"print-config", "", "", "print the options as a config file and leave"},
                  print_config_);
   arguments.flag({"dry-run", "", "",
-                  "open the data, build the model, tell what would run; write "
-                  "nothing"},
+                  "open the data, build the model, tell what would run; train and "
+                  "write nothing"},
                  dry_run_);
   arguments.flag({"quiet", "", "", "say nothing but errors"}, quiet_);
   arguments.flag({"json", "", "", "print the result as JSON; words go to stderr"}, json_);
@@ -95,35 +95,41 @@ int TrainCommand::run() {
 
 int TrainCommand::dry_run(const Options& options, Console& console) const {
   const TrainJob job = train::make_job(options);
-  const int64_t batches = data::Loader(job.train, {.batch = options.batch}).batch_count();
-  console.line(fmt::format("{} training and {} {} pictures of {}", thousands(job.train->size()),
-                           thousands(job.eval_set()->size()), job.eval_name(),
-                           job.train->info().image.str()));
-  console.line("dry run: nothing was written");
-  return batches > 0 ? kDone : kUsage;
+  const RunPlan plan = plan_run(job);
+  for (const std::string& line : plan_lines(plan, job)) console.line(line);
+  if (json_) console.json(plan_json(plan, job));
+  return kDone;
 }
 
 TrainResult train_job(const Options& options, Console& console) {
   const TrainJob job = train::make_job(options);
   TrainProgress progress(console, job.options);
-  TrainResult result = train::train(job, progress);
-  console.status("");
-  return result;
+  try {
+    TrainResult result = train::train(job, progress);
+    console.status("");
+    return result;
+  } catch (const Error&) {
+    console.status("");
+    if (!progress.folder().empty()) {
+      console.line(
+          fmt::format("report of the run so far: {}/report.html", printable(progress.folder())));
+    }
+    throw;
+  }
 }
 
-int TrainCommand::stopped(const TrainResult& result, Console& console) const {
-  console.line(fmt::format("stopped by signal {} and saved at step {}; to go on:", result.signal,
-                           thousands(result.steps)));
-  const std::string folder = printable(result.folder);
-  console.line(fmt::format("  diagrad train --config {}/config.toml --out {} --resume auto", folder,
-                           folder));
-  return kSignal + result.signal;
+void say(const std::vector<std::string>& lines, Console& console) {
+  for (const std::string& line : lines) {
+    const bool is_result = line.rfind("accuracy", 0) == 0;
+    console.line(is_result ? console.styled(Style::bold, line) : line);
+  }
 }
 
 int TrainCommand::train_one(const Options& options, Console& console) const {
   const TrainResult result = train_job(options, console);
-  if (result.signal != 0) return stopped(result, console);
-  if (json_) console.json(train::result_json(result, options));
+  say(closing_lines(result, options), console);
+  if (result.signal != 0) return kSignal + result.signal;
+  if (json_) console.json(run_json(result, options));
   return kDone;
 }
 
@@ -137,12 +143,17 @@ int TrainCommand::train_all(const Options& options, Console& console) const {
     console.line(console.styled(Style::bold,
                                 fmt::format("run {} of {}, seed {}", run + 1, runs_, own.seed)));
     results.push_back(train_job(own, console));
-    if (results.back().signal != 0) return stopped(results.back(), console);
+    if (results.back().signal != 0) {
+      say(closing_lines(results.back(), own), console);
+      return kSignal + results.back().signal;
+    }
     console.line("");
+    // After each run: what is done counts also where a later one fails.
+    train::write_file(base + "/runs.json", runs_json(results, options) + "\n");
+    train::write_runs_page(base);
   }
-  const std::string json = runs_json(results, options);
-  train::write_file(base + "/runs.json", json + "\n");
-  if (json_) console.json(json);
+  say(runs_lines(results, base), console);
+  if (json_) console.json(runs_json(results, options));
   return kDone;
 }
 

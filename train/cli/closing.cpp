@@ -1,0 +1,64 @@
+#include "diagrad/train/cli/closing.h"
+
+#include <fmt/format.h>
+
+#include "diagrad/train/cli/text.h"
+#include "diagrad/train/report/run_command.h"
+
+namespace diagrad::cli {
+namespace {
+
+std::string accuracy(double share) {
+  return fmt::format("{:.2f} %", 100.0 * share);
+}
+
+std::vector<std::string> accuracy_lines(const train::TrainResult& result,
+                                        const train::Options& options) {
+  const std::string pictures = thousands(result.last.examples);
+  if (options.overfit_one_batch) {
+    return {fmt::format("accuracy     {} on the {} pictures that were learned by heart",
+                        accuracy(result.last.accuracy), pictures)};
+  }
+  const std::string set = pictures + " test pictures";
+  const std::string kind = result.weights == "ema" ? "averaged weights" : "weights";
+  const std::string last = accuracy(result.last.accuracy);
+  if (result.chosen_on == "validation" && result.best_epoch > 0) {
+    return {fmt::format("accuracy     {} on the {}, {} of epoch {}, which the validation set chose",
+                        accuracy(result.best), set, kind, result.best_epoch),
+            fmt::format("at the end   {}", last)};
+  }
+  std::vector<std::string> lines = {fmt::format("accuracy     {} on the {}, {} after step {}", last,
+                                                set, kind, thousands(result.steps))};
+  if (result.best_epoch > 0) {
+    lines.push_back(fmt::format("best epoch   {} after epoch {}, chosen on the test set itself",
+                                accuracy(result.best), result.best_epoch));
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> closing_lines(const train::TrainResult& result,
+                                       const train::Options& options) {
+  const std::string folder = printable(result.folder);
+  std::vector<std::string> lines = {""};
+  if (result.signal != 0) {
+    lines.push_back(fmt::format("stopped by signal {}, saved at step {}", result.signal,
+                                thousands(result.steps)));
+  } else {
+    for (std::string& line : accuracy_lines(result, options)) lines.push_back(std::move(line));
+  }
+  lines.push_back(fmt::format("report       {}/report.html", folder));
+  lines.push_back(fmt::format("checkpoints  {}/checkpoints", folder));
+  if (!result.stopped.empty()) {
+    lines.push_back(fmt::format("go on        {}",
+                                printable(train::resume_command(result.folder, result.stopped))));
+  }
+  if (result.signal == 0) {
+    lines.push_back(
+        fmt::format("next         diagrad eval {}", printable(train::shell_word(result.folder))));
+  }
+  return lines;
+}
+
+}  // namespace diagrad::cli

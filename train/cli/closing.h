@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "diagrad/train/options.h"
+#include "diagrad/train/trainer.h"
+
+namespace diagrad::cli {
+
+/// What `train` says at its end: the accuracy and what it is of, where report and checkpoints lie,
+/// and what to do next.
+std::vector<std::string> closing_lines(const train::TrainResult& result,
+                                       const train::Options& options);
+
+}  // namespace diagrad::cli

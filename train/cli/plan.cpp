@@ -1,0 +1,156 @@
+#include "diagrad/train/cli/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "diagrad/core/error.h"
+#include "diagrad/data/loader.h"
+#include "diagrad/nn/attention/attention.h"
+#include "diagrad/nn/module.h"
+#include "diagrad/train/checkpoint_folder.h"
+#include "diagrad/train/cli/text.h"
+#include "diagrad/train/run_folder.h"
+#include "diagrad/train/schedule.h"
+
+namespace diagrad::cli {
+namespace {
+
+using train::Options;
+using train::TrainJob;
+
+/// The progress that `resume` would restore; nothing for a new run.
+std::optional<train::Progress> progress_to_restore(const Options& options,
+                                                   const std::string& folder) {
+  if (options.resume.empty()) return std::nullopt;
+  if (options.resume != "auto") return train::read_checkpoint(options.resume).info.progress;
+  const auto found = train::CheckpointFolder(folder + "/checkpoints").find_last();
+  if (!found) return std::nullopt;
+  return found->checkpoint.info.progress;
+}
+
+std::string plural(int64_t count, const char* word) {
+  return fmt::format("{} {}{}", thousands(count), word, count == 1 ? "" : "s");
+}
+
+std::string schedule_text(const RunPlan& plan, const Options& options) {
+  const train::Schedule schedule(options, plan.steps_per_epoch);
+  int64_t highest = 0;
+  for (int64_t step = 1; step < plan.steps; ++step) {
+    if (schedule.lr(step) > schedule.lr(highest)) highest = step;
+  }
+  if (options.schedule == "constant" && highest == 0) return fmt::format("{:.4g}", options.lr);
+  std::string text = fmt::format("{}: {:.4g} at first, ", options.schedule, schedule.lr(0));
+  if (highest > 0) {
+    text += fmt::format("{:.4g} at step {}, ", schedule.lr(highest), thousands(highest + 1));
+  }
+  return text + fmt::format("{:.4g} at the end", schedule.lr(plan.steps - 1));
+}
+
+std::string optimizer_text(const Options& o) {
+  std::string text = o.optimizer;
+  if (o.optimizer == "sgd") {
+    text += fmt::format(", {}momentum {}", o.nesterov ? "Nesterov " : "", o.momentum);
+  }
+  text += fmt::format(", weight decay {}", o.weight_decay);
+  if (o.clip_grad_norm > 0.0) text += fmt::format(", gradients clipped to {}", o.clip_grad_norm);
+  if (o.label_smoothing > 0.0) text += fmt::format(", label smoothing {}", o.label_smoothing);
+  if (o.ema_decay > 0.0) text += fmt::format(", averaged weights (decay {})", o.ema_decay);
+  return text;
+}
+
+std::string attention_text(const Options& options) {
+  if (options.attention == "none") return "none";
+  const nn::AttentionFactory factory(options.attention, options.sharing);
+  return fmt::format("{}, one per {}", printable(options.attention), nn::name(factory.sharing()));
+}
+
+std::string data_text(const TrainJob& job) {
+  std::string text =
+      fmt::format("{}: {} training", printable(job.options.data), thousands(job.train->size()));
+  if (job.validation) text += fmt::format(", {} validation", thousands(job.validation->size()));
+  const data::DatasetInfo& info = job.test->info();
+  return text + fmt::format(" and {} test pictures {}, {} classes", thousands(job.test->size()),
+                            info.image.str(), info.class_count());
+}
+
+std::string length_text(const RunPlan& plan, const Options& options) {
+  std::string text = fmt::format("{} of {}, {} in all", plural(options.epochs, "epoch"),
+                                 plural(plan.steps_per_epoch, "step"), plural(plan.steps, "step"));
+  if (options.max_steps > 0)
+    text += fmt::format("; stops at step {}", thousands(options.max_steps));
+  if (options.max_time > 0.0) text += fmt::format("; stops after {:g} s", options.max_time);
+  return text;
+}
+
+}  // namespace
+
+RunPlan plan_run(const TrainJob& job) {
+  const Options& options = job.options;
+  RunPlan plan;
+  plan.folder = train::find_run_folder(options);
+  for (const auto& parameter : job.model->named_parameters()) {
+    plan.parameters += parameter.tensor.numel();
+  }
+  const data::Loader loader(job.train, {.batch = options.batch, .drop_last = options.drop_last});
+  plan.steps_per_epoch = (loader.batch_count() + options.accumulate - 1) / options.accumulate;
+  plan.steps = train::Schedule(options, plan.steps_per_epoch).steps();
+  plan.folder_state = "new";
+  if (const auto progress = progress_to_restore(options, plan.folder)) {
+    plan.resumed_at = progress->step;
+    plan.folder_state = fmt::format("goes on after step {}, {} done", thousands(progress->step),
+                                    plural(progress->epoch, "epoch"));
+  }
+  return plan;
+}
+
+std::vector<std::string> plan_lines(const RunPlan& plan, const TrainJob& job) {
+  const Options& o = job.options;
+  std::string augmentation;
+  for (const std::string& step : o.augment)
+    augmentation += (augmentation.empty() ? "" : ", ") + step;
+  std::string batch = plural(o.batch, "picture");
+  if (o.accumulate > 1) batch += fmt::format(", {} batches per step", o.accumulate);
+  const std::pair<const char*, std::string> rows[] = {
+      {"model", fmt::format("{}, {} parameters, {}", printable(o.model), thousands(plan.parameters),
+                            o.precision)},
+      {"attention", attention_text(o)},
+      {"data", data_text(job)},
+      {"augmentation", augmentation.empty() ? "none" : printable(augmentation)},
+      {"normalization", printable(o.normalization)},
+      {"batch", batch},
+      {"length", length_text(plan, o)},
+      {"optimizer", optimizer_text(o)},
+      {"learning rate", schedule_text(plan, o)},
+      {"seed", fmt::format("{}", o.seed)},
+      {"device", o.device},
+      {"folder", fmt::format("{} ({})", printable(plan.folder), plan.folder_state)}};
+  std::vector<std::string> lines;
+  for (const auto& row : rows) lines.push_back(fmt::format("{:<14} {}", row.first, row.second));
+  lines.emplace_back("dry run: nothing was trained, nothing was written");
+  return lines;
+}
+
+std::string plan_json(const RunPlan& plan, const TrainJob& job) {
+  const nlohmann::ordered_json object = {{"format", 1},
+                                         {"dry_run", true},
+                                         {"task", job.options.task},
+                                         {"model", job.options.model},
+                                         {"attention", job.options.attention},
+                                         {"data", job.options.data},
+                                         {"parameters", plan.parameters},
+                                         {"train_images", job.train->size()},
+                                         {"eval_set", job.eval_name()},
+                                         {"eval_images", job.eval_set()->size()},
+                                         {"test_images", job.test->size()},
+                                         {"classes", job.test->info().class_count()},
+                                         {"epochs", job.options.epochs},
+                                         {"steps_per_epoch", plan.steps_per_epoch},
+                                         {"steps", plan.steps},
+                                         {"folder", plan.folder},
+                                         {"resumed_at", plan.resumed_at}};
+  return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace diagrad::cli

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "diagrad/train/job.h"
+#include "diagrad/train/listener.h"
+#include "diagrad/train/report/run_files.h"
+
+namespace diagrad::train {
+
+/// Keeps run.json and report.html of a run folder up to date. What goes wrong here is told to the
+/// listener, once, and never ends a run.
+class Reporter {
+ public:
+  Reporter(const TrainJob& job, TrainListener& listener) : job_(job), listener_(listener) {}
+
+  void begin(const TrainStart& start);
+  /// Before it the folder may be another run's.
+  bool has_begun() const { return !state_.start.folder.empty(); }
+  /// After an epoch whose rows are in the files. Where epochs are short the page is not made after
+  /// each one, so that it takes no more than a fiftieth of the time.
+  void epoch();
+  void end(const TrainResult& result);
+  /// The run ends with an error.
+  void fail(RunPhase phase, const std::string& message, int64_t step);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void write_state();
+  void write_page();
+  template <typename Action>
+  void attempt(Action action);
+
+  const TrainJob& job_;
+  TrainListener& listener_;
+  RunState state_;
+  bool warned_ = false;
+  Clock::time_point written_ = {};
+  Clock::duration cost_ = {};
+};
+
+}  // namespace diagrad::train

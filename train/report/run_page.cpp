@@ -1,0 +1,315 @@
+#include "diagrad/train/report/run_page.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "diagrad/train/cli/text.h"
+#include "diagrad/train/file.h"
+#include "diagrad/train/report/confusion.h"
+#include "diagrad/train/report/html.h"
+#include "diagrad/train/report/run_command.h"
+
+namespace diagrad::train {
+namespace {
+
+using cli::thousands;
+
+/// A command whose lines are broken between its options only.
+std::string command(const std::string& text) {
+  std::string html = "<code><span>";
+  for (std::string_view rest = text; !rest.empty();) {
+    const size_t end = rest.find(" --");
+    html += escape_html(rest.substr(0, end));
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    if (!rest.empty()) html += "</span> <span>";
+  }
+  return html + "</span></code>";
+}
+
+/// "1 epoch", "5 epochs"
+std::string counted(int64_t count, const char* word) {
+  return fmt::format("{} {}{}", thousands(count), word, count == 1 ? "" : "s");
+}
+
+const EpochRow* last_evaluated(const RunFiles& run) {
+  for (auto row = run.epochs.rbegin(); row != run.epochs.rend(); ++row) {
+    if (!row->eval_set.empty()) return &*row;
+  }
+  return nullptr;
+}
+
+int64_t epochs_done(const RunFiles& run) {
+  return run.epochs.empty() ? 0 : run.epochs.back().epoch;
+}
+
+int64_t steps_done(const RunFiles& run) {
+  const int64_t logged = run.steps.empty() ? 0 : run.steps.back().step;
+  return std::max(logged, run.state.step);
+}
+
+/// "3 of 15", or "3" where the whole is not known.
+std::string part_of(int64_t done, int64_t all) {
+  return all > 0 ? fmt::format("{} of {}", thousands(done), thousands(all)) : thousands(done);
+}
+
+std::string phase_word(const RunFiles& run) {
+  switch (run.state.phase) {
+    case RunPhase::finished:
+      return "finished";
+    case RunPhase::stopped:
+      return "stopped early";
+    case RunPhase::diverged:
+      return "diverged";
+    case RunPhase::failed:
+      return "failed";
+    default:
+      return "not finished";
+  }
+}
+
+/// What there is to say of a run that did not reach its last epoch. HTML.
+std::string ending(const RunFiles& run) {
+  const std::string place =
+      fmt::format("step {}, epoch {}", part_of(steps_done(run), run.state.start.steps),
+                  part_of(epochs_done(run), run.state.start.epochs));
+  const std::string resume =
+      "<p>Go on with " + command(resume_command(run.folder, run.state.reason)) + "</p>";
+  std::string words;
+  switch (run.state.phase) {
+    case RunPhase::finished:
+      return {};
+    case RunPhase::stopped:
+      words = fmt::format("<p>Stopped by {} and saved at {}.</p>", escape_html(run.state.reason),
+                          place) +
+              resume;
+      break;
+    case RunPhase::running:
+      words = fmt::format(
+                  "<p>Written while the run was under way, at {}. If nothing runs any more, it was "
+                  "killed.</p>",
+                  place) +
+              resume;
+      break;
+    default:
+      words = fmt::format("<p>{}</p>", escape_html(run.state.reason));
+  }
+  const bool bad = run.state.phase == RunPhase::diverged || run.state.phase == RunPhase::failed;
+  return fmt::format("<div class=\"ending{}\">{}</div>\n", bad ? " bad" : "", words);
+}
+
+std::string pictures_text(int64_t count) {
+  return count > 0 ? " of " + counted(count, "picture") : "";
+}
+
+/// How far chance alone moves an accuracy on so many pictures.
+std::string chance_text(double accuracy, int64_t pictures) {
+  if (pictures <= 0 || !std::isfinite(accuracy)) return {};
+  const double error = std::sqrt(accuracy * (1.0 - accuracy) / static_cast<double>(pictures));
+  return fmt::format("; a set of this size is good for ± {:.1f} points (one standard error)",
+                     100.0 * error);
+}
+
+/// The large figure, and beneath it what it is of.
+struct Headline {
+  double accuracy = NAN;
+  std::string words = "nothing has been evaluated yet";
+};
+
+Headline headline(const RunFiles& run) {
+  if (run.result) {
+    const TrainResult& result = *run.result;
+    const bool by_heart = run.option("overfit-one-batch") == "true";
+    const std::string set = "accuracy on the " +
+                            std::string(by_heart ? "one batch that was learned" : "test set") +
+                            pictures_text(result.last.examples);
+    if (result.chosen_on == "validation" && result.best_epoch > 0) {
+      return {result.best,
+              fmt::format("{}, with the weights of epoch {}, which the validation set chose{}", set,
+                          result.best_epoch, chance_text(result.best, result.last.examples))};
+    }
+    return {result.last.accuracy,
+            fmt::format("{}, with the {}weights at the end{}", set,
+                        result.weights == "ema" ? "averaged " : "",
+                        chance_text(result.last.accuracy, result.last.examples))};
+  }
+  const EpochRow* row = last_evaluated(run);
+  if (row == nullptr) return {};
+  return {row->has_ema ? row->ema_accuracy : row->eval_accuracy,
+          fmt::format("accuracy on the {} set{} after epoch {}{}", row->eval_set,
+                      pictures_text(run.state.start.eval_images),
+                      part_of(row->epoch, run.state.start.epochs),
+                      row->has_ema ? ", averaged weights" : "")};
+}
+
+std::string tiles(const RunFiles& run) {
+  std::string boxes;
+  double seconds = run.steps.empty() ? NAN : run.steps.back().seconds;
+  double rate = run.epochs.empty() ? NAN : run.epochs.back().images_per_second;
+  if (run.result) {
+    const TrainResult& result = *run.result;
+    const bool flatters = result.chosen_on != "validation";
+    if (result.best_epoch > 0 && flatters) {
+      boxes +=
+          html_tile(exact_percent(result.best),
+                    fmt::format("best, epoch {}: chosen on the test set itself, so it flatters",
+                                result.best_epoch));
+    } else if (!flatters) {
+      boxes += html_tile(exact_percent(result.last.accuracy), "test set, weights at the end");
+    }
+    boxes += html_tile(fmt::format("{:.4f}", result.last.loss), "test loss, weights at the end");
+    seconds = result.seconds;
+    if (result.images_per_second > 0.0) rate = result.images_per_second;
+  }
+  const int64_t parameters = run.result ? run.result->parameters : run.state.start.parameters;
+  if (parameters > 0) boxes += html_tile(thousands(parameters), "parameters, shared ones once");
+  if (std::isfinite(seconds)) {
+    boxes += html_tile(cli::duration(seconds),
+                       fmt::format("for {}, {}", counted(epochs_done(run), "epoch"),
+                                   counted(steps_done(run), "step")));
+  }
+  if (std::isfinite(rate)) boxes += html_tile(cli::rate(rate), "training pictures per second");
+  return boxes.empty() ? "" : "<div class=\"tiles\">\n" + boxes + "</div>\n";
+}
+
+std::string row(const std::string& name, const std::string& html) {
+  return fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape_html(name), html);
+}
+
+std::string what_was_run(const RunFiles& run) {
+  const auto option = [&](const char* name) { return run.option(name); };
+  const auto plain = [](const std::string& name, const std::string& text) {
+    return text.empty() ? "" : row(name, escape_html(text));
+  };
+  const TrainStart& start = run.state.start;
+  std::string model = option("model");
+  if (!option("model-opt").empty()) model += " (" + option("model-opt") + ")";
+  std::string data = option("data");
+  if (start.train_images > 0) {
+    data += fmt::format(": {} training pictures", thousands(start.train_images));
+    if (start.eval_set == "validation") {
+      data += fmt::format(", {} for validation", thousands(start.eval_images));
+    }
+    data += fmt::format(", {} test, {} classes", thousands(run.state.test_images),
+                        run.state.classes.size());
+  }
+  std::string optimizer = option("optimizer");
+  if (optimizer == "sgd") {
+    optimizer += fmt::format(", {}momentum {}", option("nesterov") == "true" ? "Nesterov " : "",
+                             option("momentum"));
+  }
+  optimizer += fmt::format(", weight decay {}", option("weight-decay"));
+  std::string rows = plain("model", model) + plain("attention", option("attention"));
+  if (option("attention") != "none") rows += plain("shared by", run.state.sharing);
+  rows += plain("data", data) + plain("augmentation", option("augment"));
+  rows += plain("optimizer", optimizer);
+  rows += plain("learning rate", fmt::format("{}, schedule {}", option("lr"), option("schedule")));
+  rows +=
+      plain("length", fmt::format("{} epochs, batches of {}", option("epochs"), option("batch")));
+  rows += plain("seed", option("seed"));
+  rows += row("the same run again", command(repeat_command(run.config)));
+  return html_section("What was run", "<table>\n" + rows + "</table>\n");
+}
+
+std::string mistakes(const RunFiles& run) {
+  if (!run.result || run.result->last.confusion.empty()) return {};
+  const ConfusionCounts& counts = run.result->last.confusion;
+  const std::vector<std::string>& classes = run.state.classes;
+  return html_section("Right and wrong on the test set, weights at the end",
+                      "<div class=\"matrix-row\">\n" + matrix_html(counts, classes) +
+                          "<div>\n<h3>Accuracy by class</h3>\n" + classes_html(counts, classes) +
+                          "<h3>Most often mixed up</h3>\n" + pairs_html(counts, classes) +
+                          "</div>\n</div>\n");
+}
+
+std::string epoch_table(const RunFiles& run) {
+  if (run.epochs.empty()) return {};
+  const bool averaged = std::any_of(run.epochs.begin(), run.epochs.end(),
+                                    [](const EpochRow& r) { return r.has_ema; });
+  const EpochRow* evaluated = last_evaluated(run);
+  const std::string set = evaluated == nullptr ? "test" : escape_html(evaluated->eval_set);
+  std::string head = fmt::format(
+      "<tr><th>epoch</th><th>step</th><th>learning rate</th><th>training loss</th>"
+      "<th>accuracy</th><th>{} loss</th><th>accuracy</th>{}<th>pictures/s</th><th>time</th></tr>\n",
+      set, averaged ? "<th>averaged weights</th>" : "");
+  std::string rows;
+  for (const EpochRow& r : run.epochs) {
+    const auto cell = [&](const std::string& text) { rows += "<td>" + text + "</td>"; };
+    const auto figure = [](double value) {
+      return std::isfinite(value) ? fmt::format("{:.4g}", value) : "–";
+    };
+    rows += "<tr>";
+    cell(thousands(r.epoch));
+    cell(thousands(r.step));
+    cell(figure(r.lr));
+    cell(figure(r.train_loss));
+    cell(exact_percent(r.train_accuracy));
+    cell(figure(r.eval_loss));
+    cell(exact_percent(r.eval_accuracy));
+    if (averaged) cell(exact_percent(r.ema_accuracy));
+    cell(cli::rate(r.images_per_second));
+    cell(cli::duration(r.seconds));
+    rows += "</tr>\n";
+  }
+  return "<details><summary>All epochs as a table</summary>\n<div class=\"wide\"><table "
+         "class=\"figures\">\n" +
+         head + rows + "</table></div></details>\n";
+}
+
+std::string option_table(const RunFiles& run) {
+  std::string rows;
+  std::string group;
+  for (const ConfigLine& line : run.config) {
+    if (line.group != group) {
+      group = line.group;
+      rows += "<tr class=\"group\"><th colspan=\"2\">" + escape_html(group) + "</th></tr>\n";
+    }
+    rows += fmt::format("<tr><th scope=\"row\">{}</th><td{}>{}</td></tr>\n", escape_html(line.name),
+                        line.is_usual ? "" : " class=\"changed\"", escape_html(line.value));
+  }
+  return "<details><summary>All options, those that are not the default in bold</summary>\n"
+         "<table>\n" +
+         rows + "</table></details>\n";
+}
+
+std::string environment(const RunFiles& run) {
+  if (run.environment.empty()) return {};
+  std::string rows;
+  for (const auto& entry : run.environment) {
+    std::string name = entry.first;
+    std::replace(name.begin(), name.end(), '_', ' ');
+    rows += row(name, escape_html(entry.second));
+  }
+  return html_section("Environment", "<table>\n" + rows + "</table>\n");
+}
+
+}  // namespace
+
+std::string run_page(const RunFiles& run) {
+  const std::string title =
+      fmt::format("{} with {} on {}", shorten(run.option("model"), 80),
+                  shorten(run.option("attention"), 80), shorten(run.option("data"), 80));
+  const Headline result = headline(run);
+  std::string body = fmt::format(
+      "<header><p class=\"brand\">diagrad run report</p>\n<h1>{}</h1>\n"
+      "<p><span class=\"phase {}\">{}</span> seed {}, run folder <code>{}</code></p></header>\n",
+      escape_html(title), run.state.phase == RunPhase::finished ? "good" : "odd", phase_word(run),
+      escape_html(run.option("seed")), escape_html(run.folder));
+  body += ending(run);
+  body += fmt::format("<div class=\"headline\"><b>{}</b><span>{}</span></div>\n",
+                      exact_percent(result.accuracy), escape_html(result.words));
+  body += tiles(run) + run_charts_html(run) + mistakes(run);
+  body += "<div class=\"two\">\n" + what_was_run(run) + environment(run) + "</div>\n";
+  body += html_section("In detail", epoch_table(run) + option_table(run));
+  body +=
+      "<footer>Made from the files beside this page: run.json, result.json, metrics.csv, "
+      "events.jsonl, config.toml, env.json.</footer>\n";
+  return html_page(title, body);
+}
+
+void write_run_page(const std::string& folder) {
+  write_file(folder + "/report.html", run_page(read_run_files(folder)));
+}
+
+}  // namespace diagrad::train

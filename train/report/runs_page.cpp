@@ -1,0 +1,109 @@
+#include "diagrad/train/report/runs_page.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "diagrad/train/cli/text.h"
+#include "diagrad/train/file.h"
+#include "diagrad/train/report/html.h"
+
+namespace diagrad::train {
+namespace {
+
+using nlohmann::json;
+
+/// A value inside a value; null where there is none.
+json at(const json& object, const char* key) {
+  return object.is_object() && object.contains(key) ? object[key] : json();
+}
+
+double number(const json& value) {
+  return value.is_number() ? value.get<double>() : NAN;
+}
+
+std::string text(const json& value) {
+  return value.is_string() ? value.get<std::string>() : "";
+}
+
+int64_t whole(const json& value) {
+  return value.is_number_integer() ? value.get<int64_t>() : 0;
+}
+
+/// "95.12 % ± 0.31", or the value alone for one run.
+std::string spread_figure(const json& spread) {
+  const double deviation = number(at(spread, "std"));
+  const std::string mean = exact_percent(number(at(spread, "mean")));
+  return std::isfinite(deviation) ? fmt::format("{} ± {:.2f}", mean, 100.0 * deviation) : mean;
+}
+
+std::string spread_tile(const json& spread, const std::string& what) {
+  const int64_t n = whole(at(spread, "n"));
+  const std::string kind =
+      n == 1 ? "one run" : fmt::format("mean and standard deviation, n = {}", n);
+  return html_tile(spread_figure(spread), what + "; " + kind);
+}
+
+/// How a page of the folder that holds all is addressed from there; seed-N is what `train` made.
+std::string link_to(const json& run) {
+  const std::string name = std::filesystem::path(text(at(run, "folder"))).filename().string();
+  const bool plain =
+      name.rfind("seed-", 0) == 0 && name.find_first_not_of("0123456789-", 5) == std::string::npos;
+  if (!plain) return escape_html(name);
+  return fmt::format("<a href=\"{0}/report.html\">{0}</a>", name);
+}
+
+std::string table_row(const json& run) {
+  const json test = at(run, "test");
+  return fmt::format(
+      "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.4f}</td><td>{}</td><td>{}</td>"
+      "<td>{}</td></tr>\n",
+      whole(at(run, "seed")), exact_percent(number(at(test, "last"))),
+      exact_percent(number(at(test, "best"))), whole(at(test, "best_epoch")),
+      number(at(test, "loss")), whole(at(run, "steps")), cli::duration(number(at(run, "seconds"))),
+      link_to(run));
+}
+
+}  // namespace
+
+std::string runs_page(const std::string& runs_json) {
+  const json all = json::parse(runs_json, nullptr, /*allow_exceptions=*/false);
+  const json list = at(all, "runs");
+  const json runs = list.is_array() ? list : json::array();
+  const json first = runs.empty() ? json() : runs[0];
+  const std::string title =
+      fmt::format("{} with {} on {}", shorten(text(at(first, "model")), 80),
+                  shorten(text(at(first, "attention")), 80), shorten(text(at(first, "data")), 80));
+  const json test = at(all, "test");
+  const bool flatters = text(at(at(first, "test"), "best_chosen_on")) != "validation";
+  std::string rows;
+  for (const json& run : runs) rows += table_row(run);
+  const std::string body = fmt::format(
+      "<header><p class=\"brand\">diagrad report of several runs</p>\n<h1>{}</h1>\n"
+      "<p>{} runs that differ in their seed alone</p></header>\n<div "
+      "class=\"tiles\">\n{}{}</div>\n",
+      escape_html(title), runs.size(),
+      spread_tile(at(test, "last"), "test accuracy of the weights at the end"),
+      spread_tile(at(test, "best"), flatters
+                                        ? "best epoch, chosen on the test set itself: it flatters"
+                                        : "test accuracy of the epoch that validation chose"));
+  const std::string table =
+      "<div class=\"wide\"><table class=\"figures\">\n<tr><th>seed</th><th>at the end</th>"
+      "<th>best</th><th>in epoch</th><th>test loss</th><th>steps</th><th>time</th><th>report</th>"
+      "</tr>\n" +
+      rows + "</table></div>\n";
+  return html_page(title, body + html_section("Accuracy on the test set", table) +
+                              "<footer>Made from runs.json beside this page.</footer>\n");
+}
+
+void write_runs_page(const std::string& folder) {
+  std::ifstream file(folder + "/runs.json", std::ios::binary);
+  const std::string contents(std::istreambuf_iterator<char>(file), {});
+  write_file(folder + "/report.html", runs_page(contents));
+}
+
+}  // namespace diagrad::train
