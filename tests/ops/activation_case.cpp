@@ -80,7 +80,7 @@ const OpCaseRegistration registered{
     make_case(kTanh, "no values", {0}),
     make_case(kRelu, "images", {2, 5, 7, 3}),
     make_case(kRelu, "more than one chunk", {17, 2, 1003}),
-    make_case(kRelu, "one value", {1}),
+    make_case(kRelu, "few values", {3}),
     make_case(kRelu, "no values", {0, 3}),
     make_case(kGelu, "tokens", {2, 9, 13}),
     make_case(kGelu, "more than one chunk", {17, 2, 1003}),
