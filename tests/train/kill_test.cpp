@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -8,13 +9,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
-#include "diagrad/train/trainer.h"
 #include "tests/data/support.h"
 #include "tests/train/support.h"
 
@@ -24,49 +24,28 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kOut = "DIAGRAD_KILL_TEST_OUT";
-constexpr const char* kChild = "the process that the kill test starts";
-
-/// With everything on that a checkpoint must keep.
-train::TrainJob killed_job(const std::string& out) {
-  train::Options options;
-  options.out = out;
-  options.resume = "auto";
-  options.data = "shapes:size=16,train=400,test=200";
-  options.batch = 8;
-  options.accumulate = 2;
-  options.epochs = 4;
-  options.save_every = 3;
-  options.keep_every = 2;
-  options.lr = 0.01;
-  options.nesterov = true;
-  options.schedule = "onecycle";
-  options.clip_grad_norm = 5.0;
-  options.label_smoothing = 0.1;
-  options.ema_decay = 0.99;
-  options.workers = std::atoi(std::getenv("DIAGRAD_KILL_TEST_WORKERS"));
-  return train::make_job(options, [](const auto&, const Shape& input, int64_t classes) {
-    return std::make_shared<ConvNet>(input, classes, 1);
-  });
+/// A run of the program with everything on that a checkpoint must keep: statistics of batch norm,
+/// dropout masks (between the two cells), momentum, moving average, accumulated gradients.
+std::vector<std::string> command(const std::string& out, int threads, int workers) {
+  const char* model = std::getenv("DIAGRAD_KILL_MODEL");
+  const std::string text = fmt::format(
+      "{} train --model {} --model-opt width=4 --attention dia-lstm:cells=2 "
+      "--data shapes:size=16,train=200,test=100 --batch 8 --accumulate 2 --epochs 4 --save-every 3 "
+      "--keep-every 2 --lr 0.01 --nesterov --schedule onecycle --clip-grad-norm 5 "
+      "--label-smoothing 0.1 --ema-decay 0.99 --resume auto --quiet --threads {} --workers {} "
+      "--out {}",
+      DIAGRAD_PROGRAM, model != nullptr ? model : "resnet8", threads, workers, out);
+  std::vector<std::string> words;
+  std::istringstream stream(text);
+  for (std::string word; stream >> word;) words.push_back(word);
+  return words;
 }
 
-TEST_CASE("the process that the kill test starts" * doctest::skip()) {
-  const char* out = std::getenv(kOut);
-  if (out == nullptr) return;  // run by hand
-  set_num_threads(std::atoi(std::getenv("DIAGRAD_KILL_TEST_THREADS")));
-  train::TrainListener silent;
-  CHECK(train::train(killed_job(out), silent).stopped.empty());
-}
-
-/// This program, started to run the test case above.
+/// The program, training.
 class Training {
  public:
   Training(const std::string& out, int threads, int workers) {
-    setenv(kOut, out.c_str(), 1);
-    setenv("DIAGRAD_KILL_TEST_THREADS", std::to_string(threads).c_str(), 1);
-    setenv("DIAGRAD_KILL_TEST_WORKERS", std::to_string(workers).c_str(), 1);
-    std::vector<std::string> words = {"/proc/self/exe", "--no-skip",
-                                      std::string("--test-case=") + kChild};
+    std::vector<std::string> words = command(out, threads, workers);
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -140,6 +119,7 @@ bool kill_at_random(Training& process, const std::string& out, double seconds, R
   return true;
 }
 
+// DIAGRAD_KILLS says how many kills at least, DIAGRAD_KILL_MODEL of which model.
 TEST_CASE("a run killed at random moments ends with the bits of one that was not") {
   const char* wish = std::getenv("DIAGRAD_KILLS");
   const int wanted = wish != nullptr ? std::atoi(wish) : 20;
