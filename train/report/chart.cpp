@@ -122,14 +122,17 @@ std::string grid(const Chart& chart, const Axes& axes) {
   return svg + text_at((kLeft + kRight) / 2.0, kHeight - 7.0, "middle", chart.x_name);
 }
 
+/// The words stand where lines are rare: shares grow, losses fall.
 std::string marks(const Chart& chart, const Axes& axes) {
   std::string svg;
+  double y = chart.percent ? kBottom - 8.0 : kTop + 12.0;
   for (const ChartMark& mark : chart.marks) {
     const double x = axes.x(std::min(mark.x, chart.x_max));
     const bool left = x > (kLeft + kRight) / 2.0;
     svg += fmt::format(R"(<line class="mark" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>)", x,
                        kTop, kBottom);
-    svg += text_at(x + (left ? -6.0 : 6.0), kBottom - 8.0, left ? "end" : "start", mark.text);
+    svg += text_at(x + (left ? -6.0 : 6.0), y, left ? "end" : "start", mark.text, "tick halo");
+    y += chart.percent ? -18.0 : 18.0;
   }
   return svg;
 }
@@ -188,13 +191,14 @@ std::string labels(const Chart& chart, const Axes& axes) {
   return svg;
 }
 
-std::string description(const Chart& chart) {
+std::string description(const Chart& chart, const Axes& axes) {
   std::string text;
   for (const ChartSeries& series : chart.series) {
-    if (series.name.empty() || series.points.empty()) continue;
-    const double first = series.points.front().y;
+    const auto first = std::find_if(series.points.begin(), series.points.end(),
+                                    [&](const ChartPoint& point) { return axes.shows(point.y); });
+    if (series.name.empty() || first == series.points.end()) continue;
     text += fmt::format("{}: from {} to {}. ", series.name,
-                        chart.percent ? exact_percent(first) : fmt::format("{:.4g}", first),
+                        chart.percent ? exact_percent(first->y) : fmt::format("{:.4g}", first->y),
                         series.value);
   }
   return text;
@@ -243,7 +247,7 @@ std::string chart_html(const Chart& chart) {
   const std::string title = escape_html(chart.title);
   std::string svg = fmt::format(
       R"(<svg viewBox="0 0 {0} {1}" role="img" aria-labelledby="{2}-title {2}-text"><title id="{2}-title">{3}</title><desc id="{2}-text">{4}</desc>)",
-      kWidth, kHeight, id, title, escape_html(description(chart)));
+      kWidth, kHeight, id, title, escape_html(description(chart, axes)));
   svg += fmt::format(
       R"(<clipPath id="{}-clip"><rect x="{}" y="{}" width="{}" height="{}"/></clipPath>)", id,
       kLeft, kTop - 3.0, kRight - kLeft + 3.0, kBottom - kTop + 4.0);
@@ -253,7 +257,7 @@ std::string chart_html(const Chart& chart) {
   svg += "</g>" + marks(chart, axes);
   for (const ChartSeries& series : chart.series) svg += dots(series, axes);
   svg += labels(chart, axes) + "</svg>";
-  std::string note = axes.logarithmic ? "powers of ten" : "";
+  std::string note = axes.logarithmic ? "logarithmic axis" : "";
   if (!chart.note.empty()) note += (note.empty() ? "" : "; ") + chart.note;
   return fmt::format("<figure class=\"chart\"><figcaption><b>{}</b> {}</figcaption>{}</figure>\n",
                      title, escape_html(note), svg);

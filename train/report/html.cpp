@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr std::string_view kEllipsis = "\xE2\x80\xA6";
+constexpr const char* kDash = "\xE2\x80\x93";
 
 unsigned byte_at(std::string_view text, size_t place) {
   return place < text.size() ? static_cast<unsigned char>(text[place]) : 0;
@@ -106,7 +107,11 @@ std::string html_tile(std::string_view figure, std::string_view words) {
 }
 
 std::string exact_percent(double share) {
-  return std::isfinite(share) ? fmt::format("{:.2f} %", 100.0 * share) : "\xE2\x80\x93";
+  return std::isfinite(share) ? fmt::format("{:.2f} %", 100.0 * share) : kDash;
+}
+
+std::string short_number(double value) {
+  return std::isfinite(value) ? fmt::format("{:.4g}", value) : kDash;
 }
 
 }  // namespace diagrad::train

@@ -25,5 +25,7 @@ std::string html_tile(std::string_view figure, std::string_view words);
 
 /// "95.20 %"; a dash for what is not finite.
 std::string exact_percent(double share);
+/// "0.1505"; a dash for what is not finite.
+std::string short_number(double value);
 
 }  // namespace diagrad::train

@@ -54,7 +54,8 @@ void Reporter::begin(const TrainStart& start) {
 }
 
 void Reporter::epoch() {
-  if (Clock::now() - written_ >= kShare * cost_) write_page();
+  if (first_epoch_ || Clock::now() - written_ >= kShare * cost_) write_page();
+  first_epoch_ = false;
 }
 
 void Reporter::end(const TrainResult& result) {

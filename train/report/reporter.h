@@ -19,7 +19,7 @@ class Reporter {
   /// Before it the folder may be another run's.
   bool has_begun() const { return !state_.start.folder.empty(); }
   /// After an epoch whose rows are in the files. Where epochs are short the page is not made after
-  /// each one, so that it takes no more than a fiftieth of the time.
+  /// each one but the first, so that it takes no more than a fiftieth of the time.
   void epoch();
   void end(const TrainResult& result);
   /// The run ends with an error.
@@ -37,6 +37,7 @@ class Reporter {
   TrainListener& listener_;
   RunState state_;
   bool warned_ = false;
+  bool first_epoch_ = true;
   Clock::time_point written_ = {};
   Clock::duration cost_ = {};
 };

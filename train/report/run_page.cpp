@@ -69,6 +69,10 @@ std::string phase_word(const RunFiles& run) {
   }
 }
 
+bool ended_badly(const RunFiles& run) {
+  return run.state.phase == RunPhase::diverged || run.state.phase == RunPhase::failed;
+}
+
 /// What there is to say of a run that did not reach its last epoch. HTML.
 std::string ending(const RunFiles& run) {
   const std::string place =
@@ -95,8 +99,7 @@ std::string ending(const RunFiles& run) {
     default:
       words = fmt::format("<p>{}</p>", escape_html(run.state.reason));
   }
-  const bool bad = run.state.phase == RunPhase::diverged || run.state.phase == RunPhase::failed;
-  return fmt::format("<div class=\"ending{}\">{}</div>\n", bad ? " bad" : "", words);
+  return fmt::format("<div class=\"ending{}\">{}</div>\n", ended_badly(run) ? " bad" : "", words);
 }
 
 std::string pictures_text(int64_t count) {
@@ -158,7 +161,7 @@ std::string tiles(const RunFiles& run) {
     } else if (!flatters) {
       boxes += html_tile(exact_percent(result.last.accuracy), "test set, weights at the end");
     }
-    boxes += html_tile(fmt::format("{:.4f}", result.last.loss), "test loss, weights at the end");
+    boxes += html_tile(short_number(result.last.loss), "test loss, weights at the end");
     seconds = result.seconds;
     if (result.images_per_second > 0.0) rate = result.images_per_second;
   }
@@ -169,7 +172,10 @@ std::string tiles(const RunFiles& run) {
                        fmt::format("for {}, {}", counted(epochs_done(run), "epoch"),
                                    counted(steps_done(run), "step")));
   }
-  if (std::isfinite(rate)) boxes += html_tile(cli::rate(rate), "training pictures per second");
+  if (std::isfinite(rate)) {
+    boxes += html_tile(rate < 1000.0 ? cli::rate(rate) : thousands(std::llround(rate)),
+                       "training pictures per second");
+  }
   return boxes.empty() ? "" : "<div class=\"tiles\">\n" + boxes + "</div>\n";
 }
 
@@ -216,11 +222,14 @@ std::string mistakes(const RunFiles& run) {
   if (!run.result || run.result->last.confusion.empty()) return {};
   const ConfusionCounts& counts = run.result->last.confusion;
   const std::vector<std::string>& classes = run.state.classes;
+  // Many classes need the width of the page.
+  constexpr size_t kMany = 24;
+  const std::string bars = "<h3>Accuracy by class</h3>\n" + classes_html(counts, classes);
+  const std::string pairs = "<h3>Most often mixed up</h3>\n" + pairs_html(counts, classes);
+  const bool many = counts.size() > kMany;
   return html_section("Right and wrong on the test set, weights at the end",
-                      "<div class=\"matrix-row\">\n" + matrix_html(counts, classes) +
-                          "<div>\n<h3>Accuracy by class</h3>\n" + classes_html(counts, classes) +
-                          "<h3>Most often mixed up</h3>\n" + pairs_html(counts, classes) +
-                          "</div>\n</div>\n");
+                      "<div class=\"matrix-row\">\n" + matrix_html(counts, classes) + "<div>\n" +
+                          (many ? "" : bars) + pairs + "</div>\n</div>\n" + (many ? bars : ""));
 }
 
 std::string epoch_table(const RunFiles& run) {
@@ -236,16 +245,13 @@ std::string epoch_table(const RunFiles& run) {
   std::string rows;
   for (const EpochRow& r : run.epochs) {
     const auto cell = [&](const std::string& text) { rows += "<td>" + text + "</td>"; };
-    const auto figure = [](double value) {
-      return std::isfinite(value) ? fmt::format("{:.4g}", value) : "–";
-    };
     rows += "<tr>";
     cell(thousands(r.epoch));
     cell(thousands(r.step));
-    cell(figure(r.lr));
-    cell(figure(r.train_loss));
+    cell(short_number(r.lr));
+    cell(short_number(r.train_loss));
     cell(exact_percent(r.train_accuracy));
-    cell(figure(r.eval_loss));
+    cell(short_number(r.eval_loss));
     cell(exact_percent(r.eval_accuracy));
     if (averaged) cell(exact_percent(r.ema_accuracy));
     cell(cli::rate(r.images_per_second));
@@ -294,8 +300,11 @@ std::string run_page(const RunFiles& run) {
   std::string body = fmt::format(
       "<header><p class=\"brand\">diagrad run report</p>\n<h1>{}</h1>\n"
       "<p><span class=\"phase {}\">{}</span> seed {}, run folder <code>{}</code></p></header>\n",
-      escape_html(title), run.state.phase == RunPhase::finished ? "good" : "odd", phase_word(run),
-      escape_html(run.option("seed")), escape_html(run.folder));
+      escape_html(title),
+      run.state.phase == RunPhase::finished ? "good"
+      : ended_badly(run)                    ? "bad"
+                                            : "odd",
+      phase_word(run), escape_html(run.option("seed")), escape_html(run.folder));
   body += ending(run);
   body += fmt::format("<div class=\"headline\"><b>{}</b><span>{}</span></div>\n",
                       exact_percent(result.accuracy), escape_html(result.words));

@@ -60,12 +60,12 @@ std::string link_to(const json& run) {
 std::string table_row(const json& run) {
   const json test = at(run, "test");
   return fmt::format(
-      "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.4f}</td><td>{}</td><td>{}</td>"
+      "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
       "<td>{}</td></tr>\n",
       whole(at(run, "seed")), exact_percent(number(at(test, "last"))),
       exact_percent(number(at(test, "best"))), whole(at(test, "best_epoch")),
-      number(at(test, "loss")), whole(at(run, "steps")), cli::duration(number(at(run, "seconds"))),
-      link_to(run));
+      short_number(number(at(test, "loss"))), whole(at(run, "steps")),
+      cli::duration(number(at(run, "seconds"))), link_to(run));
 }
 
 }  // namespace

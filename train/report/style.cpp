@@ -34,6 +34,7 @@ section { background: var(--card); border: 1px solid var(--rule); border-radius:
 .brand { font-weight: 600; letter-spacing: .04em; }
 .phase { font-weight: 600; margin-right: 8px; }
 .phase.good { color: var(--good); } .phase.odd { color: var(--test); }
+.phase.bad { color: var(--bad); }
 .ending { border-left: 4px solid var(--test); background: var(--card); border-radius: 8px;
   padding: 10px 16px; margin-top: 16px; }
 .ending.bad { border-color: var(--bad); background: var(--bad-field); }
@@ -59,6 +60,7 @@ svg text { font-family: inherit; }
 .grid { stroke: var(--rule); } .axis { stroke: var(--soft); }
 .mark { stroke: var(--soft); stroke-dasharray: 3 4; }
 .tick { fill: var(--soft); font-size: 12.5px; font-variant-numeric: tabular-nums; }
+.halo { paint-order: stroke; stroke: var(--card); stroke-width: 5px; stroke-linejoin: round; }
 .label { font-size: 12.5px; font-variant-numeric: tabular-nums; }
 .label.strong { font-weight: 600; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
@@ -110,7 +112,8 @@ footer { color: var(--soft); font-size: 13px; margin-top: 18px; }
   h1 { font-size: 22px; }
   .headline b { font-size: 42px; }
   .tiles { grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); gap: 8px; }
-  .tick, .label { font-size: 15px; }
+  .tick, .halo { paint-order: stroke; stroke: var(--card); stroke-width: 5px; stroke-linejoin: round; }
+.label { font-size: 15px; }
   .matrix .tick, .count { font-size: 16px; }
   th[scope=row] { width: 7em; }
 }
