@@ -26,7 +26,6 @@ using nn::Sharing;
 
 constexpr int64_t kClasses = 3;
 constexpr int64_t kBlocks = 2;  ///< per stage, so that a shared unit is called twice
-constexpr int64_t kStages = 3;
 
 /// The smallest net of a family with two blocks per stage.
 struct Family {
@@ -235,13 +234,14 @@ TEST_CASE("arms of one seed differ in their attention alone") {
         create("resnet8", {.input = {8, 8, 3}, .attention = "none", .seed = 5})->state_dict();
     const auto other =
         create("resnet8", {.input = {8, 8, 3}, .attention = info.name, .seed = 5})->state_dict();
-    for (const auto& [name, tensor] : plain) {
-      const Tensor& same = other.at(name);
+    for (const auto& entry : plain) {
+      const Tensor& tensor = entry.second;
+      const Tensor& same = other.at(entry.first);
       bool equal = tensor.numel() == same.numel();
       for (int64_t i = 0; equal && i < tensor.numel(); ++i) {
         equal = tensor.data<float>()[i] == same.data<float>()[i];
       }
-      CHECK_MESSAGE(equal, info.name << ": " << name);
+      CHECK_MESSAGE(equal, info.name << ": " << entry.first);
     }
   }
 }

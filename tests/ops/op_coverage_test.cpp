@@ -71,9 +71,10 @@ TEST_CASE("every operation of ops has a case") {
   }
   const auto declared = declared_operations();
   CHECK(declared.size() >= 65);
-  for (const auto& [name, header] : declared) {
-    const bool found = mentions(cases, name);
-    CHECK_MESSAGE(found, name << " of ops/" << header << " is in no tests/ops/*_case.cpp");
+  for (const auto& entry : declared) {
+    const bool found = mentions(cases, entry.first);
+    CHECK_MESSAGE(found,
+                  entry.first << " of ops/" << entry.second << " is in no tests/ops/*_case.cpp");
   }
 }
 
