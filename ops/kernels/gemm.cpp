@@ -92,7 +92,8 @@ void pack_left(const Gemm<T>& g, Range rows, Range inner, T* packed) {
     const int64_t row = rows.first + blocks.first(block);
     const int64_t count = blocks.size(block);
     if (g.transpose_a) {
-      const T* source = g.a + inner.first * g.a_stride + row;
+      // A product over nothing may have no left side at all.
+      const T* source = length > 0 ? g.a + inner.first * g.a_stride + row : g.a;
       for (int64_t k = 0; k < length; ++k, source += g.a_stride) {
         for (int64_t r = 0; r < count; ++r) packed[k * count + r] = source[r];
       }
@@ -134,7 +135,8 @@ void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
       column_kernel<T>(count, vectors)({left, count, 0, 1, length}, right, out);
       left += count * length;
     } else if (by_columns) {
-      const T* source = g.a + inner.first * g.a_stride + row;
+      // A product over nothing may have no left side at all.
+      const T* source = length > 0 ? g.a + inner.first * g.a_stride + row : g.a;
       column_kernel<T>(count, vectors)({source, g.a_stride, 0, 1, length}, right, out);
     } else {
       for (int64_t r = 0; r < count; ++r) {
