@@ -23,13 +23,13 @@ Device parse_device(std::string_view text) {
     }
     if (valid) {
       if (!built_with_cuda()) {
-        fail(ErrorKind::device, "device '{}': this build has no CUDA support; use --device cpu",
-             text);
+        fail(ErrorKind::device,
+             "device: '{}' needs CUDA, which this build does not have; use --device cpu", text);
       }
       return Device{DeviceType::cuda, index};
     }
   }
-  fail(ErrorKind::usage, "unknown device '{}'; use cpu, cuda or cuda:N", text);
+  fail(ErrorKind::usage, "device: '{}' is unknown, use cpu, cuda or cuda:N", text);
 }
 
 bool built_with_cuda() {

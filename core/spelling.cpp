@@ -29,6 +29,12 @@ size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+/// Too short a word begins too many others.
+bool is_beginning(std::string_view word, std::string_view candidate) {
+  const size_t letters = word.size() - std::min(word.find_first_not_of('-'), word.size());
+  return letters >= 2 && candidate.substr(0, word.size()) == word;
+}
+
 }  // namespace
 
 std::string closest(std::string_view word, const std::vector<std::string>& candidates) {
@@ -40,6 +46,11 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
       least = edits;
       best = candidate;
     }
+  }
+  if (!best.empty()) return best;
+  for (const std::string& candidate : candidates) {
+    const bool shorter = best.empty() || candidate.size() < best.size();
+    if (shorter && is_beginning(word, candidate)) best = candidate;
   }
   return best;
 }

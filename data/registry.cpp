@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/spelling.h"
 
 namespace diagrad::data {
 namespace {
@@ -30,10 +31,14 @@ const DatasetFormat* find_format(std::string_view name) {
   return nullptr;
 }
 
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const DatasetFormat& format : formats()) all.push_back(format.name);
+  return all;
+}
+
 std::string known_names() {
-  std::vector<std::string> names;
-  for (const DatasetFormat& format : formats()) names.push_back(format.name);
-  return fmt::format("{}", fmt::join(names, ", "));
+  return fmt::format("{}", fmt::join(names(), ", "));
 }
 
 DatasetPair open_folder(const std::string& folder) {
@@ -100,8 +105,8 @@ DatasetPair open_dataset(const std::string& text) {
     const std::optional<std::string> found = find_data(text);
     if (found && is_folder(*found)) return open_folder(*found);
   }
-  fail(ErrorKind::data, "data: {} does not exist; use a folder, or one of: {}", text,
-       known_names());
+  fail(ErrorKind::data, "data: {} does not exist{} (use a folder, or one of: {})", text,
+       did_you_mean(text.substr(0, text.find(':')), names()), known_names());
 }
 
 std::vector<std::string> data_folders() {

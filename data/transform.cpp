@@ -6,6 +6,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/random.h"
+#include "diagrad/core/spelling.h"
 
 namespace diagrad::data {
 namespace {
@@ -42,8 +43,8 @@ const Normalization& normalization(std::string_view name) {
     if (preset.name == name) return preset;
     names.push_back(preset.name);
   }
-  fail(ErrorKind::usage, "normalization: no preset '{}', use one of: {}", name,
-       fmt::join(names, ", "));
+  fail(ErrorKind::usage, "normalization: no preset '{}'{} (use one of: {})", name,
+       did_you_mean(name, names), fmt::join(names, ", "));
 }
 
 Transform::Transform(const Shape& image, const Normalization& normalization,

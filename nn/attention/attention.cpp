@@ -39,9 +39,10 @@ auto parse_in(const Table& table, const char* what, const std::string& text) {
   const auto found = std::find_if(table.begin(), table.end(),
                                   [&](const auto& entry) { return entry.second == text; });
   if (found != table.end()) return found->first;
-  std::vector<std::string_view> words;
-  for (const auto& entry : table) words.push_back(entry.second);
-  fail(ErrorKind::usage, "{}: '{}' is unknown, use one of: {}", what, text, fmt::join(words, ", "));
+  std::vector<std::string> words;
+  for (const auto& entry : table) words.emplace_back(entry.second);
+  fail(ErrorKind::usage, "{}: '{}' is unknown{} (use one of: {})", what, text,
+       did_you_mean(text, words), fmt::join(words, ", "));
 }
 
 std::vector<AttentionInfo>& all() {

@@ -12,6 +12,9 @@ TEST_CASE("the nearest name is offered when it is near") {
   CHECK(closest("resnet-164", names) == "resnet164");
   CHECK(closest("unet", {"vit", "dense"}).empty());
   CHECK(closest("", names).empty());
+  CHECK(closest("resn", names) == "resnet20");
+  CHECK(closest("--reco", {"--recipe", "--rec"}) == "--rec");
+  CHECK(closest("--e", {"--epochs-of-all", "--eval"}).empty());
   CHECK(did_you_mean("resnt20", names) == ", did you mean 'resnet20'?");
   CHECK(did_you_mean("mobilenet", names).empty());
 }

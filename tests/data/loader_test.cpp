@@ -210,7 +210,7 @@ TEST_CASE("loader options that cannot work are rejected with the numbers") {
         "loader: a batch of 10 is never full, counting has 9 pictures; use a smaller batch or "
         "keep the last one");
   CHECK(message(9, {.normalization = "imagenet"}) ==
-        "normalization: no preset 'imagenet', use one of: cifar, cifar10, cifar100, half");
+        "normalization: no preset 'imagenet' (use one of: cifar, cifar10, cifar100, half)");
   CHECK(error_message([] { Loader(counting(9), {.batch = 4}).start(0, 4); }) ==
         "loader: batch 4 does not exist, an epoch has batches 0 to 2");
 }

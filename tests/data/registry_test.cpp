@@ -76,7 +76,8 @@ TEST_CASE("what is no data set is named with what is known") {
   CHECK(error_message([] { open_dataset(""); }) ==
         "data: the name is empty, use a folder or one of: " + known);
   CHECK(error_message([&] { open_dataset(folder.path("none")); }) ==
-        "data: " + folder.path("none") + " does not exist; use a folder, or one of: " + known);
+        "data: " + folder.path("none") + " does not exist (use a folder, or one of: " + known +
+            ")");
   CHECK(error_message([&] { open_dataset(folder.path()); }) ==
         "data: " + folder.path() + " holds none of the files of a known format (known: " + known +
             "); `diagrad datasets` lists what each looks like");
