@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
 #include <string_view>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/spelling.h"
 
 namespace diagrad::train {
 namespace {
@@ -129,9 +129,10 @@ void check_count(const char* name, int64_t value, int64_t low, int64_t high) {
 }
 
 void check_choice(const char* name, std::string_view value,
-                  std::initializer_list<std::string_view> choices) {
+                  const std::vector<std::string>& choices) {
   DG_CHECK(std::find(choices.begin(), choices.end(), value) != choices.end(),
-           "{}: '{}' is unknown, use one of: {}", name, value, fmt::join(choices, ", "));
+           "{}: '{}' is unknown{} (use one of: {})", name, value, did_you_mean(value, choices),
+           fmt::join(choices, ", "));
 }
 
 void validate_schedule(const Options& o) {
@@ -164,7 +165,8 @@ void validate_schedule(const Options& o) {
 
 void validate_optimization(const Options& o) {
   check_choice("optimizer", o.optimizer, {"sgd", "adamw"});
-  DG_CHECK(std::isfinite(o.lr) && o.lr >= 0.0, "lr: {} must be a number from 0", o.lr);
+  DG_CHECK(std::isfinite(o.lr) && o.lr >= 0.0,
+           "lr: {} must be above 0, e.g. 0.1, or 0 for the usual one of the optimizer", o.lr);
   check_range("momentum", o.momentum, 0.0, 1.0);
   DG_CHECK(!o.nesterov || (o.optimizer == "sgd" && o.momentum > 0.0),
            "nesterov: needs optimizer sgd with momentum above 0, got {} with {}", o.optimizer,
@@ -199,6 +201,8 @@ void Options::validate() const {
   constexpr int64_t kMany = 1'000'000'000;
   check_choice("task", task, {"classify", "segment", "denoise", "detect"});
   DG_CHECK(task == "classify", "task: {} is not in this version yet, it trains: classify", task);
+  DG_CHECK(precision != "bf16",
+           "precision: bf16 is not trained in by this version yet, use f32 or f64");
   check_choice("precision", precision, {"f32", "f64"});
   if (!sharing.empty()) check_choice("sharing", sharing, {"block", "stage", "network"});
   check_count("classes", classes, 0, 1'000'000);

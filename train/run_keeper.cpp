@@ -77,6 +77,7 @@ void RunKeeper::adopt(const Checkpoint& checkpoint, const std::string& path) {
     }
     throw Error(ErrorKind::checkpoint, text);
   }
+  check_data(checkpoint, path);
   check_options(checkpoint, path);
   progress = checkpoint.info.progress;
   lr = checkpoint.info.lr;
@@ -99,6 +100,17 @@ void RunKeeper::check_options(const Checkpoint& checkpoint, const std::string& p
        "{}: was made with other options: {}; give the same ones or start a new run", path, problem);
 }
 
+/// More pictures of the same kind are fine; others would be another task for these weights.
+void RunKeeper::check_data(const Checkpoint& checkpoint, const std::string& path) const {
+  const data::DatasetInfo& here = job_.train->info();
+  const CheckpointInfo& there = checkpoint.info;
+  if (there.input == here.image && there.classes.size() == here.classes.size()) return;
+  fail(ErrorKind::checkpoint,
+       "{}: was trained on {} classes of pictures {}, {} has {} of {}; go on with the same data or "
+       "start a new run",
+       path, there.classes.size(), there.input, here.name, here.classes.size(), here.image);
+}
+
 /// Hours later would be a bad moment to learn of a full disk.
 void RunKeeper::check_space() const {
   int64_t needed = 0;
@@ -113,6 +125,11 @@ void RunKeeper::check_space() const {
        "{}: has {} MiB of free space, two checkpoints need {}; free some or choose another folder "
        "with --out",
        folder_.path(), static_cast<int64_t>(space.available) / kMiB, 2 * needed / kMiB + 1);
+}
+
+std::string RunKeeper::what_is_kept() const {
+  return saved_ ? fmt::format("the checkpoint of step {} is whole", saved_->step)
+                : "there is no checkpoint yet";
 }
 
 Checkpoint RunKeeper::snapshot() const {
@@ -132,19 +149,16 @@ void RunKeeper::save() {
   const Checkpoint checkpoint = snapshot();
   if (const std::string bad = first_not_finite(checkpoint.tensors); !bad.empty()) {
     fail(ErrorKind::diverged,
-         "diverged at step {} (epoch {}): {} is not finite after the update, so nothing was saved; "
-         "the last checkpoint is from before; try a smaller --lr than {}",
-         progress.step, progress.epoch + 1, bad, job_.options.learning_rate());
+         "diverged at step {} (epoch {}): {} is not finite after the update, so it was not saved; "
+         "try a smaller --lr than {}; {}",
+         progress.step, progress.epoch + 1, bad, job_.options.learning_rate(), what_is_kept());
   }
   try {
     folder_.flush(/*to_disk=*/true);
     folder_.checkpoints().save_last(checkpoint);
   } catch (const Error& error) {
-    const std::string kept = saved_
-                                 ? fmt::format("the checkpoint of step {} is whole", saved_->step)
-                                 : "there is no checkpoint yet";
     fail(ErrorKind::checkpoint, "{}; {}; make room and go on with --resume auto", error.what(),
-         kept);
+         what_is_kept());
   }
   saved_ = progress;
   listener_.on_save(folder_.checkpoints().file("last"), progress.step);

@@ -31,6 +31,9 @@ class RunKeeper {
   /// Names the checkpoint of an epoch's end `best`, if it is, and `epoch-NNNN`, if it is wanted.
   void name_checkpoint(bool is_best);
 
+  /// "the checkpoint of step 40 is whole", for the message that ends a run.
+  std::string what_is_kept() const;
+
   RunFolder& folder() { return folder_; }
   int64_t resumed_at() const { return resumed_at_; }
 
@@ -41,6 +44,7 @@ class RunKeeper {
   TensorMap live() const;
   void adopt(const Checkpoint& checkpoint, const std::string& path);
   void check_options(const Checkpoint& checkpoint, const std::string& path);
+  void check_data(const Checkpoint& checkpoint, const std::string& path) const;
   void check_space() const;
   Checkpoint snapshot() const;
 

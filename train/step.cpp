@@ -13,6 +13,14 @@
 #include "diagrad/train/evaluate.h"
 
 namespace diagrad::train {
+namespace {
+
+/// The sign of a NaN says nothing.
+std::string text(double value) {
+  return std::isnan(value) ? "nan" : fmt::format("{}", value);
+}
+
+}  // namespace
 
 Stepper::Stepper(nn::Module& model, Optimizer& optimizer, const Options& options)
     : model_(model), optimizer_(optimizer), options_(options), dtype_(dtype_of(model)) {}
@@ -53,11 +61,9 @@ void Stepper::explain(std::span<const data::Batch> batches, const StepPlace& pla
                       const StepResult& result) {
   const std::string where =
       fmt::format("diverged at step {} (epoch {}): the loss is {}, the gradient norm {}",
-                  place.step, place.epoch, result.loss, result.grad_norm);
-  const std::string advice = fmt::format(
-      "the last checkpoint is from before; try a smaller --lr than {}, --warmup or "
-      "--clip-grad-norm",
-      options_.learning_rate());
+                  place.step, place.epoch, text(result.loss), text(result.grad_norm));
+  const std::string advice = fmt::format("try a smaller --lr than {}, --warmup or --clip-grad-norm",
+                                         options_.learning_rate());
   const std::string state = first_not_finite(model_.state_dict());
   if (!state.empty() && place.step > 1) {
     fail(ErrorKind::diverged, "{}; {} went bad with the update of step {}; {}", where, state,

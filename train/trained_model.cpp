@@ -14,6 +14,10 @@ namespace fs = std::filesystem;
 /// What a path may mean, most wanted first.
 std::vector<std::string> candidates(const std::string& path) {
   std::error_code ignored;
+  if (!fs::exists(path, ignored)) {
+    fail(ErrorKind::checkpoint, "{}: does not exist, expected a run folder or a checkpoint file",
+         path);
+  }
   if (!fs::is_directory(path, ignored)) return {path};
   std::vector<std::string> files;
   for (const fs::path& folder : {fs::path(path) / "checkpoints", fs::path(path)}) {

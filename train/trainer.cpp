@@ -69,6 +69,7 @@ class Trainer {
   bool train_epoch();
   std::vector<data::Batch> next_batches();
   void step();
+  StepResult run_step(const std::vector<data::Batch>& batches, const StepPlace& place);
   /// Evaluates, writes the epoch's row, saves. False: a signal came; the epoch stays open.
   bool close_epoch();
   /// False: a signal came.
@@ -193,7 +194,7 @@ void Trainer::step() {
   place.first_batch = progress_.epoch * loader_.batch_count() + progress_.batch;
   keeper_.lr = schedule_.lr(progress_.step);
   if (const auto momentum = schedule_.momentum(progress_.step)) optimizer_->set_momentum(*momentum);
-  const StepResult result = stepper_.run(batches, place, keeper_.lr);
+  const StepResult result = run_step(batches, place);
   progress_.step = place.step;
   progress_.batch += static_cast<int64_t>(batches.size());
   progress_.loss_sum += result.loss * static_cast<double>(result.images);
@@ -217,6 +218,15 @@ void Trainer::step() {
     flushed_ = row.seconds;
   }
   listener_.on_step(row);
+}
+
+StepResult Trainer::run_step(const std::vector<data::Batch>& batches, const StepPlace& place) {
+  try {
+    return stepper_.run(batches, place, keeper_.lr);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::diverged) throw;
+    diagrad::fail(ErrorKind::diverged, "{}; {}", error.what(), keeper_.what_is_kept());
+  }
 }
 
 std::optional<Evaluation> Trainer::evaluate_on(const data::DatasetPtr& set,

@@ -44,8 +44,9 @@ TEST_CASE("options that make no sense are refused in one line with the value") {
   CHECK(complaint([](Options& o) { o.task = "detect"; }) ==
         "task: detect is not in this version yet, it trains: classify");
   CHECK(complaint([](Options& o) { o.optimizer = "lion"; }) ==
-        "optimizer: 'lion' is unknown, use one of: sgd, adamw");
-  CHECK(complaint([](Options& o) { o.lr = -0.1; }) == "lr: -0.1 must be a number from 0");
+        "optimizer: 'lion' is unknown (use one of: sgd, adamw)");
+  CHECK(complaint([](Options& o) { o.lr = -0.1; }) ==
+        "lr: -0.1 must be above 0, e.g. 0.1, or 0 for the usual one of the optimizer");
   CHECK(complaint([](Options& o) { o.schedule = "multistep"; }) ==
         "milestones: schedule multistep needs some, e.g. 60,120");
   CHECK(complaint([](Options& o) {
