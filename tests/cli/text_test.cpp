@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace diagrad::cli {
@@ -18,6 +19,16 @@ TEST_CASE("text for a terminal has no line ends, escapes or broken characters") 
 TEST_CASE("columns are counted by characters, without colours") {
   CHECK(columns("\x1b[1mab\x1b[0m") == 2);
   CHECK(columns("\xC3\xA9t\xC3\xA9") == 3);
+}
+
+TEST_CASE("names are ordered by the numbers in them") {
+  std::vector<std::string> names = {"resnet110", "vit",  "resnet20", "resnet", "resnet8",
+                                    "a2b10",     "a2b9", "a10",      "a2-x"};
+  std::sort(names.begin(), names.end(),
+            [](const std::string& a, const std::string& b) { return comes_before(a, b); });
+  CHECK(names == std::vector<std::string>{"a2-x", "a2b9", "a2b10", "a10", "resnet", "resnet8",
+                                          "resnet20", "resnet110", "vit"});
+  CHECK_FALSE(comes_before("same7", "same7"));
 }
 
 TEST_CASE("words are wrapped at the width") {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <tuple>
@@ -33,6 +34,7 @@ class EvalCommand : public Command {
   int run() override;
 
  private:
+  void open_logits(std::optional<train::AtomicFile>& file) const;
   Evaluation evaluate(const TrainedModel& trained, const data::DatasetPtr& set, bool keep_logits,
                       Console& console) const;
   void print_json(Console& console, const TrainedModel& trained, const data::DatasetInfo& info,
@@ -100,7 +102,7 @@ int EvalCommand::run() {
   check_data(trained, set->info());
   // A file that cannot be written is known now, not after the work.
   std::optional<train::AtomicFile> file;
-  if (!logits_.empty()) file.emplace(logits_);
+  if (!logits_.empty()) open_logits(file);
   const Evaluation result = evaluate(trained, set, file.has_value(), console);
   if (file) {
     train::write_safetensors(*file, {{"logits", result.logits}, {"labels", result.labels}}, {});
@@ -109,6 +111,18 @@ int EvalCommand::run() {
   if (json_) print_json(console, trained, set->info(), result);
   print_words(console, trained, set->info(), result);
   return kDone;
+}
+
+void EvalCommand::open_logits(std::optional<train::AtomicFile>& file) const {
+  std::error_code ignored;
+  DG_CHECK(!std::filesystem::is_directory(logits_, ignored),
+           "save-logits: {} is a folder, expected the name of a file to write", logits_);
+  try {
+    file.emplace(logits_);
+  } catch (const Error& error) {
+    fail(ErrorKind::usage, "save-logits: {}; name a file in a folder that can be written",
+         error.what());
+  }
 }
 
 Evaluation EvalCommand::evaluate(const TrainedModel& trained, const data::DatasetPtr& set,

@@ -64,6 +64,8 @@ void ListCommand::declare(Arguments& arguments) {
 
 int ListCommand::run() {
   std::vector<Listed> entries = list();
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Listed& a, const Listed& b) { return comes_before(a.name, b.name); });
   std::vector<std::string> names;
   for (const Listed& entry : entries) names.push_back(entry.name);
   const auto exact = std::find(names.begin(), names.end(), name_);

@@ -19,9 +19,9 @@ struct Listed {
   std::vector<std::pair<std::string, std::string>> facts = {};
 };
 
-/// `diagrad models [NAME] [--json]`: all entries, those whose names contain NAME, or all that is
-/// known of the one that is called NAME. JSON: {"format":1, "<plural>":[{"name", "help", the facts,
-/// "options":[{"name","default","allowed","help"}]}]}.
+/// `diagrad models [NAME] [--json]`: all entries in the order of their names, those whose names
+/// contain NAME, or all that is known of the one that is called NAME. JSON: {"format":1,
+/// "<plural>":[{"name", "help", the facts, "options":[{"name","default","allowed","help"}]}]}.
 class ListCommand : public Command {
  public:
   explicit ListCommand(std::string plural) : plural_(std::move(plural)) {}

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -39,14 +40,19 @@ void set_up(CLI::App& app) {
   app.allow_extras();
 }
 
+/// How to read more on the command that was chosen, or on the program.
+std::string help_of(const CLI::App& app) {
+  if (app.get_parent() != nullptr) return fmt::format("diagrad {} --help", app.get_name());
+  for (const CLI::App* command : app.get_subcommands()) return help_of(*command);
+  return "diagrad --help";
+}
+
 /// Throws for a word that nothing took: a command that does not exist or an option.
 void refuse_extras(const CLI::App& app) {
   const std::vector<std::string> extras = app.remaining();
   if (extras.empty()) return;
   const std::string word = extras.front() == "--" && extras.size() > 1 ? extras[1] : extras.front();
-  const std::string help = app.get_parent() == nullptr
-                               ? "diagrad --help"
-                               : fmt::format("diagrad {} --help", app.get_name());
+  const std::string help = help_of(app);
   std::vector<std::string> known;
   if (word.front() == '-') {
     for (const CLI::Option* option : app.get_options()) {
@@ -87,8 +93,13 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     fmt::print("{}", app.help());
     return kDone;
+  } catch (const CLI::ArgumentMismatch& error) {
+    // CLI11's words begin with the option's name.
+    const std::string words = error.what();
+    fail(ErrorKind::usage, "{}: its value is missing (see `{}`)", words.substr(0, words.find(':')),
+         help_of(app));
   } catch (const CLI::ParseError& error) {
-    fail(ErrorKind::usage, "{} (see `diagrad --help`)", error.what());
+    fail(ErrorKind::usage, "{} (see `{}`)", error.what(), help_of(app));
   }
   if (version) {
     fmt::print("diagrad {}\n", build_info().version);
@@ -150,6 +161,9 @@ ExitCode exit_code(ErrorKind kind) {
 }
 
 int main(int argc, char** argv) {
+  // Beyond a limit on file sizes a write fails, as on a full disk, and ends in an error of one
+  // line.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     const int code = run(argc, argv);
     finish_output();

@@ -93,15 +93,21 @@ void OptionSet::declare(Arguments& arguments, const std::vector<std::string>& na
   train::visit_options(defaults, binder);
 }
 
-train::Options OptionSet::read() const {
-  train::Options options;
-  const auto assign_all = [&](const std::vector<Setting>& settings) {
-    for (const Setting& setting : settings) assign(options, setting);
+/// All of them, those that win last.
+std::vector<Setting> OptionSet::settings() const {
+  std::vector<Setting> all;
+  const auto add = [&](const std::vector<Setting>& more) {
+    all.insert(all.end(), more.begin(), more.end());
   };
-  if (recipe_ == "help") throw ListRequest{"recipes"};
-  if (!recipe_.empty()) assign_all(find_recipe(recipe_).settings());
-  if (!config_.empty()) assign_all(read_toml(config_));
-  assign_all(flags_);
+  if (!recipe_.empty()) add(find_recipe(recipe_).settings());
+  if (!config_.empty()) add(read_toml(config_));
+  add(flags_);
+  return all;
+}
+
+train::Options OptionSet::checked() const {
+  train::Options options;
+  for (const Setting& setting : settings()) assign(options, setting);
   if (options.data == "help") throw ListRequest{"datasets"};
   options.validate();
   check_name("model", options.model, names_of(models::list()), "models");
@@ -109,6 +115,26 @@ train::Options OptionSet::read() const {
              names_of(nn::attention_variants()), "attention");
   nn::AttentionFactory(options.attention, options.sharing);
   return options;
+}
+
+train::Options OptionSet::read() const {
+  if (recipe_ == "help") throw ListRequest{"recipes"};
+  try {
+    return checked();
+  } catch (const Error& error) {
+    throw placed(error);
+  }
+}
+
+Error OptionSet::placed(const Error& error) const {
+  const std::string_view message = error.what();
+  const std::string_view name = message.substr(0, message.find(':'));
+  std::string where;
+  for (const Setting& setting : settings()) {
+    if (setting.name == name) where = setting.where;
+  }
+  if (where.empty()) return error;
+  return {error.kind(), where + std::string(message.substr(name.size()))};
 }
 
 }  // namespace diagrad::cli

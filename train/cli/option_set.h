@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "diagrad/core/error.h"
 #include "diagrad/train/cli/arguments.h"
 #include "diagrad/train/cli/setting.h"
 #include "diagrad/train/options.h"
@@ -22,7 +23,14 @@ class OptionSet {
   /// Throws ListRequest for the name "help".
   train::Options read() const;
 
+  /// An error that begins with the name of an option ("lr: -1 must be ..."), told with the place
+  /// that the option was given in ("run.toml:7: lr: ...", "--lr: ..."); others as they are.
+  Error placed(const Error& error) const;
+
  private:
+  std::vector<Setting> settings() const;
+  train::Options checked() const;
+
   std::string recipe_;
   std::string config_;
   std::vector<Setting> flags_;

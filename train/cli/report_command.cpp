@@ -21,6 +21,9 @@ class ReportCommand : public Command {
   }
 
   int run() override {
+    DG_CHECK(
+        !folder_.empty(),
+        "report: name a run folder or the folder of several runs (see `diagrad report --help`)");
     std::error_code ignored;
     const std::filesystem::path folder(folder_);
     const bool several = std::filesystem::exists(folder / "runs.json", ignored);

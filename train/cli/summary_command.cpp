@@ -60,7 +60,7 @@ class SummaryCommand : public Command {
     options.precision = "f32";
     if (options.classes == 0) options.classes = 10;
     const Shape input = parse_input(input_);
-    const auto model = train::make_model(options, input, options.classes);
+    const auto model = make_model(options, input);
     const models::Summary summary = models::summarize(*model, input);
     const nn::AttentionFactory attention(options.attention, options.sharing);
     options.sharing = nn::name(attention.sharing());
@@ -74,6 +74,14 @@ class SummaryCommand : public Command {
   }
 
  private:
+  std::shared_ptr<nn::Module> make_model(const train::Options& options, const Shape& input) const {
+    try {
+      return train::make_model(options, input, options.classes);
+    } catch (const Error& error) {
+      throw set_.placed(error);
+    }
+  }
+
   static void print_json(Console& console, const train::Options& options, const Shape& input,
                          const models::Summary& summary) {
     ordered_json layers = ordered_json::array();

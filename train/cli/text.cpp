@@ -61,6 +61,25 @@ size_t columns(std::string_view text) {
   return count;
 }
 
+bool comes_before(std::string_view a, std::string_view b) {
+  const auto number_at = [](std::string_view text, size_t place) {
+    const size_t end = text.find_first_not_of("0123456789", place);
+    return text.substr(place, end == std::string_view::npos ? end : end - place);
+  };
+  size_t place = 0;  // up to here both are the same
+  while (place < a.size() && place < b.size()) {
+    const std::string_view left = number_at(a, place);
+    const std::string_view right = number_at(b, place);
+    // Names have no leading zeros, so the longer number is the larger one.
+    if (left.size() != right.size() && !left.empty() && !right.empty()) {
+      return left.size() < right.size();
+    }
+    if (a[place] != b[place]) return a[place] < b[place];
+    ++place;
+  }
+  return a.size() < b.size();
+}
+
 std::vector<std::string> wrap(std::string_view text, size_t width) {
   std::vector<std::string> lines;
   std::string line;

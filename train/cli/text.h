@@ -15,6 +15,9 @@ std::string printable(std::string_view text);
 /// How many columns a text takes: one per UTF-8 character, colours none.
 size_t columns(std::string_view text);
 
+/// The order of names with numbers in them: resnet8, resnet20, resnet110.
+bool comes_before(std::string_view a, std::string_view b);
+
 /// Words of `text` in lines of at most `width` columns; a longer word stands alone.
 std::vector<std::string> wrap(std::string_view text, size_t width);
 

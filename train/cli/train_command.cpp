@@ -89,8 +89,12 @@ int TrainCommand::run() {
   if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
   const PipeGuard guard;
   Console console(quiet_, json_);
-  if (dry_run_) return dry_run(options, console);
-  return runs_ == 1 ? train_one(options, console) : train_all(options, console);
+  try {
+    if (dry_run_) return dry_run(options, console);
+    return runs_ == 1 ? train_one(options, console) : train_all(options, console);
+  } catch (const Error& error) {
+    throw set_.placed(error);
+  }
 }
 
 int TrainCommand::dry_run(const Options& options, Console& console) const {
