@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,6 +44,11 @@ Channel open_terminal(int columns) {
   if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) _exit(126);
   for (const auto& entry : options.environment) {
     setenv(entry.first.c_str(), entry.second.c_str(), 1);
+  }
+  if (options.largest_file >= 0) {
+    const auto bytes = static_cast<rlim_t>(options.largest_file);
+    const rlimit limit{bytes, bytes};
+    setrlimit(RLIMIT_FSIZE, &limit);
   }
   const int nothing = open("/dev/null", O_RDONLY);  // NOLINT
   dup2(nothing, 0);
@@ -106,18 +112,25 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-bool refuses(const std::vector<std::string>& arguments, int code, const std::string& words,
-             const ProgramOptions& options) {
-  const ProgramResult result = run_program(arguments, options);
+bool is_refusal(const ProgramResult& result, int code, const std::string& words) {
   const std::string begin = "diagrad: error: ";
-  const bool good = result.code == code && result.out.empty() && lines_of(result.err).size() == 1 &&
+  const bool good = result.code == code && lines_of(result.err).size() == 1 &&
                     result.err.rfind(begin, 0) == 0 && result.err.back() == '\n' &&
+                    result.err.find("what()") == std::string::npos &&
                     result.err.find(words) != std::string::npos;
   if (!good) {
     MESSAGE("expected exit code " << code << " and '" << words << "', got " << result.code << " '"
                                   << result.err << "', output '" << result.out << "'");
   }
   return good;
+}
+
+bool refuses(const std::vector<std::string>& arguments, int code, const std::string& words,
+             const ProgramOptions& options) {
+  const ProgramResult result = run_program(arguments, options);
+  if (!is_refusal(result, code, words)) return false;
+  if (!result.out.empty()) MESSAGE("expected no output, got '" << result.out << "'");
+  return result.out.empty();
 }
 
 }  // namespace diagrad::testing

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@ struct ProgramOptions {
   std::string folder = {};  ///< to run in; empty: this one
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< beside that of the test
   std::string output_file = {};  ///< standard output goes there, e.g. /dev/full
+  int64_t largest_file = -1;     ///< from 0: no file may become larger, as on a full disk
   int terminal_columns = 0;      ///< above 0: standard output is a terminal of this width
   /// Called with what came on standard output so far and the process, after each piece of it.
   std::function<void(const std::string& out, int process)> watch = {};
@@ -28,6 +30,10 @@ ProgramResult run_program(const std::vector<std::string>& arguments,
 
 /// The lines of a text, without their ends.
 std::vector<std::string> lines_of(const std::string& text);
+
+/// Whether a program ended with this exit code and one line on standard error, an error that
+/// contains `words`; prints what it did where it did not.
+bool is_refusal(const ProgramResult& result, int code, const std::string& words);
 
 /// Whether the program refused with this exit code, nothing on standard output and one line on
 /// standard error that contains `words`; prints what it did where it did not.
