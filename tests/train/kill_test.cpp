@@ -6,9 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -86,18 +88,20 @@ class Training {
   bool ended_ = false;
 };
 
+/// What was done to the runs.
 struct Kills {
   int all = 0;
-  int before_first_save = 0;
+  int before_first_save = 0;  ///< the run then starts afresh
   int during_save = 0;
+  int damaged = 0;  ///< `last` was damaged besides, as a power cut might
 };
 
 /// Lets a process run until one of three moments: its logs are there but no checkpoint yet (only a
 /// run that is new has that), a random one, or while it writes a checkpoint for a random time; then
 /// kills it. False when it ended before.
-bool kill_at_random(Training& process, const std::string& out, double seconds, RandomStream& random,
-                    Kills& kills) {
-  const std::string last = out + "/checkpoints/last.safetensors";
+bool kill_at_random(Training& process, const std::string& last, double seconds,
+                    RandomStream& random, Kills& kills) {
+  const std::string events = fs::path(last).parent_path().parent_path() / "events.jsonl";
   const int64_t kind = random.below(fs::exists(last) ? 2 : 3);
   const int64_t saves = random.below(4);
   const auto deadline =
@@ -106,7 +110,7 @@ bool kill_at_random(Training& process, const std::string& out, double seconds, R
   bool writing = false;
   while (Clock::now() < deadline) {
     if (process.ended()) return false;
-    if (kind == 2 && fs::exists(out + "/events.jsonl")) break;
+    if (kind == 2 && fs::exists(events)) break;
     const bool writes_now = fs::exists(last + ".tmp");
     if (kind == 1 && writes_now && !writing && seen++ == saves) break;
     writing = writes_now;
@@ -119,6 +123,45 @@ bool kill_at_random(Training& process, const std::string& out, double seconds, R
   return true;
 }
 
+/// One time in four: cuts the last checkpoint somewhere, or turns a bit of it, where there is one
+/// before it.
+void damage_at_random(const std::string& last, RandomStream& random, Kills& kills) {
+  const fs::path before = fs::path(last).parent_path() / "last.prev.safetensors";
+  if (random.below(4) != 0 || !fs::exists(last) || !fs::exists(before)) return;
+  const auto place = random.below(static_cast<int64_t>(fs::file_size(last)));
+  if (random.below(2) == 0) {
+    fs::resize_file(last, static_cast<uintmax_t>(place));
+  } else {
+    std::fstream file(last, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(place);
+    const auto byte = static_cast<char>(file.get() ^ 1);
+    file.seekp(place);
+    file.put(byte);
+  }
+  ++kills.damaged;
+}
+
+int count(const std::string& text, const std::string& part) {
+  int found = 0;
+  for (size_t place = text.find(part); place != std::string::npos;
+       place = text.find(part, place + 1)) {
+    ++found;
+  }
+  return found;
+}
+
+/// Every tensor, optimizer state, moving average and counter is in these files.
+void check_same_run(const std::string& out, const std::string& straight) {
+  for (const char* name : {"last", "best", "epoch-0002", "epoch-0004"}) {
+    const std::string file = fmt::format("/checkpoints/{}.safetensors", name);
+    const std::string expected = text_of(straight + file);
+    REQUIRE_FALSE(expected.empty());
+    CHECK(text_of(out + file) == expected);
+  }
+  CHECK(events_of(out) == events_of(straight));
+  CHECK(fs::exists(out + "/result.json"));
+}
+
 // DIAGRAD_KILLS says how many kills at least, DIAGRAD_KILL_MODEL of which model.
 TEST_CASE("a run killed at random moments ends with the bits of one that was not") {
   const char* wish = std::getenv("DIAGRAD_KILLS");
@@ -128,33 +171,40 @@ TEST_CASE("a run killed at random moments ends with the bits of one that was not
   const auto begin = Clock::now();
   REQUIRE(Training(straight, 1, 0).wait() == 0);
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  const std::string expected = text_of(straight + "/checkpoints/last.safetensors");
-  REQUIRE_FALSE(expected.empty());
 
   RandomStream random(11, stream_id("kill test"));
   Kills kills;
-  const std::pair<int, int> settings[] = {{1, 0}, {2, 1}, {3, 4}};
-  for (int run = 0; kills.all < wanted; ++run) {
-    const auto [threads, workers] = settings[run % 3];
-    const std::string out = folder.path("run" + std::to_string(run));
+  int runs = 0;
+  int fallbacks = 0;
+  constexpr std::array<int, 3> kThreads = {1, 2, 3};
+  constexpr std::array<int, 3> kWorkers = {0, 1, 4};
+  for (; kills.all < wanted || runs < 3; ++runs) {
+    // All nine pairs come up; three runs have each number once.
+    const size_t pair = static_cast<size_t>(runs) * 4 % 9;
+    const std::string out = folder.path("run" + std::to_string(runs));
+    const std::string last = out + "/checkpoints/last.safetensors";
     CAPTURE(out);
     for (bool done = false; !done;) {
-      Training process(out, threads, workers);
-      if (kill_at_random(process, out, seconds, random, kills)) continue;
+      Training process(out, kThreads[pair / 3], kWorkers[pair % 3]);
+      if (kill_at_random(process, last, seconds, random, kills)) {
+        damage_at_random(last, random, kills);
+        continue;
+      }
       done = true;
       CAPTURE(text_of(out + ".log"));
       REQUIRE(process.wait() == 0);
     }
-    CHECK(text_of(out + "/checkpoints/last.safetensors") == expected);
-    CHECK(text_of(out + "/checkpoints/best.safetensors") ==
-          text_of(straight + "/checkpoints/best.safetensors"));
-    CHECK(events_of(out) == events_of(straight));
-    CHECK(fs::exists(out + "/result.json"));
+    check_same_run(out, straight);
+    fallbacks += count(text_of(out + ".log"), "; continuing with the one before it");
   }
-  MESSAGE(kills.all << " kills, " << kills.before_first_save << " before the first save, "
-                    << kills.during_save << " during one");
+  MESSAGE(runs << " runs, " << kills.all << " kills: " << kills.before_first_save
+               << " before the first save, " << kills.during_save << " during one, "
+               << kills.damaged << " with damage to the last checkpoint; " << fallbacks
+               << " starts from the one before it");
   CHECK(kills.during_save > 0);
   CHECK(kills.before_first_save > 0);
+  CHECK(kills.damaged > 0);
+  CHECK(fallbacks > 0);
 }
 
 }  // namespace
