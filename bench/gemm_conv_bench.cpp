@@ -2,6 +2,7 @@
 // wall time), beside the peak of this machine's multiply-add units.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <Eigen/Core>
 
 #include <string>
 #include <vector>
@@ -77,6 +78,19 @@ void gemm(benchmark::State& state, int threads, int64_t m, int64_t n, int64_t k,
   measure(state, threads, 2.0 * static_cast<double>(m * n * k), [&] { kernels::gemm(product); });
 }
 
+/// The same product by Eigen, on one thread.
+void eigen(benchmark::State& state, int64_t m, int64_t n, int64_t k) {
+  using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const std::vector<float> a = values(m * k);
+  const std::vector<float> b = values(k * n);
+  Matrix c(m, n);
+  measure(state, 1, 2.0 * static_cast<double>(m * n * k), [&] {
+    c.noalias() =
+        Eigen::Map<const Matrix>(a.data(), m, k) * Eigen::Map<const Matrix>(b.data(), k, n);
+    benchmark::DoNotOptimize(c.data());
+  });
+}
+
 enum class Direction { forward, input_gradient, weight_gradient };
 
 void convolution(benchmark::State& state, int threads, const kernels::ConvGeometry& g,
@@ -138,6 +152,10 @@ void add_convolution(const char* what, int threads, const kernels::ConvGeometry&
 }
 
 const bool registered = [] {
+  for (const int64_t size : {512, 1024, 2048}) {
+    add(fmt::format("gemm Eigen {0}x{0}x{0} nn t1", size),
+        [=](benchmark::State& state) { eigen(state, size, size, size); });
+  }
   for (const int threads : {1, 2}) {
     add(fmt::format("peak t{}", threads), [=](benchmark::State& state) { peak(state, threads); });
     for (const int64_t size : {512, 1024, 2048}) {

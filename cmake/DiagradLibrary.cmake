@@ -12,8 +12,7 @@ function(diagrad_add_folder folder)
   add_library(diagrad_${folder} OBJECT ${sources})
   target_include_directories(diagrad_${folder} PRIVATE ${PROJECT_BINARY_DIR}/include)
   target_link_libraries(diagrad_${folder} PRIVATE diagrad_flags fmt::fmt OpenMP::OpenMP_CXX
-    Eigen3::Eigen nlohmann_json::nlohmann_json CLI11::CLI11 ZLIB::ZLIB Threads::Threads)
-  target_compile_definitions(diagrad_${folder} PRIVATE EIGEN_DONT_PARALLELIZE)
+    nlohmann_json::nlohmann_json CLI11::CLI11 ZLIB::ZLIB Threads::Threads)
   set_property(GLOBAL APPEND PROPERTY DIAGRAD_OBJECTS diagrad_${folder})
 endfunction()
 

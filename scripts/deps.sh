@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Installs the distribution packages that are missing, and says which. Nothing else is downloaded.
-# Usage: scripts/deps.sh [demo|test|ci]   (default: demo, what building the program takes)
+# Usage: scripts/deps.sh [demo|test|bench|ci]   (default: demo, what building the program takes)
 set -euo pipefail
 
 what=${1:-demo}
-packages=(g++ cmake ninja-build libeigen3-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev)
+packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev)
 case $what in
     demo) ;;
     test) packages+=(doctest-dev) ;;
-    ci) packages+=(doctest-dev git clang-14 clang-format-14 clang-tidy-14 libomp-14-dev) ;;
-    *) echo "usage: scripts/deps.sh [demo|test|ci], got '$what'" >&2; exit 2 ;;
+    bench) packages+=(libbenchmark-dev libeigen3-dev) ;;
+    ci) packages+=(doctest-dev libbenchmark-dev libeigen3-dev git clang-14 clang-format-14
+                   clang-tidy-14 libomp-14-dev) ;;
+    *) echo "usage: scripts/deps.sh [demo|test|bench|ci], got '$what'" >&2; exit 2 ;;
 esac
 
 missing=()
