@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <string_view>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/thread_pool.h"
 
 namespace diagrad {
 namespace {
@@ -15,6 +18,19 @@ namespace {
 std::atomic<int>& thread_count() {
   static std::atomic<int> count{std::max(1, omp_get_max_threads())};
   return count;
+}
+
+ThreadBackend backend_of_environment() {
+  const char* name = std::getenv("DIAGRAD_THREAD_BACKEND");
+  if (name == nullptr || name == std::string_view("pool")) return ThreadBackend::pool;
+  DG_CHECK(name == std::string_view("openmp"),
+           "DIAGRAD_THREAD_BACKEND: '{}' is not one of pool, openmp", name);
+  return ThreadBackend::openmp;
+}
+
+std::atomic<ThreadBackend>& backend() {
+  static std::atomic<ThreadBackend> value{backend_of_environment()};
+  return value;
 }
 
 thread_local bool serial_thread = false;
@@ -28,6 +44,14 @@ int num_threads() {
 void set_num_threads(int count) {
   DG_CHECK(count >= 1 && count <= 1024, "threads: {} is out of range, use 1 to 1024", count);
   thread_count().store(count, std::memory_order_relaxed);
+}
+
+ThreadBackend thread_backend() {
+  return backend().load(std::memory_order_relaxed);
+}
+
+void set_thread_backend(ThreadBackend value) {
+  backend().store(value, std::memory_order_relaxed);
 }
 
 ChunkPlan::ChunkPlan(int64_t size, int64_t grain) {
@@ -51,25 +75,48 @@ namespace {
 /// runtime as soon as it is entered, and serial threads are to leave it alone.
 [[gnu::noinline]] void run_region(int threads, int64_t chunks, FunctionRef<void(int64_t)> run) {
   std::atomic<int64_t> next{0};
-  std::mutex error_mutex;
-  std::exception_ptr error;
-  int64_t error_chunk = chunks;
 #pragma omp parallel num_threads(threads)
   {
     const SerialThread no_nesting;
-    for (int64_t chunk = next.fetch_add(1); chunk < chunks; chunk = next.fetch_add(1)) {
-      try {
-        run(chunk);
-      } catch (...) {
-        const std::lock_guard lock(error_mutex);
-        if (chunk < error_chunk) {
-          error_chunk = chunk;
-          error = std::current_exception();
-        }
-      }
-    }
+    for (int64_t chunk = next.fetch_add(1); chunk < chunks; chunk = next.fetch_add(1)) run(chunk);
   }
-  if (error) std::rethrow_exception(error);
+}
+
+/// The exception of the lowest chunk that threw one.
+class FirstError {
+ public:
+  void caught(int64_t chunk) {
+    const std::lock_guard lock(mutex_);
+    if (error_ && chunk > chunk_) return;
+    chunk_ = chunk;
+    error_ = std::current_exception();
+  }
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr error_;
+  int64_t chunk_ = 0;
+};
+
+void run_chunks(int threads, int64_t chunks, FunctionRef<void(int64_t)> run) {
+  FirstError error;
+  const auto guarded = [&](int64_t chunk) {
+    try {
+      run(chunk);
+    } catch (...) {
+      error.caught(chunk);
+    }
+  };
+  if (thread_backend() == ThreadBackend::openmp) {
+    run_region(threads, chunks, guarded);
+  } else {
+    const SerialThread no_nesting;
+    ThreadPool::instance().run(threads - 1, chunks, guarded);
+  }
+  error.rethrow();
 }
 
 }  // namespace
@@ -86,7 +133,7 @@ void parallel_for_chunks(const ChunkPlan& plan, int64_t size,
     for (int64_t chunk = 0; chunk < plan.count; ++chunk) run(chunk);
     return;
   }
-  run_region(threads, plan.count, run);
+  run_chunks(threads, plan.count, run);
 }
 
 void parallel_for(int64_t size, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {

@@ -38,6 +38,7 @@ std::string environment_json(const Options& options) {
       {"cores", std::thread::hardware_concurrency()},
       {"device", options.device},
       {"threads", num_threads()},
+      {"thread_backend", thread_backend() == ThreadBackend::pool ? "pool" : "openmp"},
       {"workers", options.workers},
       {"started", utc_time()},
       {"libraries",
