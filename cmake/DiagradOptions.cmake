@@ -27,6 +27,8 @@ target_compile_options(diagrad_flags INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow -Wno-restrict>)
 if(DIAGRAD_SANITIZE)
   target_compile_options(diagrad_flags INTERFACE
-    -fsanitize=${DIAGRAD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${DIAGRAD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
+    # Instrumented, the standard library's own code looks uninitialised to g++ 12.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(diagrad_flags INTERFACE -fsanitize=${DIAGRAD_SANITIZE})
 endif()
