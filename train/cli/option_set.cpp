@@ -113,7 +113,8 @@ train::Options OptionSet::checked() const {
   check_name("model", options.model, names_of(models::list()), "models");
   check_name("attention", parse_choice("attention", options.attention).name,
              names_of(nn::attention_variants()), "attention");
-  nn::AttentionFactory(options.attention, options.sharing);
+  // Made for its checks alone: unknown options and values out of range.
+  [[maybe_unused]] const nn::AttentionFactory factory(options.attention, options.sharing);
   return options;
 }
 

@@ -127,7 +127,7 @@ std::string percent(double share) {
 
 std::string duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0.0 || seconds > 1e9) return "-:--";
-  const auto whole = static_cast<int64_t>(seconds + 0.5);
+  const auto whole = static_cast<int64_t>(std::llround(seconds));
   const int64_t hours = whole / 3600;
   if (hours == 0) return fmt::format("{}:{:02}", whole / 60, whole % 60);
   return fmt::format("{}:{:02}:{:02}", hours, whole / 60 % 60, whole % 60);
