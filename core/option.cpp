@@ -114,9 +114,10 @@ Option flag_option(std::string name, bool fallback, std::string help) {
 
 Option word_option(std::string name, std::vector<std::string> words, std::string help) {
   DG_ASSERT(!words.empty(), "option {} has no words", name);
+  std::string fallback = words.front();
   return {.name = std::move(name),
           .kind = Option::Kind::word,
-          .fallback = words.front(),
+          .fallback = std::move(fallback),
           .help = std::move(help),
           .words = std::move(words)};
 }

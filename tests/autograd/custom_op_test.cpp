@@ -101,7 +101,7 @@ TEST_CASE("an input that needs no gradient is not asked for one") {
 }
 
 /// Text of the error of backward through an operation whose derivative gives `gradients`.
-std::string error_of(std::function<Gradients()> gradients) {
+std::string error_of(const std::function<Gradients()>& gradients) {
   const Tensor x = leaf({2, 3}, 5);
   const Tensor y = autograd::record({"mine"}, {x}, x.clone(),
                                     [=](const BackwardContext&) { return gradients(); });

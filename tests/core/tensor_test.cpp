@@ -145,7 +145,7 @@ TEST_CASE("a handle is exclusive while nobody else can see its data") {
   Tensor x = Tensor::zeros({4});
   CHECK(x.is_exclusive());
   {
-    const Tensor other = x;
+    const Tensor other = x;  // NOLINT(performance-unnecessary-copy-initialization): counted
     CHECK(other.is_same(x));
     CHECK_FALSE(x.is_exclusive());
   }

@@ -130,14 +130,14 @@ TEST_CASE("shapes cannot be told apart by single pixels or by similar pictures")
   CHECK(linear < 0.40);
 
   std::vector<int64_t> right(kTest, 0);
-  parallel_for(kTest / 2, 8, [&](int64_t first, int64_t last) {
+  constexpr int64_t kAsked = kTest / 2;
+  parallel_for(kAsked, 8, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
       const auto at = static_cast<size_t>(i);
       right[at] = five_nearest(train, test.row(i)) == test.labels[at] ? 1 : 0;
     }
   });
-  const double neighbours =
-      static_cast<double>(std::count(right.begin(), right.end(), 1)) / (kTest / 2);
+  const double neighbours = static_cast<double>(std::count(right.begin(), right.end(), 1)) / kAsked;
   MESSAGE("five nearest neighbours: " << neighbours << " of the test pictures");
   CHECK(neighbours < 0.60);
 }

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -65,7 +66,7 @@ std::vector<std::string> include_faults(const std::string& folder, bool is_heade
     const std::string target =
         path.substr(prefix.size(), path.find('/', prefix.size()) - prefix.size());
     if (allowed_includes().at(folder).count(target) == 0) {
-      faults.push_back(folder + " may not include " + target + ": " + line);
+      faults.push_back(fmt::format("{} may not include {}: {}", folder, target, line));
     }
   }
   if (is_header && std::find(lines.begin(), lines.end(), "#pragma once") == lines.end()) {

@@ -158,7 +158,7 @@ TEST_CASE("damaged files cost what they held, and nothing else") {
     CHECK_FALSE(contains(page, "inf"));
   };
   for (const std::string& name : files) {
-    const std::string path = run + "/" + name;
+    const std::string path = fmt::format("{}/{}", run, name);
     const std::string whole = text_of(path);
     for (const size_t share : {0, 1, 2, 3}) {
       write(path, whole.substr(0, whole.size() * share / 4 + share));

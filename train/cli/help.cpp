@@ -40,7 +40,7 @@ std::string usage(const CLI::App& app) {
   std::string line = app.get_name();
   for (const CLI::App* parent = app.get_parent(); parent != nullptr;
        parent = parent->get_parent()) {
-    line = parent->get_name() + " " + line;
+    line.insert(0, parent->get_name() + " ");
   }
   if (!app.get_subcommands(nullptr).empty()) line += " COMMAND";
   line += " [options]";
