@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "diagrad/core/math_mode.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
 #include "diagrad/core/vector.h"
@@ -94,7 +95,8 @@ void eigen(benchmark::State& state, int64_t m, int64_t n, int64_t k) {
 enum class Direction { forward, input_gradient, weight_gradient };
 
 void convolution(benchmark::State& state, int threads, const kernels::ConvGeometry& g,
-                 Direction direction) {
+                 Direction direction, MathMode mode) {
+  set_math_mode(mode);
   std::vector<float> x = values(g.in_pixels() * g.in_channels);
   std::vector<float> w = values(g.out_channels * g.taps() * g.group_inputs());
   std::vector<float> y = values(g.out_pixels() * g.out_channels);
@@ -143,8 +145,11 @@ void add_gemm(const char* what, int threads, int64_t m, int64_t n, int64_t k, bo
 
 void add_convolution(const char* what, int threads, const kernels::ConvGeometry& g) {
   const auto one = [&](const char* direction_name, Direction direction) {
-    const std::string name = fmt::format("conv {} {} t{}", what, direction_name, threads);
-    add(name, [=](benchmark::State& state) { convolution(state, threads, g, direction); });
+    for (const MathMode mode : {MathMode::fast, MathMode::exact}) {
+      const std::string name = fmt::format("conv {} {}{} t{}", what, direction_name,
+                                           mode == MathMode::exact ? " exact" : "", threads);
+      add(name, [=](benchmark::State& state) { convolution(state, threads, g, direction, mode); });
+    }
   };
   one("forward", Direction::forward);
   one("input", Direction::input_gradient);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/math_mode.h"
 #include "diagrad/core/spelling.h"
 
 namespace diagrad::train {
@@ -29,6 +30,9 @@ void visit_model(Options& o, OptionVisitor& v) {
           o.sharing);
   v.visit({"classes", kModel, "outputs of the network; 0: as many as the data has"}, o.classes);
   v.visit({"precision", kModel, "f32 or f64"}, o.precision);
+  v.visit({"math", kModel,
+           "of f32 convolutions: fast, at an error below 1e-5, or exact, summed directly"},
+          o.math);
   v.visit({"seed", kModel, "of weights, order, augmentation and dropout"}, o.seed);
 }
 
@@ -204,6 +208,7 @@ void Options::validate() const {
   DG_CHECK(precision != "bf16",
            "precision: bf16 is not trained in by this version yet, use f32 or f64");
   check_choice("precision", precision, {"f32", "f64"});
+  parse_math_mode(math);
   if (!sharing.empty()) check_choice("sharing", sharing, {"block", "stage", "network"});
   check_count("classes", classes, 0, 1'000'000);
   check_count("seed", seed, 0, INT64_MAX);

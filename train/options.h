@@ -18,6 +18,7 @@ struct Options {
   std::string sharing;
   int64_t classes = 0;
   std::string precision = "f32";
+  std::string math = "fast";
   int64_t seed = 0;
 
   // On what.

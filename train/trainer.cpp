@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/math_mode.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/train/report/reporter.h"
 #include "diagrad/train/run_keeper.h"
@@ -362,6 +363,7 @@ double Trainer::accuracy_of_best() {
 
 TrainResult train(const TrainJob& job, TrainListener& listener) {
   job.options.validate();
+  const MathModeScope math(parse_math_mode(job.options.math));
   Trainer trainer(job, listener);
   try {
     return trainer.run();

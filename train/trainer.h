@@ -15,7 +15,8 @@ namespace diagrad::train {
 ///   (max_steps, max_time, SIGINT, SIGTERM). Nothing with a number that is not finite is saved.
 /// - SIGINT and SIGTERM finish the step, save and return with `signal` set; a second one quits.
 ///
-/// Threads are set by the caller (set_num_threads). Throws Error: usage, data, diverged (names the
+/// Sets the math mode (core/math_mode.h) for its time; threads are set by the caller
+/// (set_num_threads). Throws Error: usage, data, diverged (names the
 /// first bad operation), checkpoint (damaged, of another model, disk full; the last good one
 /// stays).
 TrainResult train(const TrainJob& job, TrainListener& listener);

@@ -1,12 +1,15 @@
 #include "diagrad/ops/kernels/convolution.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
+#include "diagrad/core/math_mode.h"
 #include "diagrad/ops/kernels/correlation.h"
 #include "diagrad/ops/kernels/gemm.h"
 #include "diagrad/ops/kernels/pack.h"
 #include "diagrad/ops/kernels/weight_gradient.h"
+#include "diagrad/ops/kernels/winograd.h"
 
 namespace diagrad::kernels {
 namespace {
@@ -91,6 +94,11 @@ void pack_channelwise(const ConvGeometry& g, const WindowSet& set, const PanelSp
 
 template <typename T>
 void convolve(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (math_mode() == MathMode::fast && winograd_gains(g)) {
+      return winograd_convolve(g, x, w, bias, y);
+    }
+  }
   const int64_t inner = g.taps() * g.group_inputs();
   if (g.is_pointwise()) {
     Gemm<T> product;
@@ -117,6 +125,11 @@ void convolve(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y
 
 template <typename T>
 void convolve_input_gradient(const ConvGeometry& g, const T* dy, const T* w, T* dx) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (math_mode() == MathMode::fast && winograd_input_gradient_gains(g)) {
+      return winograd_input_gradient(g, dy, w, dx);
+    }
+  }
   const int64_t channels = g.group_inputs();
   if (g.is_pointwise()) {
     Gemm<T> product;
@@ -148,6 +161,11 @@ void convolve_input_gradient(const ConvGeometry& g, const T* dy, const T* w, T* 
 
 template <typename T>
 void convolve_weight_gradient(const ConvGeometry& g, const T* x, const T* dy, T* dw) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (math_mode() == MathMode::fast && winograd_weight_gradient_gains(g)) {
+      return winograd_weight_gradient(g, x, dy, dw);
+    }
+  }
   if (g.is_pointwise()) {
     Gemm<T> product;
     product.m = product.a_stride = g.out_channels;

@@ -72,6 +72,7 @@ TEST_CASE("values that are not what an option takes are refused with what it tak
        {{"--precision", "bf16"},
         "--precision: bf16 is not trained in by this version yet, use f32"},
        {{"--precision", "f16"}, "--precision: 'f16' is unknown"},
+       {{"--math", "exakt"}, "--math: 'exakt' is unknown, did you mean 'exact'? (use one of: fast"},
        {{"--task", "detect"}, "--task: detect is not in this version yet, it trains: classify"},
        {{"--task", "segment"}, "--task: segment is not in this version yet, it trains: classify"},
        {{"--device", "gpu"}, "--device: 'gpu' is unknown, use cpu, cuda or cuda:N"},
@@ -81,10 +82,12 @@ TEST_CASE("values that are not what an option takes are refused with what it tak
             {{{"--input", "3"}, "'3' is no height x width x channels, e.g. 32x32x3"},
              {{"--input", "32x0x3"}, "0 of '32x0x3' is out of range, use 1 to 4096"},
              {{"--classes", "-1"}, "--classes: -1 is out of range, use 0 to 1000000"}});
-  check_all({}, {{{"eval"}, "eval: name a checkpoint file or a run folder"},
-                 {{"report"}, "report: name a run folder or the folder of several runs"},
-                 {{"eval", ".", "--batch", "0"}, "batch: 0 is out of range, use 1 to 1000000"},
-                 {{"eval", ".", "--threads", "-1"}, "threads: -1 is out of range, use 0 to 1024"}});
+  check_all({},
+            {{{"eval"}, "eval: name a checkpoint file or a run folder"},
+             {{"report"}, "report: name a run folder or the folder of several runs"},
+             {{"eval", ".", "--batch", "0"}, "batch: 0 is out of range, use 1 to 1000000"},
+             {{"eval", ".", "--math", "slow"}, "math: 'slow' is unknown (use one of: fast, exact)"},
+             {{"eval", ".", "--threads", "-1"}, "threads: -1 is out of range, use 0 to 1024"}});
 }
 
 TEST_CASE("settings that do not fit the data are refused with the sizes") {

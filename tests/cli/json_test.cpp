@@ -137,6 +137,8 @@ TEST_CASE("a run's result, its logs and an evaluation of it agree") {
   const json best = json_of({"eval", out, "--json", "--quiet", "--threads", "2", "--batch", "5"});
   CHECK(best.at("epoch") == best_epoch);
   CHECK(best.at("accuracy") == test.at("best"));
+  const json exact = json_of({"eval", out, "--json", "--quiet", "--math", "exact"});
+  CHECK(exact.at("loss").get<double>() == doctest::Approx(best.at("loss").get<double>()));
 
   const json summary = json_of(
       {"summary", "--model", "resnet8", "--model-opt", "width=4", "--input", "16x16x3", "--json"});

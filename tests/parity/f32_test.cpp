@@ -9,6 +9,7 @@
 
 #include "diagrad/autograd/engine.h"
 #include "diagrad/autograd/grad_mode.h"
+#include "diagrad/core/math_mode.h"
 #include "diagrad/ops/losses.h"
 #include "tests/parity/formula.h"
 #include "tests/parity/reference.h"
@@ -116,6 +117,7 @@ double theirs(const json& reference, const std::string& figure, bool any_way) {
 /// Median errors over the batches, ours against PyTorch's; README.md here says why medians, and why
 /// gradients of deep nets are held against the largest of PyTorch's three ways.
 void check_f32(const std::string& name) {
+  const MathModeScope exact(MathMode::exact);
   const json reference = golden(name);
   const bool deep = reference["depth"].get<int>() > 100;
   std::map<std::string, std::vector<double>> ours;

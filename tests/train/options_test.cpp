@@ -43,6 +43,8 @@ TEST_CASE("options that make no sense are refused in one line with the value") {
         "epochs: 0 is out of range, use 1 to 1000000");
   CHECK(complaint([](Options& o) { o.task = "detect"; }) ==
         "task: detect is not in this version yet, it trains: classify");
+  CHECK(complaint([](Options& o) { o.math = "quick"; }) ==
+        "math: 'quick' is unknown (use one of: fast, exact)");
   CHECK(complaint([](Options& o) { o.optimizer = "lion"; }) ==
         "optimizer: 'lion' is unknown (use one of: sgd, adamw)");
   CHECK(complaint([](Options& o) { o.lr = -0.1; }) ==
@@ -74,12 +76,14 @@ TEST_CASE("differences name the options that decide what comes out, runtime ones
   Options there;
   Options here;
   here.threads = 3;
+  here.math = "exact";
   here.lr = 0.2;
   here.augment = {"flip"};
   const auto found = differences(there, here);
-  REQUIRE(found.size() == 2);
+  REQUIRE(found.size() == 3);
   CHECK(found[0].text() == R"(augment=["pad-crop=4","flip"] there, ["flip"] here)");
   CHECK(found[1].text() == "lr=0.0 there, 0.2 here");
+  CHECK(found[2].text() == R"(math="fast" there, "exact" here)");
 }
 
 TEST_CASE("TOML text has every option under its heading") {

@@ -8,6 +8,7 @@
 
 #include "diagrad/core/device.h"
 #include "diagrad/core/error.h"
+#include "diagrad/core/math_mode.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/data/registry.h"
 #include "diagrad/train/cli/command.h"
@@ -46,6 +47,7 @@ class EvalCommand : public Command {
   std::string data_;
   std::string logits_;
   std::string device_ = "cpu";
+  std::string math_;
   int64_t batch_ = 256;
   int64_t threads_ = 0;
   int64_t workers_ = 2;
@@ -63,6 +65,8 @@ void EvalCommand::declare(Arguments& arguments) {
                    logits_);
   arguments.option({"batch", "N", "256", "pictures per batch"}, batch_);
   arguments.option({"device", "TEXT", "cpu", "cpu, cuda or cuda:n"}, device_);
+  arguments.option({"math", "TEXT", "", "fast or exact convolutions; empty: that of the run"},
+                   math_);
   arguments.option({"threads", "N", "0", "of the computation; 0: all cores"}, threads_);
   arguments.option({"workers", "N", "2", "threads that prepare batches"}, workers_);
   arguments.flag({"quiet", "", "", "say nothing but errors"}, quiet_);
@@ -93,10 +97,12 @@ int EvalCommand::run() {
   check_range("threads", threads_, 0, 1024);
   check_range("workers", workers_, 0, 256);
   parse_device(device_);
+  if (!math_.empty()) parse_math_mode(math_);
   if (threads_ > 0) set_num_threads(static_cast<int>(threads_));
   Console console(quiet_, json_);
   const TrainedModel trained = train::load_trained(checkpoint_);
   for (const std::string& note : trained.notes) console.note(note);
+  const MathModeScope math(parse_math_mode(math_.empty() ? trained.info.options.math : math_));
   const std::string& data = data_.empty() ? trained.info.options.data : data_;
   const data::DatasetPtr set = data::open_dataset(data).test;
   check_data(trained, set->info());

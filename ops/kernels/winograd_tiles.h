@@ -1,0 +1,102 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "diagrad/core/size2.h"
+#include "diagrad/core/vector.h"
+#include "diagrad/ops/kernels/winograd_transform.h"
+
+namespace diagrad::kernels {
+
+/// Channels rounded up to whole vectors.
+inline int64_t padded_channels(int64_t channels) {
+  return (channels + kLanes<float> - 1) / kLanes<float> * kLanes<float>;
+}
+
+/// Images [B,H,W,C] that are read tile by tile, with zeros around them.
+struct TiledImages {
+  const float* data;
+  const float* zeros;  ///< padded_channels(channels) of them
+  int64_t channels;
+  Size2 size;
+};
+
+/// The 4x4 tiles that cover result images of a size, counted row by row, image by image.
+class TileGrid {
+ public:
+  struct Tile {
+    int64_t image;
+    int64_t row;  ///< of the result
+    int64_t column;
+  };
+
+  TileGrid(int64_t batch, const Size2& result)
+      : batch_(batch),
+        tiles_((result.h + kWinogradTile - 1) / kWinogradTile,
+               (result.w + kWinogradTile - 1) / kWinogradTile) {}
+  int64_t count() const { return batch_ * tiles_.h * tiles_.w; }
+  Tile at(int64_t index) const {
+    const int64_t line = index / tiles_.w;
+    return {line / tiles_.h, line % tiles_.h * kWinogradTile, index % tiles_.w * kWinogradTile};
+  }
+
+ private:
+  int64_t batch_;
+  Size2 tiles_;
+};
+
+/// Transforms the kFrom x kFrom pixels of image `image` from (row, column) on, all channels: point
+/// p goes to target + p * position_stride, padded_channels(channels) values.
+template <typename Line>
+void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int64_t column,
+                      float* target, int64_t position_stride) {
+  constexpr int kFrom = Line::kFrom;
+  constexpr int kWidth = kLanes<float>;
+  const int64_t channels = images.channels;
+  const int64_t line = images.size.w * channels;
+  const float* const pixels = images.data + image * images.size.h * line;
+  const int64_t whole = channels / kWidth * kWidth;
+  const auto put = [&](int64_t channel) {
+    return [=](int r, int s, const Vec<float>& value) __attribute__((always_inline)) {
+      store<float>(target + (r * kWinogradPoints + s) * position_stride + channel, value);
+    };
+  };
+  const bool inside =
+      row >= 0 && column >= 0 && row + kFrom <= images.size.h && column + kFrom <= images.size.w;
+  if (inside && whole == channels) {
+    const float* const corner = pixels + row * line + column * channels;
+    for (int64_t c = 0; c < whole; c += kWidth) {
+      transform_square<Line, Vec<float>>(
+          [&](int r, int s)
+              __attribute__((always_inline)) { return load(corner + r * line + s * channels + c); },
+          put(c));
+    }
+    return;
+  }
+  const float* at[kFrom][kFrom];
+  for (int r = 0; r < kFrom; ++r) {
+    const bool row_inside = row + r >= 0 && row + r < images.size.h;
+    for (int s = 0; s < kFrom; ++s) {
+      const bool pixel_inside = row_inside && column + s >= 0 && column + s < images.size.w;
+      at[r][s] = pixel_inside ? pixels + (row + r) * line + (column + s) * channels : images.zeros;
+    }
+  }
+  for (int64_t c = 0; c < whole; c += kWidth) {
+    transform_square<Line, Vec<float>>(
+        [&](int r, int s) __attribute__((always_inline)) { return load(at[r][s] + c); }, put(c));
+  }
+  if (whole < channels) {
+    // The last vector may not read past its pixel: there may be nothing behind the last one.
+    float tail[kFrom][kFrom][kWidth] = {};
+    for (int r = 0; r < kFrom; ++r) {
+      for (int s = 0; s < kFrom; ++s) {
+        std::copy(at[r][s] + whole, at[r][s] + channels, tail[r][s]);
+      }
+    }
+    transform_square<Line, Vec<float>>(
+        [&](int r, int s) __attribute__((always_inline)) { return load(tail[r][s]); }, put(whole));
+  }
+}
+
+}  // namespace diagrad::kernels

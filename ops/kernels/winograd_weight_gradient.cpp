@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <array>
+
+#include "diagrad/core/parallel.h"
+#include "diagrad/ops/kernels/micro_kernel.h"
+#include "diagrad/ops/kernels/scratch.h"
+#include "diagrad/ops/kernels/winograd.h"
+#include "diagrad/ops/kernels/winograd_tiles.h"
+
+namespace diagrad::kernels {
+namespace {
+
+/// Tiles that are transformed together: enough for the sums to be worth loading and storing.
+constexpr int64_t kGroupTiles = 32;
+/// Bytes that all partial sums together may take, unless that leaves fewer than two.
+constexpr int64_t kPartialBytes = int64_t{8} << 20;
+constexpr int64_t kMaxChunks = 16;
+
+/// The sums S[point][o][c] over tiles of (transformed dy)[o] * (transformed x)[c], and what they
+/// are made of.
+struct TileSums {
+  explicit TileSums(const ConvGeometry& geometry)
+      : g(geometry),
+        grid(g.batch, g.output),
+        panels(g.in_channels),
+        x_stride(padded_channels(g.in_channels)),
+        dy_stride(padded_channels(g.out_channels)) {}
+  /// Of one chunk's sums.
+  int64_t size() const { return kWinogradPositions * g.out_channels * x_stride; }
+
+  const ConvGeometry& g;
+  TileGrid grid;
+  PanelSplit<float> panels;
+  int64_t x_stride;
+  int64_t dy_stride;
+  TiledImages x{nullptr, nullptr, 0, 0};
+  TiledImages dy{nullptr, nullptr, 0, 0};
+};
+
+/// Adds `tiles` tiles of point `p` to its sums, or sets them.
+void add_point(const TileSums& sums, int64_t p, int64_t tiles, const float* v, const float* d,
+               bool accumulate, float* sum) {
+  v += p * kGroupTiles * sums.x_stride;
+  d += p * kGroupTiles * sums.dy_stride;
+  sum += p * sums.g.out_channels * sums.x_stride;
+  for (int64_t panel = 0; panel < sums.panels.count(); ++panel) {
+    const int64_t vectors = sums.panels.vectors(panel);
+    const int64_t column = sums.panels.first_column(panel);
+    const PanelOperand<float> right{v + column, sums.x_stride, 0};
+    const EvenSplit blocks(sums.g.out_channels, max_column_kernel_rows(vectors));
+    for (int64_t block = 0; block < blocks.count; ++block) {
+      const int64_t output = blocks.first(block);
+      const ColumnOperand<float> left{d + output, sums.dy_stride, 0, 1, tiles};
+      std::array<float*, kAccumulators> targets;
+      for (int64_t i = 0; i < blocks.size(block); ++i) {
+        targets[static_cast<size_t>(i)] = sum + (output + i) * sums.x_stride + column;
+      }
+      BlockOutput<float> out{targets.data(), vectors * kLanes<float>};
+      out.accumulate = accumulate;
+      column_kernel<float>(blocks.size(block), vectors)(left, right, out);
+    }
+  }
+}
+
+/// The sums over groups [first, last) of tiles.
+void sum_groups(const TileSums& sums, int64_t first, int64_t last, float* sum) {
+  const Scratch<float> v(kWinogradPositions * kGroupTiles * sums.x_stride);
+  const Scratch<float> d(kWinogradPositions * kGroupTiles * sums.dy_stride);
+  for (int64_t group = first; group < last; ++group) {
+    const int64_t begin = group * kGroupTiles;
+    const int64_t tiles = std::min(kGroupTiles, sums.grid.count() - begin);
+    for (int64_t i = 0; i < tiles; ++i) {
+      const TileGrid::Tile tile = sums.grid.at(begin + i);
+      transform_pixels<SourceLine<float>>(
+          sums.x, tile.image, tile.row - sums.g.padding.h, tile.column - sums.g.padding.w,
+          v.data() + i * sums.x_stride, kGroupTiles * sums.x_stride);
+      transform_pixels<GradientLine<float>>(sums.dy, tile.image, tile.row, tile.column,
+                                            d.data() + i * sums.dy_stride,
+                                            kGroupTiles * sums.dy_stride);
+    }
+    for (int64_t p = 0; p < kWinogradPositions; ++p) {
+      add_point(sums, p, tiles, v.data(), d.data(), group != first, sum);
+    }
+  }
+}
+
+/// dw = G^T S G of the partial sums, added in chunk order.
+void write_gradient(const TileSums& sums, const float* partial, int64_t chunks, float* dw) {
+  constexpr int kWidth = kLanes<float>;
+  const int64_t channels = sums.g.in_channels;
+  const int64_t point_stride = sums.g.out_channels * sums.x_stride;
+  const int64_t grain = 1024 / std::max<int64_t>(channels, 1) + 1;
+  parallel_for(sums.g.out_channels, grain, [&](int64_t first, int64_t last) {
+    for (int64_t o = first; o < last; ++o) {
+      float* const target = dw + o * 9 * channels;
+      for (int64_t c = 0; c < channels; c += kWidth) {
+        const int64_t valid = std::min<int64_t>(kWidth, channels - c);
+        transform_square<WeightGradientLine<float>, Vec<float>>(
+            [&](int r, int s) {
+              const float* at =
+                  partial + (r * kWinogradPoints + s) * point_stride + o * sums.x_stride + c;
+              Vec<float> total = load(at);
+              for (int64_t chunk = 1; chunk < chunks; ++chunk) {
+                total += load(at += sums.size());
+              }
+              return total;
+            },
+            [&](int r, int s, const Vec<float>& value) {
+              float* const at = target + (r * 3 + s) * channels + c;
+              if (valid == kWidth) return store<float>(at, value);
+              store_partial<float>(at, value, valid);
+            });
+      }
+    }
+  });
+}
+
+}  // namespace
+
+bool winograd_weight_gradient_gains(const ConvGeometry& g) {
+  return is_winograd_kind(g) && g.in_channels >= 16 && g.out_channels >= 16;
+}
+
+void winograd_weight_gradient(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
+  TileSums sums(g);
+  const int64_t weights = g.out_channels * 9 * g.in_channels;
+  if (weights == 0 || sums.grid.count() == 0) return std::fill(dw, dw + weights, 0.0F);
+  const int64_t zero_count = std::max(sums.x_stride, sums.dy_stride);
+  const Scratch<float> zeros(zero_count);
+  std::fill(zeros.data(), zeros.data() + zero_count, 0.0F);
+  sums.x = {x, zeros.data(), g.in_channels, g.input};
+  sums.dy = {dy, zeros.data(), g.out_channels, g.output};
+
+  const int64_t groups = (sums.grid.count() + kGroupTiles - 1) / kGroupTiles;
+  const int64_t fitting = kPartialBytes / (sums.size() * static_cast<int64_t>(sizeof(float)));
+  const int64_t wanted = std::clamp<int64_t>(fitting, 2, kMaxChunks);
+  const ChunkPlan plan(groups, (groups + wanted - 1) / wanted);
+  const Scratch<float> partial(plan.count * sums.size());
+  parallel_for_chunks(plan, groups, [&](int64_t chunk, int64_t first, int64_t last) {
+    sum_groups(sums, first, last, partial.data() + chunk * sums.size());
+  });
+  write_gradient(sums, partial.data(), plan.count, dw);
+}
+
+}  // namespace diagrad::kernels
