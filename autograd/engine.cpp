@@ -205,9 +205,11 @@ void Pass::process(Node& node) {
     return edge.node != nullptr && needed(*edge.node);
   });
   if (!leads_on) return;
+  OpObserver* observer = current_observer();
+  if (observer != nullptr) observer->on_backward_start(node.op(), gradients);
   Gradients results = call(node, gradients);
   gradients.clear();
-  if (OpObserver* observer = current_observer()) observer->on_backward(node.op(), results);
+  if (observer != nullptr) observer->on_backward(node.op(), results);
   if (edge_listener != nullptr) split_on(node);
   pass_on(node, std::move(results));
   if (!retain_graph_) node.release();

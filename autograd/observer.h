@@ -13,6 +13,11 @@ class OpObserver {
   virtual ~OpObserver() = default;
   virtual void on_forward(const OpInfo& /*op*/, std::span<const Tensor> /*inputs*/,
                           std::span<const Tensor> /*outputs*/) {}
+  /// Before the derivative of `op` runs; of the gradients of its outputs, those that nothing
+  /// flowed into are undefined.
+  virtual void on_backward_start(const OpInfo& /*op*/, std::span<const Tensor> /*gradients*/) {}
+  /// The derivative that runs now reads a saved tensor; may be told of one several times.
+  virtual void on_saved_read(const Tensor& /*saved*/) {}
   /// After the derivative of `op` ran; undefined gradients are those not asked for.
   virtual void on_backward(const OpInfo& /*op*/, std::span<const Tensor> /*gradients*/) {}
 };

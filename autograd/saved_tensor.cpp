@@ -1,5 +1,6 @@
 #include "diagrad/autograd/saved_tensor.h"
 
+#include "diagrad/autograd/observer.h"
 #include "diagrad/core/error.h"
 
 namespace diagrad::autograd {
@@ -15,6 +16,9 @@ const Tensor& SavedTensor::get(const BackwardContext& context) const {
            "backward of {}: a tensor of shape {} it saved was changed in place since (version {}, "
            "saved at {}); change a clone() instead, or change it after backward",
            context.op_name(), tensor_.shape(), tensor_.version(), version_);
+  if (OpObserver* observer = current_observer(); observer != nullptr && tensor_.defined()) {
+    observer->on_saved_read(tensor_);
+  }
   return tensor_;
 }
 

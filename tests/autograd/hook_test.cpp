@@ -206,6 +206,12 @@ struct OpLog : autograd::OpObserver {
                   std::span<const Tensor> /*outputs*/) override {
     lines.push_back(fmt::format("{} of {}", op.name, inputs.size()));
   }
+  void on_backward_start(const autograd::OpInfo& op, std::span<const Tensor> gradients) override {
+    lines.push_back(fmt::format("into {}: {}", op.name, gradients[0].item()));
+  }
+  void on_saved_read(const Tensor& saved) override {
+    lines.push_back(fmt::format("reads {}", saved.item()));
+  }
   void on_backward(const autograd::OpInfo& op, std::span<const Tensor> gradients) override {
     lines.push_back(fmt::format("backward of {}: {}", op.name, gradients[0].item()));
   }
@@ -220,7 +226,8 @@ TEST_CASE("an observer sees operations forward, recorded or not, and backward") 
     backward(y * x.detach());
   }
   CHECK(autograd::current_observer() != &log);
-  CHECK(log.lines == std::vector<std::string>{"affine of 1", "mul of 2", "backward of mul: 2",
+  CHECK(log.lines == std::vector<std::string>{"affine of 1", "mul of 2", "into mul: 1", "reads 2",
+                                              "backward of mul: 2", "into affine: 2",
                                               "backward of affine: 6"});
 }
 
