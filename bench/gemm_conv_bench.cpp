@@ -10,9 +10,9 @@
 #include "diagrad/core/math_mode.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
-#include "diagrad/core/vector.h"
 #include "diagrad/ops/kernels/convolution.h"
 #include "diagrad/ops/kernels/gemm.h"
+#include "diagrad/train/bench/machine.h"
 
 namespace diagrad {
 namespace {
@@ -36,28 +36,10 @@ void measure(benchmark::State& state, int threads, double flops, const Run& run)
   set_num_threads(before);
 }
 
-/// Independent chains of multiply-adds that fill the latency of every unit.
 void peak(benchmark::State& state, int threads) {
-  constexpr int kChains = kVectorRegisters - 4;
-  constexpr int64_t kSteps = 1 << 16;
-  measure(state, threads, 2.0 * kChains * kLanes<float> * kSteps * threads, [&] {
-    parallel_for(threads, 1, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        Vec<float> sum[kChains];
-#pragma GCC unroll 64
-        for (int chain = 0; chain < kChains; ++chain) {
-          sum[chain] = broadcast(static_cast<float>(chain + i));
-        }
-        const Vec<float> factor = broadcast(0.5F);
-        for (int64_t step = 0; step < kSteps; ++step) {
-#pragma GCC unroll 64
-          for (int chain = 0; chain < kChains; ++chain) sum[chain] = sum[chain] * factor + factor;
-        }
-#pragma GCC unroll 64
-        for (int chain = 0; chain < kChains; ++chain) benchmark::DoNotOptimize(sum[chain]);
-      }
-    });
-  });
+  constexpr int64_t kRounds = 1 << 16;
+  const double flops = train::run_multiply_adds<float>(threads, kRounds);
+  measure(state, threads, flops, [&] { train::run_multiply_adds<float>(threads, kRounds); });
 }
 
 void gemm(benchmark::State& state, int threads, int64_t m, int64_t n, int64_t k, bool ta, bool tb) {

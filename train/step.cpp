@@ -20,6 +20,11 @@ std::string text(double value) {
   return std::isnan(value) ? "nan" : fmt::format("{}", value);
 }
 
+/// The phase that began where the last one ended.
+void end_phase(const char* name, StepResult& result) {
+  result.phases.push_back({name, result.phases.back().end, PhaseSpan::Clock::now()});
+}
+
 }  // namespace
 
 Stepper::Stepper(nn::Module& model, Optimizer& optimizer, const Options& options)
@@ -33,17 +38,21 @@ StepResult Stepper::run(std::span<const data::Batch> batches, const StepPlace& p
     explain(batches, place, result);
   }
   optimizer_.step(lr, clip_scale(result.grad_norm, options_.clip_grad_norm));
+  end_phase("optimizer", result);
   return result;
 }
 
 void Stepper::all_passes(std::span<const data::Batch> batches, const StepPlace& place,
                          StepResult& result) {
+  const auto start = PhaseSpan::Clock::now();
   optimizer_.zero_grad();
+  result.phases.push_back({"optimizer", start, PhaseSpan::Clock::now()});
   for (const data::Batch& batch : batches) result.images += batch.labels.numel();
   int64_t number = place.first_batch;
   for (const data::Batch& batch : batches) {
     const auto share = static_cast<double>(batch.labels.numel());
     pass(batch, number++, share / static_cast<double>(result.images), result);
+    end_phase("backward", result);
   }
 }
 
@@ -54,6 +63,7 @@ void Stepper::pass(const data::Batch& batch, int64_t number, double weight, Step
       cross_entropy(logits, batch.labels, {.label_smoothing = options_.label_smoothing});
   result.loss += weight * loss.item();
   result.correct += score(logits, batch.labels).correct;
+  end_phase("forward", result);
   backward(loss, Tensor::full(loss.shape(), weight, loss.dtype()));
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "diagrad/data/loader.h"
 #include "diagrad/train/optimizer.h"
@@ -13,11 +15,21 @@ class Module;
 
 namespace diagrad::train {
 
+/// A part of a step on the clock: "forward" (with the loss), "backward" or "optimizer" (gradients
+/// cleared; their norm and the update).
+struct PhaseSpan {
+  using Clock = std::chrono::steady_clock;
+  const char* name = "";
+  Clock::time_point start = {};
+  Clock::time_point end = {};
+};
+
 struct StepResult {
   int64_t images = 0;
   double loss = 0.0;       ///< mean over the pictures, as it is differentiated
   double grad_norm = 0.0;  ///< before clipping
   int64_t correct = 0;
+  std::vector<PhaseSpan> phases = {};  ///< in the order they ran, without gaps
 };
 
 /// What identifies a step: for dropout masks and for messages.

@@ -27,6 +27,7 @@ struct CommandInfo {
 std::span<const CommandInfo> commands();
 
 std::unique_ptr<Command> make_attention_command();
+std::unique_ptr<Command> make_bench_command();
 std::unique_ptr<Command> make_datasets_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_info_command();

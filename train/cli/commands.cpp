@@ -9,6 +9,8 @@ std::span<const CommandInfo> commands() {
       {"report", "make report.html of a run folder again, from its other files",
        make_report_command},
       {"summary", "list layers with shapes, parameters and multiply-adds", make_summary_command},
+      {"bench", "time training steps on made-up pictures: images/s, GFLOP/s, memory",
+       make_bench_command},
       {"models", "list the networks", make_models_command},
       {"attention", "list the attention modules", make_attention_command},
       {"datasets", "list what --data understands, and where it is found", make_datasets_command},

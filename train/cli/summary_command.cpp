@@ -9,6 +9,7 @@
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/option_set.h"
+#include "diagrad/train/cli/picture_size.h"
 #include "diagrad/train/cli/text.h"
 #include "diagrad/train/job.h"
 
@@ -16,24 +17,6 @@ namespace diagrad::cli {
 namespace {
 
 using nlohmann::ordered_json;
-
-/// Reads "32x32x3": height, width, channels.
-Shape parse_input(std::string_view text) {
-  constexpr int64_t kLargest = 4096;
-  Shape shape;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const size_t end = rest.find('x');
-    shape.push_back(parse_whole("--input", rest.substr(0, end)));
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  }
-  DG_CHECK(shape.rank() == 3, "--input: '{}' is no height x width x channels, e.g. 32x32x3", text);
-  for (const int64_t size : shape) {
-    DG_CHECK(size >= 1 && size <= kLargest, "--input: {} of '{}' is out of range, use 1 to {}",
-             size, text, kLargest);
-  }
-  return shape;
-}
 
 /// Of one picture.
 Shape without_batch(const Shape& shape) {
