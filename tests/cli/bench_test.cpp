@@ -40,7 +40,7 @@ bool encloses(const json& outer, const json& inner) {
 }
 
 TEST_CASE("bench: JSON has the documented keys, and its figures agree") {
-  const json all = json_of(small_bench({"--json"}));
+  const json all = json_of(small_bench({"--json", "--math", "exact"}));
   CHECK(all.at("format") == 1);
   CHECK(all.at("model") == "resnet8");
   CHECK(all.at("attention") == "dia-lstm");
@@ -48,6 +48,7 @@ TEST_CASE("bench: JSON has the documented keys, and its figures agree") {
   CHECK(all.at("threads") == 1);
   CHECK(all.at("device") == "cpu");
   CHECK(all.at("precision") == "f32");
+  CHECK(all.at("math") == "exact");
   const double step = all.at("step_ms").at("median").get<double>();
   CHECK(all.at("step_ms").at("min") <= step);
   CHECK(all.at("step_ms").at("max") >= step);

@@ -8,6 +8,7 @@
 
 #include "diagrad/core/allocator.h"
 #include "diagrad/core/error.h"
+#include "diagrad/core/math_mode.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
 #include "diagrad/data/loader.h"
@@ -220,6 +221,7 @@ StepBench bench_steps(const Options& options, const StepBenchOptions& bench) {
   DG_CHECK(bench.steps >= 1 && bench.warmup >= 1,
            "bench_steps: {} timed steps after {} others, expected at least one of each",
            bench.steps, bench.warmup);
+  const MathModeScope math(parse_math_mode(options.math));
   StepBench result;
   result.threads = num_threads();
   {

@@ -40,7 +40,7 @@ class BenchCommand : public Command {
 
 void BenchCommand::declare(Arguments& arguments) {
   set_.declare(arguments, {"model", "model-opt", "attention", "sharing", "classes", "precision",
-                           "seed", "batch", "optimizer", "device", "threads"});
+                           "math", "seed", "batch", "optimizer", "device", "threads"});
   arguments.heading("Command");
   arguments.option({"input", "HxWxC", input_, "size of one picture"}, input_);
   arguments.option({"steps", "N", "10", "training steps that are timed"}, steps_);

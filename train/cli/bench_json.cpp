@@ -43,6 +43,7 @@ std::string bench_json(const BenchReport& report) {
       {"threads", r.threads},
       {"device", options.device},
       {"precision", options.precision},
+      {"math", options.math},
       {"optimizer", options.optimizer},
       {"steps", report.bench.steps},
       {"warmup", report.bench.warmup},

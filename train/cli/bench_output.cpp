@@ -99,9 +99,9 @@ void print_bench(Console& console, const BenchReport& report) {
   console.line(console.styled(
       Style::bold, fmt::format("{}, attention {} per {}, batch {}", options.model,
                                printable(options.attention), options.sharing, options.batch)));
-  console.line(fmt::format("{} parameters, pictures {}, {}, {} thread{}, {}",
+  console.line(fmt::format("{} parameters, pictures {}, {} ({} math), {} thread{}, {}",
                            thousands(r.parameters), report.bench.input.str(), options.precision,
-                           r.threads, r.threads == 1 ? "" : "s", options.optimizer));
+                           options.math, r.threads, r.threads == 1 ? "" : "s", options.optimizer));
   console.line("");
   print_time(console, report);
   print_machine(console, report);
