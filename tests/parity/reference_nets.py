@@ -151,12 +151,12 @@ class Block(nn.Module):
         shortcut = self.downsample(x) if self.downsample else x
         for i in range(1, self.depth + 1):
             x = getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(x))
-            x = F.relu(x) if i < self.depth else x
+            x = F.relu(x, inplace=True) if i < self.depth else x
         unit = unit or getattr(self, "attention", None)
         if unit:
             scale, state = unit(x.mean(dim=(2, 3)), state)
             x = x * scale[:, :, None, None]
-        return F.relu(x + shortcut), state
+        return F.relu(x + shortcut, inplace=True), state
 
 
 class Stage(nn.Module):
@@ -180,17 +180,18 @@ class Stage(nn.Module):
 
 
 class ResNet(nn.Module):
-    """CIFAR ResNet: basic blocks, depth 6n+2; bottlenecks, depth 9n+2."""
+    """CIFAR ResNet: basic blocks, depth 6n+2; bottlenecks, depth 9n+2. `base` is the width of the
+    stem and of the first stage."""
 
-    def __init__(self, depth, classes, attention="none", sharing="block", bottleneck=None):
+    def __init__(self, depth, classes, attention="none", sharing="block", bottleneck=None, base=16):
         super().__init__()
         bottleneck = depth > 110 if bottleneck is None else bottleneck
         blocks, rest = divmod(depth - 2, 9 if bottleneck else 6)
         assert rest == 0, f"depth {depth} is not {'9n+2' if bottleneck else '6n+2'}"
-        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        c_in, unit = 16, ATTENTION[attention]
-        for i, width in enumerate((16, 32, 64), 1):
+        self.conv1 = nn.Conv2d(3, base, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(base)
+        c_in, unit = base, ATTENTION[attention]
+        for i, width in enumerate((base, 2 * base, 4 * base), 1):
             c_out = 4 * width if bottleneck else width
             stage = Stage(c_in, width, c_out, blocks, 1 if i == 1 else 2, unit, sharing)
             self.add_module(f"layer{i}", stage)
@@ -198,7 +199,7 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(c_in, classes)
 
     def forward(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.fc(x.mean(dim=(2, 3)))
 
