@@ -116,6 +116,8 @@ void print_bench(Console& console, const BenchReport& report) {
   if (!report.profile) return;
   console.line("");
   for (const std::string& line : profile_lines(report)) console.line(line);
+  console.line("");
+  console.line("(between): sums of gradients, memory released, whatever is no operation");
 }
 
 }  // namespace diagrad::cli
