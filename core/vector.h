@@ -37,6 +37,7 @@ template <>
 struct VectorOf<double> {
   typedef double type __attribute__((vector_size(kVectorBytes)));
 };
+typedef float HalfVector __attribute__((vector_size(kVectorBytes / 2)));
 }  // namespace detail
 
 /// A full register of T (float or double) with the arithmetic operators of its elements; a scalar
@@ -60,6 +61,18 @@ inline Vec<T> load(const T* source) {
 template <typename T>
 inline void store(T* target, const Vec<T>& value) {
   std::memcpy(target, &value, sizeof(value));
+}
+
+/// kLanes<double> floats as doubles, and doubles rounded to floats.
+inline Vec<double> load_widened(const float* source) {
+  detail::HalfVector value;
+  std::memcpy(&value, source, sizeof(value));
+  return __builtin_convertvector(value, Vec<double>);
+}
+
+inline void store_narrowed(float* target, const Vec<double>& value) {
+  const auto narrow = __builtin_convertvector(value, detail::HalfVector);
+  std::memcpy(target, &narrow, sizeof(narrow));
 }
 
 /// The first `count` elements, 0 < count <= kLanes<T>; the others are zero.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "diagrad/core/function_ref.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/ops/kernels/micro_kernel.h"
+#include "diagrad/ops/kernels/pack.h"
 #include "diagrad/ops/kernels/scratch.h"
 #include "diagrad/ops/kernels/winograd_tiles.h"
 
@@ -27,57 +29,47 @@ struct TileConvolution {
   Size2 size;  ///< of the result images
   int64_t channels;
   TileGrid grid;
-  const float* weights;  ///< transformed, see transform_weights
+  const float* weights;  ///< transformed; this and what follows is filled by convolve_tiles
   const float* bias;     ///< padded_channels(channels)
 };
 
-/// Where w(r, s, k, n) is: data + tap (r, s) * tap_stride + k * k_stride + n * n_stride.
-struct WeightView {
-  const float* data;
-  int64_t tap_stride;
-  int64_t k_stride;
-  int64_t n_stride;
-  int64_t inner;
-  int64_t columns;
-};
-
-/// Transforms w(., ., k, n...) of one vector of doubles, `valid` of them, to target + p * stride.
-/// In double precision and rounded once: the weights carry no error of the transform.
-void transform_weight_lanes(const WeightView& w, int64_t k, int64_t n, int64_t valid, float* target,
-                            int64_t stride) {
-  constexpr int kWidth = kLanes<double>;
-  const float* const source = w.data + k * w.k_stride + n * w.n_stride;
-  transform_square<WeightLine<double>, Vec<double>>(
-      [&](int r, int s) {
-        const float* const tap = source + (r * 3 + s) * w.tap_stride;
-        double lanes[kWidth] = {};
-        for (int64_t lane = 0; lane < valid; ++lane) {
-          lanes[lane] = static_cast<double>(tap[lane * w.n_stride]);
-        }
-        return load<double>(lanes);
-      },
-      [&](int r, int s, const Vec<double>& value) {
-        float* const at = target + (r * kWinogradPoints + s) * stride;
-        for (int lane = 0; lane < kWidth; ++lane) at[lane] = static_cast<float>(value[lane]);
-      });
+/// From one point's weights to the next's: not a power of two either.
+int64_t weight_stride(const PanelSplit<float>& split, int64_t inner) {
+  return split.padded_columns() * inner + kLanes<float>;
 }
 
-/// U[point][panel][k][column of the panel], zeros in the last vector's padding.
-void transform_weights(const WeightView& w, float* transformed) {
-  const PanelSplit<float> split(w.columns);
-  const int64_t stride = split.padded_columns() * w.inner;
-  const int64_t grain = 4096 / std::max<int64_t>(w.columns, 1) + 1;
-  parallel_for(w.inner, grain, [&](int64_t first, int64_t last) {
-    for (int64_t panel = 0; panel < split.count(); ++panel) {
+/// Fills one panel of w(tap / 3, tap % 3, k, n) for k in [first, last), a row per k, as pack.h
+/// says.
+using PackTap = FunctionRef<void(const PanelSplit<float>& split, int64_t panel, int64_t tap,
+                                 int64_t first, int64_t last, float* packed)>;
+
+/// U[point][panel][k][column of the panel]. In double precision and rounded once: the weights carry
+/// no error of the transform.
+void transform_weights(const PanelSplit<float>& split, int64_t inner, PackTap pack,
+                       float* transformed) {
+  constexpr int64_t kRows = 32;
+  const int64_t stride = weight_stride(split, inner);
+  const int64_t parts = (inner + kRows - 1) / kRows;
+  parallel_for(split.count() * parts, 4, [&](int64_t begin, int64_t end) {
+    const Scratch<float> taps(9 * kRows * kMaxVectors * kLanes<float>);
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t panel = i / parts;
+      const int64_t first = i % parts * kRows;
+      const int64_t last = std::min(first + kRows, inner);
       const int64_t width = split.vectors(panel) * kLanes<float>;
-      for (int64_t column = 0; column < width; column += kLanes<double>) {
-        const int64_t n = split.first_column(panel) + column;
-        const int64_t valid = std::clamp<int64_t>(w.columns - n, 0, kLanes<double>);
-        for (int64_t k = first; k < last; ++k) {
-          float* const target =
-              transformed + split.first_column(panel) * w.inner + k * width + column;
-          transform_weight_lanes(w, k, valid > 0 ? n : 0, valid, target, stride);
-        }
+      const int64_t size = (last - first) * width;
+      for (int64_t tap = 0; tap < 9; ++tap) {
+        pack(split, panel, tap, first, last, taps.data() + tap * size);
+      }
+      float* const target = transformed + split.first_column(panel) * inner + first * width;
+      for (int64_t at = 0; at < size; at += kLanes<double>) {
+        transform_square<WeightLine<double>, Vec<double>>(
+            [&](int r, int s) __attribute__((always_inline)) {
+              return load_widened(taps.data() + (r * 3 + s) * size + at);
+            },
+            [&](int r, int s, const Vec<double>& value) __attribute__((always_inline)) {
+              store_narrowed(target + (r * kWinogradPoints + s) * stride + at, value);
+            });
       }
     }
   });
@@ -132,7 +124,7 @@ struct TileGroup {
         stride(std::max(padded_channels(c.source.channels), padded_channels(c.channels))),
         in_place(panels.count() == 1 && c.source.channels <= kSumLength),
         tiles(in_place ? kBlockTiles : 2 * kBlockTiles),
-        position_stride(tiles * stride) {}
+        position_stride(tiles * stride + kLanes<float>) {}
   int64_t elements() const { return kWinogradPositions * position_stride; }
 
   PanelSplit<float> panels;
@@ -146,8 +138,8 @@ struct TileGroup {
 void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t blocks,
                     const float* v, float* m) {
   const int64_t inner = c.source.channels;
-  const float* u = c.weights;
   for (int64_t p = 0; p < kWinogradPositions; ++p) {
+    const float* u = c.weights + p * weight_stride(group.panels, inner);
     const int64_t point = p * group.position_stride;
     for (int64_t panel = 0; panel < group.panels.count(); ++panel) {
       const int64_t vectors = group.panels.vectors(panel);
@@ -216,16 +208,17 @@ void convolve_group(const TileConvolution& c, const TileGroup& group, int64_t fi
   }
 }
 
-void convolve_tiles(TileConvolution c, const WeightView& w, const float* bias) {
+void convolve_tiles(TileConvolution c, PackTap pack, const float* bias) {
   if (c.grid.count() == 0 || c.channels == 0) return;
   const TileGroup group(c);
   const int64_t padded = padded_channels(c.channels);
   const int64_t source_padded = padded_channels(c.source.channels);
-  const Scratch<float> transformed(kWinogradPositions * c.source.channels * padded);
+  const Scratch<float> transformed(kWinogradPositions *
+                                   weight_stride(group.panels, c.source.channels));
   const Scratch<float> constants(padded + source_padded);
   std::fill(constants.data(), constants.data() + padded + source_padded, 0.0F);
   if (bias != nullptr) std::copy(bias, bias + c.channels, constants.data());
-  transform_weights(w, transformed.data());
+  transform_weights(group.panels, c.source.channels, pack, transformed.data());
   c.weights = transformed.data();
   c.bias = constants.data();
   c.source.zeros = constants.data() + padded;
@@ -245,46 +238,44 @@ void convolve_tiles(TileConvolution c, const WeightView& w, const float* bias) {
 
 }  // namespace
 
-bool is_winograd_kind(const ConvGeometry& g) {
-  return g.kernel == Size2(3) && g.stride == Size2(1) && g.dilation == Size2(1) && g.groups == 1;
-}
-
-bool winograd_gains(const ConvGeometry& g) {
-  return is_winograd_kind(g) && g.in_channels >= 16 && g.out_channels >= 16;
-}
-
-bool winograd_input_gradient_gains(const ConvGeometry& g) {
-  return winograd_gains(g);
-}
-
 void winograd_convolve(const ConvGeometry& g, const float* x, const float* w, const float* bias,
                        float* y) {
-  const int64_t weights_per_output = g.taps() * g.in_channels;
-  convolve_tiles({{x, nullptr, g.in_channels, g.input},
-                  {-g.padding.h, -g.padding.w},
-                  y,
-                  g.output,
-                  g.out_channels,
-                  TileGrid(g.batch, g.output),
-                  nullptr,
-                  nullptr},
-                 {w, g.in_channels, 1, weights_per_output, g.in_channels, g.out_channels}, bias);
+  convolve_tiles(
+      {tiled_images(x, g.batch, g.input, g.in_channels),
+       {-g.padding.h, -g.padding.w},
+       y,
+       g.output,
+       g.out_channels,
+       TileGrid(g.batch, g.output),
+       nullptr,
+       nullptr},
+      [&](const PanelSplit<float>& split, int64_t panel, int64_t tap, int64_t first, int64_t last,
+          float* packed) {
+        pack_panel_from_columns<float>(split, panel, last - first, w + tap * g.in_channels + first,
+                                       9 * g.in_channels, packed);
+      },
+      bias);
 }
 
 void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float* w, float* dx) {
-  const int64_t weights_per_output = g.taps() * g.in_channels;
-  // The kernel turned by half a circle: taps from the last to the first.
-  const float* const last_tap = w + (g.taps() - 1) * g.in_channels;
-  convolve_tiles({{dy, nullptr, g.out_channels, g.output},
-                  {g.padding.h - 2, g.padding.w - 2},
-                  dx,
-                  g.input,
-                  g.in_channels,
-                  TileGrid(g.batch, g.input),
-                  nullptr,
-                  nullptr},
-                 {last_tap, -g.in_channels, weights_per_output, 1, g.out_channels, g.in_channels},
-                 nullptr);
+  convolve_tiles(
+      {tiled_images(dy, g.batch, g.output, g.out_channels),
+       {g.padding.h - 2, g.padding.w - 2},
+       dx,
+       g.input,
+       g.in_channels,
+       TileGrid(g.batch, g.input),
+       nullptr,
+       nullptr},
+      [&](const PanelSplit<float>& split, int64_t panel, int64_t tap, int64_t first, int64_t last,
+          float* packed) {
+        // The kernel turned by half a circle.
+        const float* const from = w + (8 - tap) * g.in_channels;
+        pack_panel_from_rows<float>(
+            split, panel, last - first,
+            [&](int64_t k) { return from + (first + k) * 9 * g.in_channels; }, packed);
+      },
+      nullptr);
 }
 
 }  // namespace diagrad::kernels

@@ -16,11 +16,17 @@ inline int64_t padded_channels(int64_t channels) {
 
 /// Images [B,H,W,C] that are read tile by tile, with zeros around them.
 struct TiledImages {
-  const float* data;
-  const float* zeros;  ///< padded_channels(channels) of them
-  int64_t channels;
-  Size2 size;
+  const float* data = nullptr;
+  const float* end = nullptr;  ///< of all images
+  int64_t channels = 0;
+  Size2 size = 0;
+  const float* zeros = nullptr;  ///< padded_channels(channels) of them
 };
+
+inline TiledImages tiled_images(const float* data, int64_t batch, const Size2& size,
+                                int64_t channels) {
+  return {data, data + batch * size.h * size.w * channels, channels, size};
+}
 
 /// The 4x4 tiles that cover result images of a size, counted row by row, image by image.
 class TileGrid {
@@ -47,7 +53,8 @@ class TileGrid {
 };
 
 /// Transforms the kFrom x kFrom pixels of image `image` from (row, column) on, all channels: point
-/// p goes to target + p * position_stride, padded_channels(channels) values.
+/// p goes to target + p * position_stride, padded_channels(channels) values. Those beyond the
+/// channels mean nothing.
 template <typename Line>
 void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int64_t column,
                       float* target, int64_t position_stride) {
@@ -56,16 +63,21 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
   const int64_t channels = images.channels;
   const int64_t line = images.size.w * channels;
   const float* const pixels = images.data + image * images.size.h * line;
-  const int64_t whole = channels / kWidth * kWidth;
+  const float* const corner = pixels + row * line + column * channels;
   const auto put = [&](int64_t channel) {
     return [=](int r, int s, const Vec<float>& value) __attribute__((always_inline)) {
       store<float>(target + (r * kWinogradPoints + s) * position_stride + channel, value);
     };
   };
+  // The last vector reads past its pixel, into the next one, if there is one.
+  const int64_t padded = padded_channels(channels);
+  const int64_t last_row = std::min<int64_t>(row + kFrom, images.size.h) - 1;
+  const int64_t last_column = std::min<int64_t>(column + kFrom, images.size.w) - 1;
+  const float* const last_pixel = pixels + last_row * line + last_column * channels;
+  const int64_t whole = images.end - last_pixel >= padded ? padded : channels / kWidth * kWidth;
   const bool inside =
       row >= 0 && column >= 0 && row + kFrom <= images.size.h && column + kFrom <= images.size.w;
-  if (inside && whole == channels) {
-    const float* const corner = pixels + row * line + column * channels;
+  if (inside && whole == padded) {
     for (int64_t c = 0; c < whole; c += kWidth) {
       transform_square<Line, Vec<float>>(
           [&](int r, int s)
@@ -79,15 +91,14 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
     const bool row_inside = row + r >= 0 && row + r < images.size.h;
     for (int s = 0; s < kFrom; ++s) {
       const bool pixel_inside = row_inside && column + s >= 0 && column + s < images.size.w;
-      at[r][s] = pixel_inside ? pixels + (row + r) * line + (column + s) * channels : images.zeros;
+      at[r][s] = pixel_inside ? corner + r * line + s * channels : images.zeros;
     }
   }
   for (int64_t c = 0; c < whole; c += kWidth) {
     transform_square<Line, Vec<float>>(
         [&](int r, int s) __attribute__((always_inline)) { return load(at[r][s] + c); }, put(c));
   }
-  if (whole < channels) {
-    // The last vector may not read past its pixel: there may be nothing behind the last one.
+  if (whole < padded) {
     float tail[kFrom][kFrom][kWidth] = {};
     for (int r = 0; r < kFrom; ++r) {
       for (int s = 0; s < kFrom; ++s) {

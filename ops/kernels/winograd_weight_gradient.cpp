@@ -12,9 +12,15 @@ namespace {
 
 /// Tiles that are transformed together: enough for the sums to be worth loading and storing.
 constexpr int64_t kGroupTiles = 32;
+/// From one point's values to the next's. Not a power of two: 36 streams of writes that far apart
+/// would all share a few sets of the cache.
+constexpr int64_t point_stride(int64_t tile_stride) {
+  return kGroupTiles * tile_stride + kLanes<float>;
+}
 /// Bytes that all partial sums together may take, unless that leaves fewer than two.
 constexpr int64_t kPartialBytes = int64_t{8} << 20;
 constexpr int64_t kMaxChunks = 16;
+constexpr int64_t kMinGroups = 2;  ///< in a chunk
 
 /// The sums S[point][o][c] over tiles of (transformed dy)[o] * (transformed x)[c], and what they
 /// are made of.
@@ -25,24 +31,26 @@ struct TileSums {
         panels(g.in_channels),
         x_stride(padded_channels(g.in_channels)),
         dy_stride(padded_channels(g.out_channels)) {}
+  /// From one point's sums to the next's.
+  int64_t stride() const { return g.out_channels * x_stride + kLanes<float>; }
   /// Of one chunk's sums.
-  int64_t size() const { return kWinogradPositions * g.out_channels * x_stride; }
+  int64_t size() const { return kWinogradPositions * stride(); }
 
   const ConvGeometry& g;
   TileGrid grid;
   PanelSplit<float> panels;
   int64_t x_stride;
   int64_t dy_stride;
-  TiledImages x{nullptr, nullptr, 0, 0};
-  TiledImages dy{nullptr, nullptr, 0, 0};
+  TiledImages x;
+  TiledImages dy;
 };
 
 /// Adds `tiles` tiles of point `p` to its sums, or sets them.
 void add_point(const TileSums& sums, int64_t p, int64_t tiles, const float* v, const float* d,
                bool accumulate, float* sum) {
-  v += p * kGroupTiles * sums.x_stride;
-  d += p * kGroupTiles * sums.dy_stride;
-  sum += p * sums.g.out_channels * sums.x_stride;
+  v += p * point_stride(sums.x_stride);
+  d += p * point_stride(sums.dy_stride);
+  sum += p * sums.stride();
   for (int64_t panel = 0; panel < sums.panels.count(); ++panel) {
     const int64_t vectors = sums.panels.vectors(panel);
     const int64_t column = sums.panels.first_column(panel);
@@ -64,8 +72,8 @@ void add_point(const TileSums& sums, int64_t p, int64_t tiles, const float* v, c
 
 /// The sums over groups [first, last) of tiles.
 void sum_groups(const TileSums& sums, int64_t first, int64_t last, float* sum) {
-  const Scratch<float> v(kWinogradPositions * kGroupTiles * sums.x_stride);
-  const Scratch<float> d(kWinogradPositions * kGroupTiles * sums.dy_stride);
+  const Scratch<float> v(kWinogradPositions * point_stride(sums.x_stride));
+  const Scratch<float> d(kWinogradPositions * point_stride(sums.dy_stride));
   for (int64_t group = first; group < last; ++group) {
     const int64_t begin = group * kGroupTiles;
     const int64_t tiles = std::min(kGroupTiles, sums.grid.count() - begin);
@@ -73,10 +81,10 @@ void sum_groups(const TileSums& sums, int64_t first, int64_t last, float* sum) {
       const TileGrid::Tile tile = sums.grid.at(begin + i);
       transform_pixels<SourceLine<float>>(
           sums.x, tile.image, tile.row - sums.g.padding.h, tile.column - sums.g.padding.w,
-          v.data() + i * sums.x_stride, kGroupTiles * sums.x_stride);
+          v.data() + i * sums.x_stride, point_stride(sums.x_stride));
       transform_pixels<GradientLine<float>>(sums.dy, tile.image, tile.row, tile.column,
                                             d.data() + i * sums.dy_stride,
-                                            kGroupTiles * sums.dy_stride);
+                                            point_stride(sums.dy_stride));
     }
     for (int64_t p = 0; p < kWinogradPositions; ++p) {
       add_point(sums, p, tiles, v.data(), d.data(), group != first, sum);
@@ -88,7 +96,6 @@ void sum_groups(const TileSums& sums, int64_t first, int64_t last, float* sum) {
 void write_gradient(const TileSums& sums, const float* partial, int64_t chunks, float* dw) {
   constexpr int kWidth = kLanes<float>;
   const int64_t channels = sums.g.in_channels;
-  const int64_t point_stride = sums.g.out_channels * sums.x_stride;
   const int64_t grain = 1024 / std::max<int64_t>(channels, 1) + 1;
   parallel_for(sums.g.out_channels, grain, [&](int64_t first, int64_t last) {
     for (int64_t o = first; o < last; ++o) {
@@ -98,7 +105,7 @@ void write_gradient(const TileSums& sums, const float* partial, int64_t chunks, 
         transform_square<WeightGradientLine<float>, Vec<float>>(
             [&](int r, int s) {
               const float* at =
-                  partial + (r * kWinogradPoints + s) * point_stride + o * sums.x_stride + c;
+                  partial + (r * kWinogradPoints + s) * sums.stride() + o * sums.x_stride + c;
               Vec<float> total = load(at);
               for (int64_t chunk = 1; chunk < chunks; ++chunk) {
                 total += load(at += sums.size());
@@ -117,10 +124,6 @@ void write_gradient(const TileSums& sums, const float* partial, int64_t chunks, 
 
 }  // namespace
 
-bool winograd_weight_gradient_gains(const ConvGeometry& g) {
-  return is_winograd_kind(g) && g.in_channels >= 16 && g.out_channels >= 16;
-}
-
 void winograd_weight_gradient(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
   TileSums sums(g);
   const int64_t weights = g.out_channels * 9 * g.in_channels;
@@ -128,13 +131,14 @@ void winograd_weight_gradient(const ConvGeometry& g, const float* x, const float
   const int64_t zero_count = std::max(sums.x_stride, sums.dy_stride);
   const Scratch<float> zeros(zero_count);
   std::fill(zeros.data(), zeros.data() + zero_count, 0.0F);
-  sums.x = {x, zeros.data(), g.in_channels, g.input};
-  sums.dy = {dy, zeros.data(), g.out_channels, g.output};
+  sums.x = tiled_images(x, g.batch, g.input, g.in_channels);
+  sums.dy = tiled_images(dy, g.batch, g.output, g.out_channels);
+  sums.x.zeros = sums.dy.zeros = zeros.data();
 
   const int64_t groups = (sums.grid.count() + kGroupTiles - 1) / kGroupTiles;
   const int64_t fitting = kPartialBytes / (sums.size() * static_cast<int64_t>(sizeof(float)));
   const int64_t wanted = std::clamp<int64_t>(fitting, 2, kMaxChunks);
-  const ChunkPlan plan(groups, (groups + wanted - 1) / wanted);
+  const ChunkPlan plan(groups, std::max(kMinGroups, (groups + wanted - 1) / wanted));
   const Scratch<float> partial(plan.count * sums.size());
   parallel_for_chunks(plan, groups, [&](int64_t chunk, int64_t first, int64_t last) {
     sum_groups(sums, first, last, partial.data() + chunk * sums.size());

@@ -225,6 +225,31 @@ TEST_CASE("winograd: a value that is not finite stays within the tiles that see 
   }
 }
 
+TEST_CASE("winograd is chosen where it gains") {
+  const auto chosen = [](const ConvGeometry& g) {
+    return kernels::winograd_gains(g) && kernels::winograd_input_gradient_gains(g) &&
+           kernels::winograd_weight_gradient_gains(g);
+  };
+  CHECK(chosen(geometry(128, 32, 16, 16, 1)));
+  CHECK(chosen(geometry(128, 8, 64, 64, 1)));
+  CHECK(chosen(geometry(64, 7, 64, 64, 1)));
+  CHECK(chosen(geometry(32, 16, 24, 24, 1)));
+  // Few channels, partial tiles, and a transform of weights for one tile take more than is gained.
+  CHECK_FALSE(kernels::winograd_gains(geometry(128, 32, 3, 16, 1)));
+  CHECK_FALSE(kernels::winograd_gains(geometry(64, 5, 32, 32, 1)));
+  CHECK_FALSE(kernels::winograd_gains(geometry(1, 4, 256, 256, 1)));
+  ConvGeometry strided = geometry(128, 32, 64, 64, 1);
+  strided.stride = 2;
+  strided.output = 16;
+  ConvGeometry grouped = geometry(128, 32, 64, 64, 1);
+  grouped.groups = 2;
+  for (const ConvGeometry& g : {strided, grouped}) {
+    CHECK_FALSE(kernels::winograd_gains(g));
+    CHECK_FALSE(kernels::winograd_input_gradient_gains(g));
+    CHECK_FALSE(kernels::winograd_weight_gradient_gains(g));
+  }
+}
+
 TEST_CASE("winograd serves f32 in fast mode only") {
   RandomStream random(14, stream_id("winograd"));
   const ConvGeometry g = geometry(2, 16, 32, 32, 1);
