@@ -125,11 +125,11 @@ class Block : public nn::Module {
       y = i == 1 ? second_convolution(y, unit, state) : convs_[i]->forward(y);
       if (i + 1 < norms_.size()) y = norms_[i]->forward_relu(y);
     }
-    y = placement_ == Placement::in_norm ? norms_.back()->forward_scaled(y, unit.factors(y, state))
-                                         : norms_.back()->forward(y);
     const Tensor residual = shortcut_ ? shortcut_->forward(x) : x;
-    return placement_ == Placement::pre_add ? unit.apply_add_relu(y, residual, state)
-                                            : relu(diagrad::add(y, residual));
+    nn::BatchNorm2d& norm = *norms_.back();
+    if (placement_ == Placement::pre_add) return unit.end_block(norm, y, residual, state);
+    if (placement_ != Placement::in_norm) return norm.join(y, false).add_relu(residual);
+    return relu(diagrad::add(norm.forward_scaled(y, unit.factors(y, state)), residual));
   }
 
  private:

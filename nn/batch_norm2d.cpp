@@ -27,6 +27,10 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
                     options_of(spec_, is_training()));
 }
 
+BatchNormJoin BatchNorm2d::join(const Tensor& x, bool pool) {
+  return {x, weight_, bias_, running_mean_, running_var_, options_of(spec_, is_training()), pool};
+}
+
 Tensor BatchNorm2d::forward_scaled(const Tensor& x, const Tensor& s) {
   const Tensor normalised =
       batch_norm(x, weight_, {}, running_mean_, running_var_, options_of(spec_, is_training()));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "diagrad/nn/module.h"
+#include "diagrad/ops/batch_norm_join.h"
 
 namespace diagrad::nn {
 
@@ -18,6 +19,8 @@ class BatchNorm2d : public Module {
   Tensor forward(const Tensor& x) override;
   /// relu(forward(x)) in one pass.
   Tensor forward_relu(const Tensor& x);
+  /// The end of a residual block, begun with forward(x); `pool` where its means are wanted.
+  BatchNormJoin join(const Tensor& x, bool pool);
   /// forward(x) with its weight multiplied by factors s [B,C] of each image.
   Tensor forward_scaled(const Tensor& x, const Tensor& s);
 

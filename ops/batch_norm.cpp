@@ -2,6 +2,7 @@
 
 #include "diagrad/autograd/record.h"
 #include "diagrad/core/error.h"
+#include "diagrad/ops/batch_norm_checks.h"
 #include "diagrad/ops/batch_norm_kernels.h"
 
 namespace diagrad {
@@ -21,32 +22,6 @@ void check_channel_vector(const char* op, const char* what, const Tensor& value,
            what, value.dtype());
 }
 
-void check(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta,
-           const Tensor& running_mean, const Tensor& running_var, const BatchNormOptions& options) {
-  DG_CHECK(x.rank() >= 2, "{}: expected input [...,C] of rank 2 or more, got {}", op, x.shape());
-  check_channel_vector(op, "gamma", gamma, x);
-  check_channel_vector(op, "beta", beta, x);
-  check_channel_vector(op, "running_mean", running_mean, x);
-  check_channel_vector(op, "running_var", running_var, x);
-  DG_CHECK(running_mean.defined() == running_var.defined(),
-           "{}: running_mean and running_var must be given together", op);
-  DG_CHECK(!options.training || !running_mean.defined() ||
-               (running_mean.is_contiguous() && running_var.is_contiguous()),
-           "{}: the running statistics must be contiguous, they are updated in place", op);
-  DG_CHECK(options.training || running_mean.defined(),
-           "{}: evaluation needs running_mean and running_var; train first or set "
-           "{{.training = true}}",
-           op);
-  DG_CHECK(options.epsilon > 0.0 && options.momentum >= 0.0 && options.momentum <= 1.0,
-           "{}: epsilon {} must be positive and momentum {} within [0, 1]", op, options.epsilon,
-           options.momentum);
-  const int64_t values = x.shape().numel(0, x.rank() - 1);
-  DG_CHECK(!options.training || values >= 2,
-           "{}: training needs more than one value per channel, input {} has {}; use a larger "
-           "batch or evaluation mode",
-           op, x.shape(), values);
-}
-
 Tensor contiguous_or_none(const Tensor& tensor) {
   return tensor.defined() ? tensor.contiguous() : tensor;
 }
@@ -58,7 +33,7 @@ Tensor like_if(bool wanted, const Tensor& tensor) {
 Tensor normalise(const char* op, bool relu, const Tensor& input, const Tensor& gamma,
                  const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
                  const BatchNormOptions& options) {
-  check(op, input, gamma, beta, running_mean, running_var, options);
+  check_batch_norm(op, input, gamma, beta, running_mean, running_var, options);
   const Tensor x = input.contiguous();
   const Device device = x.device();
   const Tensor mean = Tensor::empty({x.size(-1)}, DType::f64, device);
@@ -97,6 +72,33 @@ Tensor normalise(const char* op, bool relu, const Tensor& input, const Tensor& g
 }
 
 }  // namespace
+
+void check_batch_norm(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                      const Tensor& running_mean, const Tensor& running_var,
+                      const BatchNormOptions& options) {
+  DG_CHECK(x.rank() >= 2, "{}: expected input [...,C] of rank 2 or more, got {}", op, x.shape());
+  check_channel_vector(op, "gamma", gamma, x);
+  check_channel_vector(op, "beta", beta, x);
+  check_channel_vector(op, "running_mean", running_mean, x);
+  check_channel_vector(op, "running_var", running_var, x);
+  DG_CHECK(running_mean.defined() == running_var.defined(),
+           "{}: running_mean and running_var must be given together", op);
+  DG_CHECK(!options.training || !running_mean.defined() ||
+               (running_mean.is_contiguous() && running_var.is_contiguous()),
+           "{}: the running statistics must be contiguous, they are updated in place", op);
+  DG_CHECK(options.training || running_mean.defined(),
+           "{}: evaluation needs running_mean and running_var; train first or set "
+           "{{.training = true}}",
+           op);
+  DG_CHECK(options.epsilon > 0.0 && options.momentum >= 0.0 && options.momentum <= 1.0,
+           "{}: epsilon {} must be positive and momentum {} within [0, 1]", op, options.epsilon,
+           options.momentum);
+  const int64_t values = x.shape().numel(0, x.rank() - 1);
+  DG_CHECK(!options.training || values >= 2,
+           "{}: training needs more than one value per channel, input {} has {}; use a larger "
+           "batch or evaluation mode",
+           op, x.shape(), values);
+}
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const Tensor& running_mean, const Tensor& running_var,

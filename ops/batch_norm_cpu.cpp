@@ -3,6 +3,7 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/ops/batch_norm_kernels.h"
 #include "diagrad/ops/batch_norm_math.h"
+#include "diagrad/ops/batch_norm_moments.h"
 #include "diagrad/ops/kernels/column_moments.h"
 #include "diagrad/ops/kernels/normal_lines.h"
 #include "diagrad/ops/kernels/row_fold.h"
@@ -53,23 +54,7 @@ void statistics_cpu(const BatchNormStatistics& pass) {
     if (matrix.columns == 0) return;
     const Scratch<double> moments(2 * matrix.columns);
     column_moments<T>(pass.x.data<T>(), matrix, moments.data());
-    const double* const batch_mean = moments.data();
-    const double* const squares = moments.data() + matrix.columns;
-    const auto count = static_cast<double>(matrix.rows);
-    for (int64_t c = 0; c < matrix.columns; ++c) {
-      pass.mean.data<double>()[c] = batch_mean[c];
-      pass.inverse_std.data<double>()[c] = 1.0 / std::sqrt(squares[c] / count + pass.epsilon);
-    }
-    if (!pass.running_mean.defined()) return;
-    pass.running_mean.bump_version();
-    pass.running_var.bump_version();
-    T* const mean = pass.running_mean.data<T>();
-    T* const var = pass.running_var.data<T>();
-    for (int64_t c = 0; c < matrix.columns; ++c) {
-      const double unbiased = squares[c] / (count - 1.0);
-      mean[c] = static_cast<T>(mean[c] + pass.momentum * (batch_mean[c] - mean[c]));
-      var[c] = static_cast<T>(var[c] + pass.momentum * (unbiased - var[c]));
-    }
+    store_batch_statistics<T>(pass, moments.data(), static_cast<double>(matrix.rows));
   });
 }
 

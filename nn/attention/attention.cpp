@@ -95,10 +95,14 @@ Tensor Attention::apply(const Tensor& x, State& state) {
   return y;
 }
 
-Tensor Attention::apply_add_relu(const Tensor& x, const Tensor& residual, State& state) {
-  if (form_ == Form::map) return relu(diagrad::add(apply(x, state), residual));
+Tensor Attention::end_block(BatchNorm2d& norm, const Tensor& x, const Tensor& residual,
+                            State& state) {
+  if (form_ == Form::map) {
+    return relu(diagrad::add(apply(norm.forward(x), state), residual));
+  }
+  BatchNormJoin join = norm.join(x, true);
   const autograd::CallScope scope(unit_name_, state.block);
-  Tensor y = channel_scale_add_relu(x, scale(global_avg_pool(x), state), residual);
+  Tensor y = join.scale_add_relu(scale(join.pooled(), state), residual);
   ++state.block;
   return y;
 }

@@ -9,6 +9,7 @@
 #include "diagrad/core/option.h"
 #include "diagrad/core/random.h"
 #include "diagrad/core/size2.h"
+#include "diagrad/nn/batch_norm2d.h"
 #include "diagrad/nn/module.h"
 
 namespace diagrad::nn {
@@ -68,8 +69,10 @@ class Attention : public Module {
  public:
   /// x rescaled.
   Tensor apply(const Tensor& x, State& state);
-  /// relu(apply(x) + residual): the end of a post-activation residual block, fused for vectors.
-  Tensor apply_add_relu(const Tensor& x, const Tensor& residual, State& state);
+  /// relu(apply(norm(x)) + residual): the end of a post-activation residual block, fused for
+  /// vectors.
+  virtual Tensor end_block(BatchNorm2d& norm, const Tensor& x, const Tensor& residual,
+                           State& state);
   /// The factors s [B,C] that apply would multiply x by. Vector form only.
   Tensor factors(const Tensor& x, State& state);
 

@@ -5,6 +5,12 @@ namespace {
 
 /// Leaves the branch as it is.
 class None : public Attention {
+ public:
+  Tensor end_block(BatchNorm2d& norm, const Tensor& x, const Tensor& residual,
+                   State& /*state*/) override {
+    return norm.join(x, false).add_relu(residual);
+  }
+
  protected:
   Tensor rescale(const Tensor& x, State& /*state*/) override { return x; }
 };

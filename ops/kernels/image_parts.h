@@ -38,28 +38,39 @@ struct ImageParts {
     });
   }
 
-  /// totals [B, columns] = for each image and column the sum over its rows, times `factor`.
+  /// totals [kTerms, B, columns] = for each image and column kTerms sums over its rows.
   /// `make_line(image)` gives, once per part, a function line(offset, width, sums) as in
   /// add_column_sums; offsets are in elements from the start of the tensor.
-  template <typename T, typename MakeLine>
-  void sum(T* totals, double factor, MakeLine make_line) const {
+  template <int kTerms, typename T, typename MakeLine>
+  void sums(double* totals, MakeLine make_line) const {
     const RowFold fold(columns);
-    const Scratch<double> partial(images * parts * columns);
+    const int64_t size = kTerms * columns;
+    const Scratch<double> partial(images * parts * size);
     for_each([&](int64_t image, int64_t index, int64_t first, int64_t count) {
-      double* const part = partial.data() + (image * parts + index) * columns;
-      std::fill(part, part + columns, 0.0);
+      double* const part = partial.data() + (image * parts + index) * size;
+      std::fill(part, part + size, 0.0);
       const auto line = make_line(image);
-      add_column_sums<1, T>(fold, count, part, [&](int64_t offset, int64_t width, T* sums) {
-        line(first * columns + offset, width, sums);
+      add_column_sums<kTerms, T>(fold, count, part, [&](int64_t offset, int64_t width, T* sum) {
+        line(first * columns + offset, width, sum);
       });
     });
-    for (int64_t image = 0; image < images; ++image) {
-      const double* const first = partial.data() + image * parts * columns;
-      for (int64_t c = 0; c < columns; ++c) {
-        double total = 0.0;
-        for (int64_t index = 0; index < parts; ++index) total += first[index * columns + c];
-        totals[image * columns + c] = static_cast<T>(total * factor);
+    std::fill(totals, totals + images * size, 0.0);
+    for (int64_t item = 0; item < images * parts; ++item) {
+      for (int term = 0; term < kTerms; ++term) {
+        const double* const part = partial.data() + item * size + term * columns;
+        double* const total = totals + (term * images + item / parts) * columns;
+        for (int64_t c = 0; c < columns; ++c) total[c] += part[c];
       }
+    }
+  }
+
+  /// totals [B, columns] = one such sum, times `factor`.
+  template <typename T, typename MakeLine>
+  void sum(T* totals, double factor, MakeLine make_line) const {
+    const Scratch<double> exact(images * columns);
+    sums<1, T>(exact.data(), make_line);
+    for (int64_t i = 0; i < images * columns; ++i) {
+      totals[i] = static_cast<T>(exact.data()[i] * factor);
     }
   }
 

@@ -1,0 +1,155 @@
+#include "diagrad/ops/batch_norm_join.h"
+
+#include <array>
+#include <utility>
+
+#include "diagrad/autograd/record.h"
+#include "diagrad/core/error.h"
+#include "diagrad/ops/batch_norm_checks.h"
+#include "diagrad/ops/batch_norm_join_kernels.h"
+
+namespace diagrad {
+namespace {
+
+using autograd::BackwardContext;
+using autograd::Gradients;
+using autograd::SavedTensor;
+
+Tensor contiguous_or_none(const Tensor& tensor) {
+  return tensor.defined() ? tensor.contiguous() : tensor;
+}
+
+Tensor empty_if(bool wanted, const Shape& shape, DType dtype, Device device) {
+  return wanted ? Tensor::empty(shape, dtype, device) : Tensor();
+}
+
+constexpr const char* kName = "batch_norm_join";
+
+void check_join(const Tensor& x, const Tensor& s, const Tensor& residual) {
+  DG_CHECK(!s.defined() || s.shape() == Shape({x.size(0), x.size(-1)}),
+           "batch_norm_join: factors have shape {}, expected [{},{}] for input {}", s.shape(),
+           x.size(0), x.size(-1), x.shape());
+  DG_CHECK(residual.shape() == x.shape(),
+           "batch_norm_join: residual has shape {}, input {}; they must be equal", residual.shape(),
+           x.shape());
+  DG_CHECK(residual.dtype() == x.dtype() && (!s.defined() || s.dtype() == x.dtype()),
+           "batch_norm_join: input is {}, factors {}, residual {}; convert with to() so that they "
+           "agree",
+           x.dtype(), s.defined() ? name(s.dtype()) : "absent", residual.dtype());
+}
+
+}  // namespace
+
+struct BatchNormJoin::Shared {
+  ChannelNorm norm;
+  SavedTensor gamma, beta, s;
+  /// What the derivative of z leaves for that of x, which the engine calls later.
+  Tensor image_sums;
+  bool finished = false;
+
+  ChannelNorm saved_norm(const BackwardContext& context) const {
+    return {gamma.get(context), beta.get(context), norm.mean, norm.inverse_std};
+  }
+
+  Gradients backward(const BackwardContext& context, const Tensor& x, const Tensor& image_means,
+                     bool training) const {
+    BatchNormJoinBackward pass;
+    pass.norm = saved_norm(context);
+    pass.x = x;
+    pass.image_means = image_means;
+    pass.training = training;
+    if (context.has_gradient(0)) {
+      pass.s = s.get(context);
+      pass.du = context.gradient(0).contiguous();
+      pass.image_sums = image_sums;
+    }
+    if (image_means.defined() && context.has_gradient(1)) {
+      pass.dpooled = context.gradient(1).contiguous();
+    }
+    const Shape channels{x.size(-1)};
+    pass.dx = empty_if(context.needs(0), x.shape(), x.dtype(), x.device());
+    pass.dgamma = empty_if(context.needs(1), channels, x.dtype(), x.device());
+    pass.dbeta = empty_if(context.needs(2), channels, x.dtype(), x.device());
+    batch_norm_join_backward_kernel.on(x.device())(pass);
+    return {pass.dx, pass.dgamma, pass.dbeta};
+  }
+};
+
+BatchNormJoin::BatchNormJoin(const Tensor& input, const Tensor& gamma, const Tensor& beta,
+                             const Tensor& running_mean, const Tensor& running_var,
+                             const BatchNormOptions& options, bool pool)
+    : shared_(std::make_shared<Shared>()) {
+  check_batch_norm(kName, input, gamma, beta, running_mean, running_var, options);
+  DG_CHECK(!pool || input.numel() > 0, "{}: input {} has nothing to pool", kName, input.shape());
+  const Tensor x = input.contiguous();
+  const Device device = x.device();
+  const Tensor mean = Tensor::empty({x.size(-1)}, DType::f64, device);
+  const Tensor inverse_std = Tensor::empty_like(mean);
+  const BatchNormStatistics batch{
+      x, running_mean, running_var, options.momentum, options.epsilon, mean, inverse_std};
+  const Tensor image_means = empty_if(pool, {x.size(0), x.size(-1)}, DType::f64, device);
+  if (pool) {
+    batch_norm_join_statistics_kernel.on(device)({batch, options.training, image_means});
+  } else if (options.training) {
+    batch_norm_statistics_kernel.on(device)(batch);
+  }
+  if (!options.training) {
+    batch_norm_running_kernel.on(device)(running_mean, running_var, options.epsilon, mean,
+                                         inverse_std);
+  }
+  shared_->norm = {contiguous_or_none(gamma), contiguous_or_none(beta), mean, inverse_std};
+  shared_->gamma = SavedTensor(shared_->norm.gamma);
+  shared_->beta = SavedTensor(shared_->norm.beta);
+  std::vector<Tensor> outputs{x.strided(x.shape(), x.strides())};
+  if (pool) {
+    outputs.push_back(Tensor::empty(image_means.shape(), x.dtype(), device));
+    batch_norm_join_pool_kernel.on(device)(shared_->norm, image_means, outputs.back());
+  }
+  const std::array<Tensor, 3> inputs{input, gamma, beta};
+  outputs =
+      autograd::record({kName}, inputs, std::move(outputs),
+                       [image_means, training = options.training, shared = shared_,
+                        x = SavedTensor(x)](const BackwardContext& context) {
+                         return shared->backward(context, x.get(context), image_means, training);
+                       });
+  x_ = outputs[0];
+  if (pool) pooled_ = outputs[1];
+}
+
+Tensor BatchNormJoin::scale_add_relu(const Tensor& s, const Tensor& residual) {
+  DG_CHECK(s.defined(), "batch_norm_join: no factors given; use add_relu() for none");
+  return finish(s, residual);
+}
+
+Tensor BatchNormJoin::add_relu(const Tensor& residual) {
+  return finish(Tensor(), residual);
+}
+
+Tensor BatchNormJoin::finish(const Tensor& factors, const Tensor& residual) {
+  check_join(x_, factors, residual);
+  DG_CHECK(!std::exchange(shared_->finished, true),
+           "batch_norm_join: gives one result; make a new one for another");
+  const Tensor s = contiguous_or_none(factors);
+  const Tensor z = Tensor::empty_like(x_);
+  batch_norm_join_forward_kernel.on(x_.device())({shared_->norm, x_, s, residual.contiguous(), z});
+  shared_->s = SavedTensor(s);
+  return autograd::record(
+      {"scale_add_relu"}, {x_, factors, residual}, z,
+      [shared = shared_, x = SavedTensor(x_), z = SavedTensor(z)](const BackwardContext& context) {
+        BatchNormJoinMask pass;
+        pass.norm = shared->saved_norm(context);
+        pass.x = x.get(context);
+        pass.z = z.get(context);
+        pass.dz = context.gradient().contiguous();
+        pass.du = Tensor::empty_like(pass.dz);
+        const Shape vectors{pass.x.size(0), pass.x.size(-1)};
+        pass.image_sums = Tensor::empty({2, vectors[0], vectors[1]}, DType::f64, pass.x.device());
+        pass.ds = empty_if(context.needs(1), vectors, pass.x.dtype(), pass.x.device());
+        batch_norm_join_mask_kernel.on(pass.x.device())(pass);
+        shared->image_sums = pass.image_sums;
+        return Gradients{context.needs(0) ? pass.du : Tensor(), pass.ds,
+                         context.needs(2) ? pass.du : Tensor()};
+      });
+}
+
+}  // namespace diagrad
