@@ -12,7 +12,8 @@ function(diagrad_add_folder folder)
   add_library(diagrad_${folder} OBJECT ${sources})
   target_include_directories(diagrad_${folder} PRIVATE ${PROJECT_BINARY_DIR}/include)
   target_link_libraries(diagrad_${folder} PRIVATE diagrad_flags fmt::fmt OpenMP::OpenMP_CXX
-    nlohmann_json::nlohmann_json CLI11::CLI11 ZLIB::ZLIB Threads::Threads)
+    nlohmann_json::nlohmann_json CLI11::CLI11 ZLIB::ZLIB Threads::Threads
+    diagrad_stb)
   set_property(GLOBAL APPEND PROPERTY DIAGRAD_OBJECTS diagrad_${folder})
 endfunction()
 

@@ -4,7 +4,8 @@
 set -euo pipefail
 
 what=${1:-demo}
-packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev)
+packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
+          libstb-dev)
 case $what in
     demo) ;;
     test) packages+=(doctest-dev) ;;

@@ -100,6 +100,7 @@ Evaluation evaluate(nn::Module& model, const data::DatasetPtr& set,
   const EvaluationMode mode(model);
   const DType dtype = dtype_of(model);
   Evaluation result;
+  SampleChooser samples(options.samples);
   double loss_sum = 0.0;
   loader.start(0);
   for (data::Batch batch; loader.next(batch);) {
@@ -116,9 +117,11 @@ Evaluation evaluate(nn::Module& model, const data::DatasetPtr& set,
       ++result.confusion[truth][static_cast<size_t>(part.predicted[static_cast<size_t>(b)])];
     }
     if (options.keep_logits) keep(result, set->size(), logits, batch.labels);
+    if (options.samples > 0) samples.add(logits, batch.labels, batch.indices);
     loss_sum += part.loss_sum;
     result.examples += batch.labels.numel();
   }
+  result.samples = samples.choice();
   finish(result, loss_sum);
   return result;
 }

@@ -7,6 +7,7 @@
 
 #include "diagrad/core/tensor.h"
 #include "diagrad/data/dataset.h"
+#include "diagrad/train/sample_choice.h"
 
 namespace diagrad::nn {
 class Module;
@@ -29,6 +30,7 @@ struct EvaluateOptions {
   int workers = 0;
   std::string normalization = {};  ///< a preset's name; empty: the data set's own
   bool keep_logits = false;
+  int64_t samples = 0;  ///< pictures of each kind to choose, see SampleChoice
   /// Called before each batch with the examples done and in all; false stops there.
   std::function<bool(int64_t done, int64_t total)> progress = {};
 };
@@ -41,6 +43,7 @@ struct Evaluation {
   std::vector<std::vector<int64_t>> confusion;  ///< [K][K] counts: true label, predicted label
   Tensor logits;                                ///< f32 [N,K], with keep_logits
   Tensor labels;                                ///< i64 [N], with keep_logits
+  SampleChoice samples;                         ///< with samples > 0
   bool complete = true;                         ///< false: progress stopped it
 };
 

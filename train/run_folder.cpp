@@ -174,6 +174,7 @@ RunFolder::~RunFolder() = default;
 void RunFolder::start(const Options& options, int64_t step) {
   std::error_code ignored;
   fs::remove(path_ + "/result.json", ignored);
+  fs::remove(path_ + "/samples.json", ignored);
   Options again = options;
   again.out = again.resume = "";  // a run of this file is a new run
   write_file(path_ + "/config.toml", to_toml(again));

@@ -43,9 +43,9 @@ struct EpochRow {
 class FolderLock;
 
 /// The folder of one run: config.toml, env.json, metrics.csv, events.jsonl, result.json and
-/// checkpoints/; run.json and report.html are the Reporter's. Held by a lock, so that no two
-/// processes write to it. Throws Error(usage) for a folder that cannot be used, Error(checkpoint)
-/// when writing fails later.
+/// checkpoints/; run.json, samples.json and report.html are the Reporter's. Held by a lock, so that
+/// no two processes write to it. Throws Error(usage) for a folder that cannot be used,
+/// Error(checkpoint) when writing fails later.
 class RunFolder {
  public:
   /// Opens find_run_folder(), made where it is missing.
@@ -57,7 +57,8 @@ class RunFolder {
   const std::string& path() const { return path_; }
   CheckpointFolder& checkpoints() { return checkpoints_; }
 
-  /// Writes config.toml and env.json, removes result.json, and cuts the rows after `step`.
+  /// Writes config.toml and env.json, removes result.json and
+  /// samples.json, and cuts the rows after `step`.
   void start(const Options& options, int64_t step);
   /// Seconds that the run had taken at `step`, from events.jsonl; 0 for a new run.
   double seconds_before() const { return seconds_before_; }

@@ -20,6 +20,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int64_t kSamples = 12;  // pictures of each kind in the report
+
 double since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
@@ -75,7 +77,8 @@ class Trainer {
   bool close_epoch();
   /// False: a signal came.
   bool evaluate_epoch(EpochRow& row, bool& is_best);
-  std::optional<Evaluation> evaluate_on(const data::DatasetPtr& set, const std::string& name);
+  std::optional<Evaluation> evaluate_on(const data::DatasetPtr& set, const std::string& name,
+                                        int64_t samples = 0);
   TrainResult finish(const std::string& stopped);
   void evaluate_result(TrainResult& result);
   double accuracy_of_best();
@@ -230,9 +233,10 @@ StepResult Trainer::run_step(const std::vector<data::Batch>& batches, const Step
   }
 }
 
-std::optional<Evaluation> Trainer::evaluate_on(const data::DatasetPtr& set,
-                                               const std::string& name) {
+std::optional<Evaluation> Trainer::evaluate_on(const data::DatasetPtr& set, const std::string& name,
+                                               int64_t samples) {
   EvaluateOptions options;
+  options.samples = samples;
   options.batch = options_.eval_batch;
   options.workers = static_cast<int>(options_.workers);
   options.normalization = options_.normalization;
@@ -312,7 +316,10 @@ TrainResult Trainer::finish(const std::string& stopped) {
   result.stopped = stopped;
   evaluate_result(result);
   result.seconds = seconds();
-  if (result.signal == 0) keeper_.folder().write_result(result_json(result, options_));
+  if (result.signal == 0) {
+    reporter_.keep_samples(result.last);
+    keeper_.folder().write_result(result_json(result, options_));
+  }
   reporter_.end(result);
   listener_.on_end(result);
   return result;
@@ -333,7 +340,7 @@ void Trainer::evaluate_result(TrainResult& result) {
   if (signals_.caught() == 0) {
     std::optional<EmaScope> averaged;
     if (ema_) averaged.emplace(*ema_);
-    if (auto last = evaluate_on(job_.test, "test")) result.last = std::move(*last);
+    if (auto last = evaluate_on(job_.test, "test", kSamples)) result.last = std::move(*last);
   }
   if (signals_.caught() == 0) {
     // A run continued elsewhere from a single file does not have its best one.

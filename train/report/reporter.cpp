@@ -58,6 +58,13 @@ void Reporter::epoch() {
   first_epoch_ = false;
 }
 
+void Reporter::keep_samples(const Evaluation& evaluation) {
+  attempt([&] {
+    write_file(state_.start.folder + "/samples.json",
+               samples_json(sample_pictures(evaluation, *job_.test)));
+  });
+}
+
 void Reporter::end(const TrainResult& result) {
   state_.phase = result.stopped.empty() ? RunPhase::finished : RunPhase::stopped;
   state_.reason = result.signal != 0 ? fmt::format("signal {}", result.signal) : result.stopped;

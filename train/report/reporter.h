@@ -9,8 +9,8 @@
 
 namespace diagrad::train {
 
-/// Keeps run.json and report.html of a run folder up to date. What goes wrong here is told to the
-/// listener, once, and never ends a run.
+/// Keeps run.json, samples.json and report.html of a run folder up to date. What goes wrong here is
+/// told to the listener, once, and never ends a run.
 class Reporter {
  public:
   Reporter(const TrainJob& job, TrainListener& listener) : job_(job), listener_(listener) {}
@@ -21,6 +21,8 @@ class Reporter {
   /// After an epoch whose rows are in the files. Where epochs are short the page is not made after
   /// each one but the first, so that it takes no more than a fiftieth of the time.
   void epoch();
+  /// The chosen pictures of the last evaluation, for the page to come: samples.json.
+  void keep_samples(const Evaluation& evaluation);
   void end(const TrainResult& result);
   /// The run ends with an error.
   void fail(RunPhase phase, const std::string& message, int64_t step);

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -23,7 +24,10 @@ constexpr size_t kMostClasses = 1000;
 constexpr std::array<const char*, 5> kPhases = {"running", "finished", "stopped", "diverged",
                                                 "failed"};
 
+/// Empty for what is no file: a folder in its place would throw while it is read.
 std::string text_of(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return {};
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -289,6 +293,7 @@ RunFiles read_run_files(const std::string& folder) {
   run.epochs = read_epochs(folder + "/metrics.csv");
   run.steps = read_steps(folder + "/events.jsonl");
   run.result = read_result(folder + "/result.json");
+  run.samples = read_samples(folder + "/samples.json");
   const json environment = json_of(folder + "/env.json");
   if (environment.is_object()) add_environment(run.environment, environment, "");
   std::stable_sort(run.environment.begin(), run.environment.end(),

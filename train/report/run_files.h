@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "diagrad/train/listener.h"
+#include "diagrad/train/report/sample_file.h"
 
 namespace diagrad::train {
 
@@ -45,6 +46,7 @@ struct RunFiles {
   std::vector<EpochRow> epochs;
   std::vector<StepRow> steps;
   std::optional<TrainResult> result;
+  std::optional<SamplePictures> samples;
   std::vector<std::pair<std::string, std::string>> environment;
 
   /// The text of an option: strings bare, lists with commas; empty where there is none.

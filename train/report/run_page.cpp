@@ -10,6 +10,7 @@
 #include "diagrad/train/report/confusion.h"
 #include "diagrad/train/report/html.h"
 #include "diagrad/train/report/run_command.h"
+#include "diagrad/train/report/samples_html.h"
 
 namespace diagrad::train {
 namespace {
@@ -309,11 +310,12 @@ std::string run_page(const RunFiles& run) {
   body += fmt::format("<div class=\"headline\"><b>{}</b><span>{}</span></div>\n",
                       exact_percent(result.accuracy), escape_html(result.words));
   body += tiles(run) + run_charts_html(run) + mistakes(run);
+  if (run.samples) body += samples_html(*run.samples, run.state.classes);
   body += "<div class=\"two\">\n" + what_was_run(run) + environment(run) + "</div>\n";
   body += html_section("In detail", epoch_table(run) + option_table(run));
   body +=
-      "<footer>Made from the files beside this page: run.json, result.json, metrics.csv, "
-      "events.jsonl, config.toml, env.json.</footer>\n";
+      "<footer>Made from the files beside this page: run.json, result.json, samples.json, "
+      "metrics.csv, events.jsonl, config.toml, env.json.</footer>\n";
   return html_page(title, body);
 }
 

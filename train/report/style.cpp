@@ -76,12 +76,30 @@ circle.averaged, text.averaged { fill: var(--averaged); }
 .right { fill: var(--right); } .wrong { fill: var(--wrong); }
 .count { fill: var(--ink); font-size: 12.5px; } .count.strong { fill: var(--strong); }
 .classes { columns: 250px auto; column-gap: 28px; }
-.class { break-inside: avoid; display: grid; grid-template-columns: minmax(0, 7.5em) 1fr 4em;
+.class { break-inside: avoid; display: grid; grid-template-columns: minmax(0, 7.5em) 1fr 4.2em;
   gap: 10px; align-items: center; font-size: 13.5px; }
 .class span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.class span:last-child { text-align: right; font-variant-numeric: tabular-nums; }
+.class span:last-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .bar { height: 9px; border-radius: 5px; background: var(--field); overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--right); }
+.words { margin: 0 0 12px; color: var(--soft); font-size: 13.5px; }
+.samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr));
+  gap: 18px 16px; }
+.sample { break-inside: avoid; font-size: 13px; }
+.mount { display: flex; justify-content: center; padding: 8px 0; margin-bottom: 6px;
+  background: var(--field); border-radius: 8px; }
+.mount img { max-width: 100%; }
+.pixels { image-rendering: pixelated; }
+.words.size { margin: 14px 0 0; }
+.answer { display: block; color: var(--soft); line-height: 1.4; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap; }
+.answer b { color: var(--ink); font-weight: 600; }
+.chance { display: grid; grid-template-columns: 1fr 4.4em; align-items: center;
+  margin-bottom: 3px; }
+.chance em { font-style: normal; text-align: right; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }
+.chance .bar { height: 6px; }
+.bar.said i { background: var(--wrong); }
 ol { margin: 0; padding-left: 1.4em; font-size: 14px; overflow-wrap: anywhere; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr));
   gap: 0 16px; align-items: start; }
