@@ -23,7 +23,7 @@ scripts/deps.sh demo
 scripts/build.sh program
 
 rm -rf "$out"
-echo "demo: training, about a minute"
+echo "demo: training, less than a minute"
 "$program" train --recipe quick --out "$out" || {
     code=$?
     echo "demo: training ended with exit code $code; the run so far is in $out" >&2

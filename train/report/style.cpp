@@ -94,7 +94,7 @@ circle.averaged, text.averaged { fill: var(--averaged); }
 .answer { display: block; color: var(--soft); line-height: 1.4; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap; }
 .answer b { color: var(--ink); font-weight: 600; }
-.chance { display: grid; grid-template-columns: 1fr 4.4em; align-items: center;
+.chance { display: grid; grid-template-columns: 1fr 4.6em; gap: 6px; align-items: center;
   margin-bottom: 3px; }
 .chance em { font-style: normal; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
