@@ -78,7 +78,9 @@ class Pass {
   void discover();
   void process(Node& node);
   void apply_hooks(Node& node, std::vector<Tensor>& gradients);
-  Gradients call(const Node& node, std::span<const Tensor> gradients) const;
+  Gradients call(const Node& node, std::span<const Tensor> gradients,
+                 std::span<Tensor* const> sums) const;
+  std::vector<Tensor*> sums_of_inputs(const Node& node);
   void pass_on(const Node& node, Gradients gradients);
   void split_on(const Node& node);
   bool needed(const Node& node) const { return needed_.count(&node) != 0; }
@@ -207,7 +209,7 @@ void Pass::process(Node& node) {
   if (!leads_on) return;
   OpObserver* observer = current_observer();
   if (observer != nullptr) observer->on_backward_start(node.op(), gradients);
-  Gradients results = call(node, gradients);
+  Gradients results = call(node, gradients, sums_of_inputs(node));
   gradients.clear();
   if (observer != nullptr) observer->on_backward(node.op(), results);
   if (edge_listener != nullptr) split_on(node);
@@ -215,13 +217,27 @@ void Pass::process(Node& node) {
   if (!retain_graph_) node.release();
 }
 
-Gradients Pass::call(const Node& node, std::span<const Tensor> gradients) const {
+/// The slots where the inputs' gradients are summed up. A listener hears every gradient by itself,
+/// so there the derivatives add nothing.
+std::vector<Tensor*> Pass::sums_of_inputs(const Node& node) {
+  std::vector<Tensor*> sums;
+  if (edge_listener != nullptr) return sums;
+  for (const Edge& edge : node.inputs()) {
+    const auto found = edge.node == nullptr ? pending_.end() : pending_.find(edge.node.get());
+    sums.push_back(found == pending_.end() ? nullptr
+                                           : &found->second[static_cast<size_t>(edge.output)]);
+  }
+  return sums;
+}
+
+Gradients Pass::call(const Node& node, std::span<const Tensor> gradients,
+                     std::span<Tensor* const> sums) const {
   const auto inputs = node.inputs();
   std::vector<bool> wanted(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     wanted[i] = inputs[i].node != nullptr && needed(*inputs[i].node);
   }
-  Gradients results = node.call(BackwardContext(node, gradients, wanted));
+  Gradients results = node.call(BackwardContext(node, gradients, wanted, sums));
   DG_CHECK(results.size() == inputs.size(), "backward of {}: returned {} gradients for {} inputs",
            node.op().name, results.size(), inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -265,7 +281,7 @@ void Pass::split_on(const Node& node) {
   if (found == splits_.end()) return;
   for (const Contribution& part : found->second) {
     const Tensor gradient = part.gradient;
-    const Gradients results = call(node, {&gradient, 1});
+    const Gradients results = call(node, {&gradient, 1}, {});
     const Edge& edge = node.inputs().front();
     edge_listener->on_edge(node, edge, part.call, results.front());
     if (!edge.node->is_leaf()) splits_[edge.node.get()].push_back({part.call, results.front()});

@@ -1,6 +1,7 @@
 #include "diagrad/autograd/node.h"
 
 #include <atomic>
+#include <utility>
 
 namespace diagrad::autograd {
 namespace {
@@ -62,6 +63,21 @@ Tensor BackwardContext::gradient(int output) const {
   if (gradients_[index].defined()) return gradients_[index];
   const TensorInfo& info = node_.outputs()[index];
   return Tensor::zeros(info.shape, info.dtype, info.device);
+}
+
+Tensor BackwardContext::gradient_or_new(int output) const {
+  const auto index = static_cast<size_t>(output);
+  const Tensor& gradient = gradients_[index];
+  if (gradient.defined() && gradient.is_exclusive() && gradient.is_contiguous()) return gradient;
+  const TensorInfo& info = node_.outputs()[index];
+  return Tensor::empty(info.shape, info.dtype, info.device);
+}
+
+Tensor BackwardContext::take_sum(int input) const {
+  if (sums_.empty()) return {};
+  Tensor* const sum = sums_[static_cast<size_t>(input)];
+  const bool own = sum != nullptr && sum->defined() && sum->is_exclusive() && sum->is_contiguous();
+  return own ? std::exchange(*sum, Tensor()) : Tensor();
 }
 
 bool BackwardContext::has_gradient(int output) const {

@@ -99,8 +99,10 @@ Edge producer_of(const Tensor& tensor);
 /// What a derivative sees: the gradients of the outputs and which inputs want one.
 class BackwardContext {
  public:
-  BackwardContext(const Node& node, std::span<const Tensor> gradients, std::vector<bool> needed)
-      : node_(node), gradients_(gradients), needed_(std::move(needed)) {}
+  /// `sums` may be empty; else, per input, the sum of its gradients so far, or null.
+  BackwardContext(const Node& node, std::span<const Tensor> gradients, std::vector<bool> needed,
+                  std::span<Tensor* const> sums = {})
+      : node_(node), gradients_(gradients), needed_(std::move(needed)), sums_(sums) {}
 
   const char* op_name() const { return node_.op().name; }
   /// The gradient of an output, zeros where nothing flowed into it. Any strides.
@@ -110,10 +112,20 @@ class BackwardContext {
   /// Whether the gradient of this input is asked for.
   bool needs(int input) const { return needed_[static_cast<size_t>(input)]; }
 
+  // Two ways to touch less memory. Both give a contiguous tensor that nobody else sees.
+
+  /// A place for values of the shape of gradient(output): that gradient itself, to be written over
+  /// as it is read, if nobody else holds it (so ask before holding it), else a new tensor.
+  Tensor gradient_or_new(int output = 0) const;
+  /// The sum of the gradients that this input has got so far, for a derivative that adds its own
+  /// in place and returns it. Given once; undefined where there is none to be changed.
+  Tensor take_sum(int input) const;
+
  private:
   const Node& node_;
   std::span<const Tensor> gradients_;
   std::vector<bool> needed_;
+  std::span<Tensor* const> sums_;
 };
 
 }  // namespace diagrad::autograd

@@ -55,6 +55,7 @@ Tensor normalise(const char* op, bool relu, const Tensor& input, const Tensor& g
        beta = SavedTensor(relu ? shift : Tensor())](const BackwardContext& context) {
         BatchNormBackward pass;
         pass.x = x.get(context);
+        if (context.needs(0)) pass.dx = context.gradient_or_new();
         pass.dy = context.gradient().contiguous();
         pass.gamma = gamma.get(context);
         pass.beta = beta.get(context);
@@ -62,7 +63,6 @@ Tensor normalise(const char* op, bool relu, const Tensor& input, const Tensor& g
         pass.inverse_std = inverse_std;
         pass.training = training;
         pass.relu = relu;
-        pass.dx = like_if(context.needs(0), pass.x);
         const Tensor channels = Tensor::empty({pass.x.size(-1)}, pass.x.dtype(), pass.x.device());
         pass.dgamma = like_if(context.needs(1), channels);
         pass.dbeta = like_if(context.needs(2), channels);

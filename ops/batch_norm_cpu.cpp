@@ -143,9 +143,15 @@ void input_gradient(const BatchNormBackward& pass, const RowFold& fold, int64_t 
     const T* const dy = pass.dy.data<T>() + base;
     T* const dx = pass.dx.data<T>() + base;
     kernels::for_each_line(fold, rows, [&](int64_t offset, int64_t width) {
-      kernels::input_gradient_line<relu>(width, x + offset, dy + offset, affine.centre.data(),
-                                         affine.scale.data(), affine.shift.data(), lines.a.data(),
-                                         lines.b.data(), lines.c.data(), dx + offset);
+      if (dx == dy) {
+        kernels::input_gradient_line<relu>(width, x + offset, affine.centre.data(),
+                                           affine.scale.data(), affine.shift.data(), lines.a.data(),
+                                           lines.b.data(), lines.c.data(), dx + offset);
+      } else {
+        kernels::input_gradient_line<relu>(width, x + offset, dy + offset, affine.centre.data(),
+                                           affine.scale.data(), affine.shift.data(), lines.a.data(),
+                                           lines.b.data(), lines.c.data(), dx + offset);
+      }
     });
   });
 }

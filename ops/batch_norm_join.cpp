@@ -140,8 +140,8 @@ Tensor BatchNormJoin::finish(const Tensor& factors, const Tensor& residual) {
         pass.norm = shared->saved_norm(context);
         pass.x = x.get(context);
         pass.z = z.get(context);
+        pass.du = context.gradient_or_new();
         pass.dz = context.gradient().contiguous();
-        pass.du = Tensor::empty_like(pass.dz);
         const Shape vectors{pass.x.size(0), pass.x.size(-1)};
         pass.image_sums = Tensor::empty({2, vectors[0], vectors[1]}, DType::f64, pass.x.device());
         pass.ds = empty_if(context.needs(1), vectors, pass.x.dtype(), pass.x.device());

@@ -142,9 +142,15 @@ void mask(const BatchNormJoinMask& pass) {
   const int64_t vectors = images.images * images.columns;
   double* const sums = pass.image_sums.data<double>();
   const auto line = [&](int64_t offset, int64_t width, T* partial) {
-    kernels::mask_line(width, pass.x.data<T>() + offset, centre.data(), pass.z.data<T>() + offset,
-                       pass.dz.data<T>() + offset, pass.du.data<T>() + offset, partial,
-                       partial + fold.width);
+    const T* const x = pass.x.data<T>() + offset;
+    const T* const z = pass.z.data<T>() + offset;
+    const T* const dz = pass.dz.data<T>() + offset;
+    T* const du = pass.du.data<T>() + offset;
+    if (du == dz) {
+      kernels::mask_line(width, x, centre.data(), z, du, partial, partial + fold.width);
+    } else {
+      kernels::mask_line(width, x, centre.data(), z, dz, du, partial, partial + fold.width);
+    }
   };
   images.sums<2, T>(sums, [&](int64_t /*image*/) { return line; });
   if (!pass.ds.defined()) return;

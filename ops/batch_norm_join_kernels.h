@@ -36,7 +36,7 @@ inline KernelTable<void(const BatchNormJoinForward&)> batch_norm_join_forward_ke
     "batch_norm_join"};
 
 /// du = dz where z > 0; image_sums f64 [2,B,C]: of du and of du * (x - centre), the centre being
-/// that of BatchNormAffine; ds = sum du * norm(x), where it is asked for.
+/// that of BatchNormAffine; du may be dz. ds = sum du * norm(x), where it is asked for.
 struct BatchNormJoinMask {
   ChannelNorm norm;
   Tensor x, z, dz;

@@ -26,7 +26,8 @@ struct BatchNormForward {
 };
 inline KernelTable<void(const BatchNormForward&)> batch_norm_forward_kernel{"batch_norm"};
 
-/// dx, dgamma, dbeta are undefined where they are not asked for; beta is read for relu only.
+/// dx, dgamma, dbeta are undefined where they are not asked for; dx may be dy. beta is read for
+/// relu only.
 struct BatchNormBackward {
   Tensor x, dy, gamma, beta, mean, inverse_std;
   bool training, relu;

@@ -14,8 +14,8 @@ using kernels::ConvGeometry;
 inline KernelTable<void(const ConvGeometry&, const Tensor&, const Tensor&, const Tensor&,
                         const Tensor&)>
     conv_forward_kernel{"conv2d"};
-/// (geometry, dy, w, dx)
-inline KernelTable<void(const ConvGeometry&, const Tensor&, const Tensor&, const Tensor&)>
+/// (geometry, dy, w, dx, whether to add to what dx holds)
+inline KernelTable<void(const ConvGeometry&, const Tensor&, const Tensor&, const Tensor&, bool)>
     conv_input_gradient_kernel{"conv2d backward"};
 /// (geometry, x, dy, dw)
 inline KernelTable<void(const ConvGeometry&, const Tensor&, const Tensor&, const Tensor&)>

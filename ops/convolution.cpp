@@ -26,10 +26,11 @@ void forward_cpu(const ConvGeometry& geometry, const Tensor& x, const Tensor& w,
 }
 
 void input_gradient_cpu(const ConvGeometry& geometry, const Tensor& dy, const Tensor& w,
-                        const Tensor& dx) {
+                        const Tensor& dx, bool accumulate) {
   dispatch_floating(dy.dtype(), "conv2d backward", [&](auto tag) {
     using T = typename decltype(tag)::type;
-    kernels::convolve_input_gradient<T>(geometry, dy.data<T>(), w.data<T>(), dx.data<T>());
+    kernels::convolve_input_gradient<T>(geometry, dy.data<T>(), w.data<T>(), dx.data<T>(),
+                                        accumulate);
   });
 }
 
@@ -63,9 +64,11 @@ Tensor record_convolution(const char* name, const ConvGeometry& geometry, const 
         const Tensor dy = context.gradient().contiguous();
         Gradients gradients(3);
         if (context.needs(0)) {
-          gradients[0] = Tensor::empty(x_shape, dy.dtype(), dy.device());
+          gradients[0] = context.take_sum(0);
+          const bool accumulate = gradients[0].defined();
+          if (!accumulate) gradients[0] = Tensor::empty(x_shape, dy.dtype(), dy.device());
           conv_input_gradient_kernel.on(dy.device())(geometry, dy, w.get(context).contiguous(),
-                                                     gradients[0]);
+                                                     gradients[0], accumulate);
         }
         if (context.needs(1)) {
           gradients[1] = Tensor::empty(w_shape, dy.dtype(), dy.device());

@@ -124,10 +124,11 @@ void convolve(const ConvGeometry& g, const T* x, const T* w, const T* bias, T* y
 }
 
 template <typename T>
-void convolve_input_gradient(const ConvGeometry& g, const T* dy, const T* w, T* dx) {
+void convolve_input_gradient(const ConvGeometry& g, const T* dy, const T* w, T* dx,
+                             bool accumulate) {
   if constexpr (std::is_same_v<T, float>) {
     if (math_mode() == MathMode::fast && winograd_input_gradient_gains(g)) {
-      return winograd_input_gradient(g, dy, w, dx);
+      return winograd_input_gradient(g, dy, w, dx, accumulate);
     }
   }
   const int64_t channels = g.group_inputs();
@@ -139,11 +140,14 @@ void convolve_input_gradient(const ConvGeometry& g, const T* dy, const T* w, T* 
     product.a = dy;
     product.b = w;
     product.c = dx;
+    product.accumulate = accumulate;
     return gemm(product);
   }
   const int64_t outputs = g.group_outputs();
+  Correlation correlation = gradient_correlation(g);
+  correlation.accumulate = accumulate;
   correlate<T>(
-      gradient_correlation(g),
+      correlation,
       [&](const WindowSet& set, int64_t group, const PanelSplit<T>& split, int64_t panel,
           T* packed) {
         if (g.is_depthwise()) return pack_channelwise(g, set, split, panel, w, packed);
@@ -186,9 +190,9 @@ template void convolve<float>(const ConvGeometry&, const float*, const float*, c
 template void convolve<double>(const ConvGeometry&, const double*, const double*, const double*,
                                double*);
 template void convolve_input_gradient<float>(const ConvGeometry&, const float*, const float*,
-                                             float*);
+                                             float*, bool);
 template void convolve_input_gradient<double>(const ConvGeometry&, const double*, const double*,
-                                              double*);
+                                              double*, bool);
 template void convolve_weight_gradient<float>(const ConvGeometry&, const float*, const float*,
                                               float*);
 template void convolve_weight_gradient<double>(const ConvGeometry&, const double*, const double*,

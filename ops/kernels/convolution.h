@@ -46,8 +46,10 @@ struct ConvGeometry {
 template <typename T>
 void convolve(const ConvGeometry& geometry, const T* x, const T* w, const T* bias, T* y);
 
+/// Adds to the values of dx where `accumulate`.
 template <typename T>
-void convolve_input_gradient(const ConvGeometry& geometry, const T* dy, const T* w, T* dx);
+void convolve_input_gradient(const ConvGeometry& geometry, const T* dy, const T* w, T* dx,
+                             bool accumulate = false);
 
 template <typename T>
 void convolve_weight_gradient(const ConvGeometry& geometry, const T* x, const T* dy, T* dw);

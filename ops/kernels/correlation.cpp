@@ -97,7 +97,7 @@ void correlate_panel(const Correlation& c, const Plan<T>& plan, const PanelSplit
                            static_cast<int64_t>(plan.offsets.size()), plan.length};
   const PanelOperand<T> right{plan.panel(split, group, panel), vectors * kLanes<T>, 0};
   const BlockOutput<T> out{targets.data(), split.columns(panel), T(1),
-                           bias == nullptr ? nullptr : bias + channel, false};
+                           bias == nullptr ? nullptr : bias + channel, c.accumulate};
 
   const int64_t source_channel = c.channelwise ? channel : group * (c.source_channels / c.groups);
   const T* source = band.source + source_channel;

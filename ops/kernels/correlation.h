@@ -48,6 +48,7 @@ struct Correlation {
   Size2 source_step = 1;  ///< source pixels per grid point
   Size2 result_step = 1;  ///< result pixels per grid point
   std::vector<WindowSet> sets;
+  bool accumulate = false;  ///< the sum is added to what the result holds
 
   /// Length of the sum behind a result of `set`.
   int64_t inner_size(const WindowSet& set) const { return set.taps() * source_channels / groups; }

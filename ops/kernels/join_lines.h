@@ -30,6 +30,19 @@ void mask_line(int64_t width, const T* __restrict x, const T* __restrict centre,
   }
 }
 
+/// The same where du takes the place of dz.
+template <typename T>
+void mask_line(int64_t width, const T* __restrict x, const T* __restrict centre,
+               const T* __restrict z, T* __restrict du, T* __restrict sum_du,
+               T* __restrict sum_dux) {
+  for (int64_t i = 0; i < width; ++i) {
+    const T gradient = z[i] > T(0) ? du[i] : T(0);
+    du[i] = gradient;
+    sum_du[i] += gradient;
+    sum_dux[i] += gradient * (x[i] - centre[i]);
+  }
+}
+
 /// dx = scale * du + (slope * (x - centre) + shift).
 template <typename T>
 void join_gradient_line(int64_t width, const T* __restrict x, const T* __restrict centre,

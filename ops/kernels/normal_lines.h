@@ -50,4 +50,17 @@ void input_gradient_line(int64_t width, const T* __restrict x, const T* __restri
   }
 }
 
+/// The same where dx takes the place of dy.
+template <bool relu, typename T>
+void input_gradient_line(int64_t width, const T* __restrict x, const T* __restrict centre,
+                         const T* __restrict scale, const T* __restrict shift,
+                         const T* __restrict a, const T* __restrict b, const T* __restrict c,
+                         T* __restrict dx) {
+  for (int64_t i = 0; i < width; ++i) {
+    const T deviation = x[i] - centre[i];
+    const T g = gradient_of<relu>(dx[i], deviation, scale[i], shift[i]);
+    dx[i] = a[i] * g + (b[i] * deviation + c[i]);
+  }
+}
+
 }  // namespace diagrad::kernels

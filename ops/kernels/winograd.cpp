@@ -29,6 +29,7 @@ struct TileConvolution {
   Size2 size;  ///< of the result images
   int64_t channels;
   TileGrid grid;
+  bool accumulate;       ///< the result is added to what is there
   const float* weights;  ///< transformed; this and what follows is filled by convolve_tiles
   const float* bias;     ///< padded_channels(channels)
 };
@@ -156,7 +157,9 @@ void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t bl
   }
 }
 
-/// Transforms a tile's products back, adds the bias and writes what lies inside the result.
+/// Transforms a tile's products back, adds the bias and writes what lies inside the result, or
+/// adds it there.
+template <bool accumulate>
 void write_tile(const TileConvolution& c, const TileGrid::Tile& tile, const float* m,
                 int64_t position_stride) {
   constexpr int kWidth = kLanes<float>;
@@ -174,7 +177,8 @@ void write_tile(const TileConvolution& c, const TileGrid::Tile& tile, const floa
     if (whole && n + kWidth <= c.channels) {
       transform_square<ResultLine<float>, Vec<float>>(
           product, [&](int r, int s, const Vec<float>& value) __attribute__((always_inline)) {
-            store<float>(corner + r * line + s * c.channels + n, value + bias);
+            float* const target = corner + r * line + s * c.channels + n;
+            store<float>(target, accumulate ? load(target) + value : value + bias);
           });
       continue;
     }
@@ -185,7 +189,10 @@ void write_tile(const TileConvolution& c, const TileGrid::Tile& tile, const floa
     const int64_t valid = std::min<int64_t>(kWidth, c.channels - n);
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t s = 0; s < columns; ++s) {
-        std::copy(values[r][s], values[r][s] + valid, corner + r * line + s * c.channels + n);
+        float* const target = corner + r * line + s * c.channels + n;
+        for (int64_t i = 0; i < valid; ++i) {
+          target[i] = accumulate ? target[i] + values[r][s][i] : values[r][s][i];
+        }
       }
     }
   }
@@ -204,7 +211,9 @@ void convolve_group(const TileConvolution& c, const TileGroup& group, int64_t fi
   }
   multiply_group(c, group, blocks, v, m);
   for (int64_t i = first; i < last; ++i) {
-    write_tile(c, c.grid.at(i), m + (i - first) * group.stride, group.position_stride);
+    (c.accumulate ? write_tile<true> : write_tile<false>)(c, c.grid.at(i),
+                                                          m + (i - first) * group.stride,
+                                                          group.position_stride);
   }
 }
 
@@ -247,6 +256,7 @@ void winograd_convolve(const ConvGeometry& g, const float* x, const float* w, co
        g.output,
        g.out_channels,
        TileGrid(g.batch, g.output),
+       false,
        nullptr,
        nullptr},
       [&](const PanelSplit<float>& split, int64_t panel, int64_t tap, int64_t first, int64_t last,
@@ -257,7 +267,8 @@ void winograd_convolve(const ConvGeometry& g, const float* x, const float* w, co
       bias);
 }
 
-void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float* w, float* dx) {
+void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float* w, float* dx,
+                             bool accumulate) {
   convolve_tiles(
       {tiled_images(dy, g.batch, g.output, g.out_channels),
        {g.padding.h - 2, g.padding.w - 2},
@@ -265,6 +276,7 @@ void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float
        g.input,
        g.in_channels,
        TileGrid(g.batch, g.input),
+       accumulate,
        nullptr,
        nullptr},
       [&](const PanelSplit<float>& split, int64_t panel, int64_t tap, int64_t first, int64_t last,

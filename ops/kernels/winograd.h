@@ -23,7 +23,8 @@ bool winograd_weight_gradient_gains(const ConvGeometry& g);
 /// The three products of convolution.h, for is_winograd_kind(g).
 void winograd_convolve(const ConvGeometry& g, const float* x, const float* w, const float* bias,
                        float* y);
-void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float* w, float* dx);
+void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float* w, float* dx,
+                             bool accumulate = false);
 void winograd_weight_gradient(const ConvGeometry& g, const float* x, const float* dy, float* dw);
 
 }  // namespace diagrad::kernels

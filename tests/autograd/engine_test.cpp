@@ -116,6 +116,57 @@ TEST_CASE("no_grad and detach record nothing") {
   CHECK_FALSE(scaled(x.detach(), 2.0).requires_grad());
 }
 
+/// a * x, whose derivative writes over the gradient it gets and adds to the one that is there.
+Tensor scaled_in_place(const Tensor& x, double a, int* additions) {
+  const Tensor y = Tensor::empty_like(x);
+  elementwise<double, double>(
+      y, [a](double v) { return a * v; }, x);
+  return autograd::record({"scaled_in_place"}, {x}, y, [=](const BackwardContext& context) {
+    const Tensor dx = context.gradient_or_new();
+    elementwise<double, double>(
+        dx, [a](double v) { return a * v; }, context.gradient());
+    const Tensor sum = context.take_sum(0);
+    if (!sum.defined()) return Gradients{dx};
+    CHECK_FALSE(context.take_sum(0).defined());
+    ++*additions;
+    elementwise<double, double, double>(
+        sum, [](double v, double w) { return v + w; }, sum, dx);
+    return Gradients{sum};
+  });
+}
+
+TEST_CASE("derivatives may use the memory of gradients that nobody else holds") {
+  const Tensor x = leaf({2.0, 3.0});
+  const Tensor given = Tensor::ones({2}, DType::f64);
+  int additions = 0;
+  Tensor inner = scaled(x, 1.0);
+  Tensor y = scaled_in_place(inner, 5.0, &additions);
+  Tensor z = scaled_in_place(inner, 7.0, &additions);
+  // The given gradients stay as they were; the sums at `inner` and at x are changed in place.
+  const auto all = autograd::grad({scaled(y, 1.0), scaled(z, 1.0), x}, {x}, {given, given, given},
+                                  {.retain_graph = true});
+  CHECK(all[0].data<double>()[1] == 13.0);
+  CHECK(additions == 1);
+  CHECK(given.data<double>()[0] == 1.0);
+
+  // What a hook or the caller sees is not changed afterwards.
+  Tensor seen;
+  autograd::add_hook(y, [&](const Tensor& gradient) {
+    seen = gradient;
+    return Tensor();
+  });
+  const auto two = autograd::grad({scaled(y, 3.0)}, {y, x}, {given}, {.retain_graph = true});
+  CHECK(seen.data<double>()[0] == 3.0);
+  CHECK(two[0].data<double>()[0] == 3.0);
+  CHECK(two[1].data<double>()[0] == 15.0);
+
+  // A listener hears every gradient by itself.
+  const autograd::GradientTrace trace;
+  additions = 0;
+  autograd::grad({y, z}, {x}, {given, given});
+  CHECK(additions == 0);
+}
+
 TEST_CASE("hooks see and replace gradients, and can be removed") {
   const Tensor x = leaf({3.0});
   const auto handle = autograd::add_hook(

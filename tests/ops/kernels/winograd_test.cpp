@@ -180,6 +180,21 @@ TEST_CASE("winograd: the error keeps its promise on normal and on rectified valu
   }
 }
 
+TEST_CASE("winograd: an input gradient can be added to another") {
+  RandomStream random(14, stream_id("winograd"));
+  for (const ConvGeometry& g : {geometry(2, {9, 6}, 5, 16, 1), geometry(1, 8, 48, 40, 0)}) {
+    Products products(g, random);
+    products.run();
+    const std::vector<float> alone = products.dx.all;
+    kernels::winograd_input_gradient(g, products.dy.data(), products.w.data(), products.dx.data(),
+                                     true);
+    const float* const once = alone.data() + (products.dx.data() - products.dx.all.data());
+    for (int64_t i = 0; i < products.dx.count; ++i) {
+      REQUIRE(products.dx.data()[i] == 2.0F * once[i]);
+    }
+  }
+}
+
 TEST_CASE("winograd: empty batches and no channels") {
   for (const ConvGeometry& g :
        {geometry(0, 5, 3, 4, 1), geometry(2, 5, 0, 4, 1), geometry(2, 5, 3, 0, 1)}) {
