@@ -24,6 +24,7 @@
 #include "diagrad/core/random.h"
 #include "diagrad/ops/kernels/convolution.h"
 #include "diagrad/ops/kernels/gemm.h"
+#include "diagrad/ops/kernels/scratch.h"
 #include "diagrad/train/bench/machine.h"
 
 namespace diagrad {
@@ -62,12 +63,20 @@ std::string measure(const std::function<void()>& run, double flops, double budge
                      median(cpu), flops);
 }
 
-std::vector<float> values(int64_t count) {
-  RandomStream random(1, stream_id("bench"));
-  std::vector<float> result(static_cast<size_t>(count));
-  for (float& value : result) value = static_cast<float>(random.uniform(-1.0, 1.0));
-  return result;
-}
+/// Random values at an address like a tensor's: on a line of the cache.
+class Values {
+ public:
+  explicit Values(int64_t count) : values_(count) {
+    RandomStream random(1, stream_id("bench"));
+    for (float* at = data(); at != data() + count; ++at) {
+      *at = static_cast<float>(random.uniform(-1.0, 1.0));
+    }
+  }
+  float* data() const { return values_.data(); }
+
+ private:
+  kernels::Scratch<float> values_;
+};
 
 /// cblas_sgemm of a library, in the spellings of the distributions (32-bit sizes) and of NumPy's
 /// package (64-bit).
@@ -125,9 +134,9 @@ std::string time_gemm(std::istream& words, const Blas* blas) {
   kernels::Gemm<float> g;
   double milliseconds = 0;
   words >> g.m >> g.n >> g.k >> g.transpose_a >> g.transpose_b >> milliseconds;
-  const std::vector<float> a = values(g.m * g.k);
-  const std::vector<float> b = values(g.k * g.n);
-  std::vector<float> c(static_cast<size_t>(g.m * g.n));
+  const Values a(g.m * g.k);
+  const Values b(g.k * g.n);
+  const Values c(g.m * g.n);
   g.a = a.data();
   g.a_stride = g.transpose_a ? g.m : g.k;
   g.b = b.data();
@@ -153,9 +162,9 @@ std::string time_convolution(std::istream& words) {
   g.kernel = kernel;
   g.stride = stride;
   g.padding = kernel / 2;
-  std::vector<float> x = values(g.in_pixels() * g.in_channels);
-  std::vector<float> w = values(g.out_channels * g.taps() * g.group_inputs());
-  std::vector<float> y = values(g.out_pixels() * g.out_channels);
+  const Values x(g.in_pixels() * g.in_channels);
+  const Values w(g.out_channels * g.taps() * g.group_inputs());
+  const Values y(g.out_pixels() * g.out_channels);
   const auto run = [&] {
     if (direction == "forward") {
       kernels::convolve<float>(g, x.data(), w.data(), nullptr, y.data());

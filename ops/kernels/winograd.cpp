@@ -12,8 +12,6 @@
 namespace diagrad::kernels {
 namespace {
 
-/// Rows of a product block: one tile each.
-constexpr int kBlockTiles = kMaxRows;
 /// Multiply-adds, after the transform, that make a chunk of tiles worth a thread.
 constexpr int64_t kChunkWork = int64_t{1} << 17;
 /// Source channels that are summed in registers. Longer sums are sums of such parts: their rounding
@@ -76,81 +74,108 @@ void transform_weights(const PanelSplit<float>& split, int64_t inner, PackTap pa
   });
 }
 
-/// m[tile] = v[tile] * u, plus m[tile] where `accumulate`, for kBlockTiles tiles; m may be v.
-template <int kVectors>
-void multiply_block(const float* v, const float* u, int64_t inner, float* m, int64_t stride,
+/// m[tile] = v[tile] * u, plus m[tile] where `accumulate`, for kTiles tiles; m may be v. Vectors of
+/// channels are `vector_stride` apart, tiles follow each other.
+template <int kTiles, int kVectors>
+void multiply_block(const float* v, const float* u, int64_t inner, float* m, int64_t vector_stride,
                     bool accumulate) {
-  Vec<float> sum[kBlockTiles][kVectors] = {};
+  constexpr int kWidth = kLanes<float>;
+  Vec<float> sum[kTiles][kVectors] = {};
+  for (; inner > 0; inner -= kWidth, v += vector_stride) {
+    const int64_t length = std::min<int64_t>(inner, kWidth);
+    const float* const left = v;
 #pragma GCC unroll 4
-  for (int64_t k = 0; k < inner; ++k) {
-    Vec<float> row[kVectors];
-    DG_UNROLL
-    for (int i = 0; i < kVectors; ++i) row[i] = load(u + i * kLanes<float>);
-    DG_UNROLL
-    for (int t = 0; t < kBlockTiles; ++t) {
-      const float factor = v[t * stride + k];
+    for (int64_t k = 0; k < length; ++k) {
+      Vec<float> row[kVectors];
       DG_UNROLL
-      for (int i = 0; i < kVectors; ++i) sum[t][i] += factor * row[i];
+      for (int i = 0; i < kVectors; ++i) row[i] = load(u + i * kWidth);
+      DG_UNROLL
+      for (int t = 0; t < kTiles; ++t) {
+        const float factor = left[t * kWidth + k];
+        DG_UNROLL
+        for (int i = 0; i < kVectors; ++i) sum[t][i] += factor * row[i];
+      }
+      u += kVectors * kWidth;
     }
-    u += kVectors * kLanes<float>;
   }
+  const auto at = [&](int t, int i) { return m + i * vector_stride + t * kWidth; };
   if (accumulate) {
     DG_UNROLL
-    for (int t = 0; t < kBlockTiles; ++t) {
+    for (int t = 0; t < kTiles; ++t) {
       DG_UNROLL
-      for (int i = 0; i < kVectors; ++i) sum[t][i] += load(m + t * stride + i * kLanes<float>);
+      for (int i = 0; i < kVectors; ++i) sum[t][i] += load(at(t, i));
     }
   }
   DG_UNROLL
-  for (int t = 0; t < kBlockTiles; ++t) {
+  for (int t = 0; t < kTiles; ++t) {
     DG_UNROLL
-    for (int i = 0; i < kVectors; ++i) store<float>(m + t * stride + i * kLanes<float>, sum[t][i]);
-  }
-}
-
-void multiply_panel(int64_t vectors, const float* v, const float* u, int64_t inner, float* m,
-                    int64_t stride, bool accumulate) {
-  if (vectors == 1) return multiply_block<1>(v, u, inner, m, stride, accumulate);
-  if (vectors == 2) return multiply_block<2>(v, u, inner, m, stride, accumulate);
-  if constexpr (kMaxVectors > 2) {
-    multiply_block<kMaxVectors>(v, u, inner, m, stride, accumulate);
+    for (int i = 0; i < kVectors; ++i) store<float>(at(t, i), sum[t][i]);
   }
 }
 
 /// How many tiles are transformed together, and where their values are: V and M are
-/// [point][tile][stride].
+/// [point][vector of channels][tile][channel of the vector].
 struct TileGroup {
   explicit TileGroup(const TileConvolution& c)
       : panels(c.channels),
-        stride(std::max(padded_channels(c.source.channels), padded_channels(c.channels))),
-        in_place(panels.count() == 1 && c.source.channels <= kSumLength),
-        tiles(in_place ? kBlockTiles : 2 * kBlockTiles),
-        position_stride(tiles * stride + kLanes<float>) {}
-  int64_t elements() const { return kWinogradPositions * position_stride; }
+        vectors(std::max(padded_channels(c.source.channels), padded_channels(c.channels)) /
+                kLanes<float>),
+        in_place(panels.count() == 1 && c.source.channels <= kSumLength) {}
+  int64_t elements() const { return kWinogradPositions * point_stride(); }
+  /// Not a power of two, for the sets of the cache.
+  int64_t point_stride() const { return vectors * kVectorStride + kLanes<float>; }
 
+  static constexpr int64_t kTiles = 2 * kMaxRows;
+  static constexpr int64_t kVectorStride = kTiles * kLanes<float>;
   PanelSplit<float> panels;
-  int64_t stride;
+  int64_t vectors;
   bool in_place;  ///< one panel and one sum: products may overwrite the values they are made from
-  int64_t tiles;
-  int64_t position_stride;
 };
 
-/// All points of the group's first `blocks` blocks of tiles.
-void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t blocks,
-                    const float* v, float* m) {
+/// The first `tiles` tiles of a group, rounded up to blocks, which leave enough accumulators for a
+/// panel of that width.
+template <int kVectors>
+void multiply_tiles(int64_t tiles, const float* v, const float* u, int64_t inner, float* m,
+                    bool accumulate) {
+  constexpr int kTiles = kVectors == 1 ? 2 * kMaxRows : kMaxRows;
+  for (int64_t tile = 0; tile < tiles; tile += kTiles) {
+    const int64_t at = tile * kLanes<float>;
+    multiply_block<kTiles, kVectors>(v + at, u, inner, m + at, TileGroup::kVectorStride,
+                                     accumulate);
+  }
+}
+
+void multiply_panel(int64_t vectors, int64_t tiles, const float* v, const float* u, int64_t inner,
+                    float* m, bool accumulate) {
+  if (vectors == 1) return multiply_tiles<1>(tiles, v, u, inner, m, accumulate);
+  if (vectors == 2) return multiply_tiles<2>(tiles, v, u, inner, m, accumulate);
+  if constexpr (kMaxVectors > 2) {
+    multiply_tiles<kMaxVectors>(tiles, v, u, inner, m, accumulate);
+  }
+}
+
+/// All points of a group of `tiles` tiles from `first` on. Meanwhile it asks for the pixels that
+/// are written and read next.
+void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t tiles,
+                    const TileGrid::Tile& first, const TileGrid::Tile& next, const float* v,
+                    float* m) {
+  TilePrefetch result(c.result, c.size, c.channels, c.grid, first);
+  TilePrefetch source(c.source.data, c.source.size, c.source.channels, c.grid, next);
+  constexpr int64_t kAsked = TileGroup::kTiles * kWinogradTile / kWinogradPositions + 1;
   const int64_t inner = c.source.channels;
   for (int64_t p = 0; p < kWinogradPositions; ++p) {
+    if (p < TileGroup::kTiles * kWinogradTile / kAsked) {
+      result.ask(kAsked);
+      source.ask(kAsked);
+    }
     const float* u = c.weights + p * weight_stride(group.panels, inner);
-    const int64_t point = p * group.position_stride;
+    const int64_t point = p * group.point_stride();
     for (int64_t panel = 0; panel < group.panels.count(); ++panel) {
       const int64_t vectors = group.panels.vectors(panel);
-      const int64_t column = group.panels.first_column(panel);
+      float* const to = m + point + group.panels.first_column(panel) * TileGroup::kTiles;
       for (int64_t k = 0; k < inner || k == 0; k += kSumLength) {
         const int64_t length = std::min(kSumLength, inner - k);
-        for (int64_t block = 0; block < blocks; ++block) {
-          const int64_t at = point + block * kBlockTiles * group.stride;
-          multiply_panel(vectors, v + at + k, u, length, m + at + column, group.stride, k > 0);
-        }
+        multiply_panel(vectors, tiles, v + point + k * TileGroup::kTiles, u, length, to, k > 0);
         u += vectors * kLanes<float> * length;
       }
     }
@@ -161,7 +186,7 @@ void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t bl
 /// adds it there.
 template <bool accumulate>
 void write_tile(const TileConvolution& c, const TileGrid::Tile& tile, const float* m,
-                int64_t position_stride) {
+                int64_t point_stride) {
   constexpr int kWidth = kLanes<float>;
   const int64_t line = c.size.w * c.channels;
   float* const corner =
@@ -171,7 +196,7 @@ void write_tile(const TileConvolution& c, const TileGrid::Tile& tile, const floa
   const bool whole = rows == kWinogradTile && columns == kWinogradTile;
   for (int64_t n = 0; n < c.channels; n += kWidth) {
     const auto product = [&](int r, int s) __attribute__((always_inline)) {
-      return load(m + (r * kWinogradPoints + s) * position_stride + n);
+      return load(m + (r * kWinogradPoints + s) * point_stride + n * TileGroup::kTiles);
     };
     const Vec<float> bias = load(c.bias + n);
     if (whole && n + kWidth <= c.channels) {
@@ -198,22 +223,20 @@ void write_tile(const TileConvolution& c, const TileGrid::Tile& tile, const floa
   }
 }
 
-/// Tiles [first, last), at most a group of them. Blocks are always full: the last tile stands in
-/// for those that are missing.
+/// Tiles [first, last), at most a group of them. Products are those of whole blocks, of zeros where
+/// tiles are missing.
 void convolve_group(const TileConvolution& c, const TileGroup& group, int64_t first, int64_t last,
                     float* v, float* m) {
-  const int64_t blocks = (last - first + kBlockTiles - 1) / kBlockTiles;
-  for (int64_t i = 0; i < blocks * kBlockTiles; ++i) {
-    const TileGrid::Tile tile = c.grid.at(std::min(first + i, last - 1));
-    transform_pixels<SourceLine<float>>(c.source, tile.image, tile.row + c.origin.h,
-                                        tile.column + c.origin.w, v + i * group.stride,
-                                        group.position_stride);
-  }
-  multiply_group(c, group, blocks, v, m);
-  for (int64_t i = first; i < last; ++i) {
-    (c.accumulate ? write_tile<true> : write_tile<false>)(c, c.grid.at(i),
-                                                          m + (i - first) * group.stride,
-                                                          group.position_stride);
+  if (last - first < TileGroup::kTiles) std::fill(v, v + group.elements(), 0.0F);
+  TileGrid::Tile tile = c.grid.at(first);
+  const TileGrid::Tile next = c.grid.at(std::min(first + TileGroup::kTiles, c.grid.count() - 1));
+  transform_tiles<SourceLine<float>>(
+      c.source, c.grid, tile, last - first, c.origin,
+      {v, group.point_stride(), TileGroup::kVectorStride, kLanes<float>});
+  multiply_group(c, group, last - first, tile, next, v, m);
+  const auto write = c.accumulate ? write_tile<true> : write_tile<false>;
+  for (int64_t i = 0; i < last - first; ++i, c.grid.advance(tile)) {
+    write(c, tile, m + i * kLanes<float>, group.point_stride());
   }
 }
 
@@ -232,17 +255,18 @@ void convolve_tiles(TileConvolution c, PackTap pack, const float* bias) {
   c.bias = constants.data();
   c.source.zeros = constants.data() + padded;
 
-  const int64_t groups = (c.grid.count() + group.tiles - 1) / group.tiles;
-  const int64_t work = group.tiles * kWinogradPositions * source_padded * padded;
-  parallel_for(
-      groups, kChunkWork / std::max<int64_t>(work, 1) + 1, [&](int64_t first, int64_t last) {
-        const Scratch<float> v(group.elements());
-        const Scratch<float> m(group.in_place ? 0 : group.elements());
-        for (int64_t i = first; i < last; ++i) {
-          convolve_group(c, group, i * group.tiles, std::min((i + 1) * group.tiles, c.grid.count()),
-                         v.data(), group.in_place ? v.data() : m.data());
-        }
-      });
+  const int64_t groups = (c.grid.count() + TileGroup::kTiles - 1) / TileGroup::kTiles;
+  const int64_t work = TileGroup::kTiles * kWinogradPositions * source_padded * padded;
+  parallel_for(groups, kChunkWork / std::max<int64_t>(work, 1) + 1,
+               [&](int64_t first, int64_t last) {
+                 const Scratch<float> v(group.elements());
+                 const Scratch<float> m(group.in_place ? 0 : group.elements());
+                 for (int64_t i = first; i < last; ++i) {
+                   convolve_group(c, group, i * TileGroup::kTiles,
+                                  std::min((i + 1) * TileGroup::kTiles, c.grid.count()), v.data(),
+                                  group.in_place ? v.data() : m.data());
+                 }
+               });
 }
 
 }  // namespace

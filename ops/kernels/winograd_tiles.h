@@ -46,10 +46,29 @@ class TileGrid {
     const int64_t line = index / tiles_.w;
     return {line / tiles_.h, line % tiles_.h * kWinogradTile, index % tiles_.w * kWinogradTile};
   }
+  /// The tile after `tile`, without a division.
+  void advance(Tile& tile) const {
+    tile.column += kWinogradTile;
+    if (tile.column < tiles_.w * kWinogradTile) return;
+    tile.column = 0;
+    tile.row += kWinogradTile;
+    if (tile.row < tiles_.h * kWinogradTile) return;
+    tile.row = 0;
+    ++tile.image;
+  }
 
  private:
   int64_t batch_;
   Size2 tiles_;
+};
+
+/// Where transformed tiles go: point p of tile i, channels [16 v, 16 v + 16) if that is the width
+/// of a vector, to data + p * point_stride + v * vector_stride + i * tile_stride.
+struct TileValues {
+  float* data;
+  int64_t point_stride;
+  int64_t vector_stride;
+  int64_t tile_stride;
 };
 
 /// Transforms the kFrom x kFrom pixels of image `image` from (row, column) on, all channels: point
@@ -57,7 +76,7 @@ class TileGrid {
 /// channels mean nothing.
 template <typename Line>
 void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int64_t column,
-                      float* target, int64_t position_stride) {
+                      const TileValues& to) {
   constexpr int kFrom = Line::kFrom;
   constexpr int kWidth = kLanes<float>;
   const int64_t channels = images.channels;
@@ -65,8 +84,10 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
   const float* const pixels = images.data + image * images.size.h * line;
   const float* const corner = pixels + row * line + column * channels;
   const auto put = [&](int64_t channel) {
-    return [=](int r, int s, const Vec<float>& value) __attribute__((always_inline)) {
-      store<float>(target + (r * kWinogradPoints + s) * position_stride + channel, value);
+    float* const target = to.data + channel / kWidth * to.vector_stride;
+    return [ target, stride = to.point_stride ](int r, int s, const Vec<float>& value)
+        __attribute__((always_inline)) {
+      store<float>(target + (r * kWinogradPoints + s) * stride, value);
     };
   };
   // The last vector reads past its pixel, into the next one, if there is one.
@@ -109,5 +130,46 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
         [&](int r, int s) __attribute__((always_inline)) { return load(tail[r][s]); }, put(whole));
   }
 }
+
+/// Transforms `count` tiles from `tile` on; their pixels begin `origin` away from their results.
+template <typename Line>
+void transform_tiles(const TiledImages& images, const TileGrid& grid, TileGrid::Tile tile,
+                     int64_t count, const Size2& origin, TileValues target) {
+  for (; count > 0; --count, grid.advance(tile), target.data += target.tile_stride) {
+    transform_pixels<Line>(images, tile.image, tile.row + origin.h, tile.column + origin.w, target);
+  }
+}
+
+/// Asks for the pixels under tiles of images [B,H,W,C], a few at a time, while something else is
+/// computed. At the border of an image it asks for a little more than there is, which is harmless.
+class TilePrefetch {
+ public:
+  TilePrefetch(const float* images, const Size2& size, int64_t channels, const TileGrid& grid,
+               const TileGrid::Tile& first)
+      : images_(images), size_(size), channels_(channels), grid_(grid), tile_(first) {}
+
+  /// For the next `count` rows of pixels, kWinogradTile of which make a tile.
+  void ask(int64_t count) {
+    constexpr int64_t kLine = 64 / sizeof(float);
+    for (; count > 0; --count) {
+      const int64_t pixel = (tile_.image * size_.h + tile_.row + row_) * size_.w + tile_.column;
+      const float* const at = images_ + pixel * channels_;
+      for (int64_t i = 0; i < kWinogradTile * channels_; i += kLine) {
+        __builtin_prefetch(at + i, 0, 2);
+      }
+      if (++row_ < kWinogradTile) continue;
+      row_ = 0;
+      grid_.advance(tile_);
+    }
+  }
+
+ private:
+  const float* images_;
+  Size2 size_;
+  int64_t channels_;
+  TileGrid grid_;
+  TileGrid::Tile tile_;
+  int64_t row_ = 0;  ///< of tile_
+};
 
 }  // namespace diagrad::kernels

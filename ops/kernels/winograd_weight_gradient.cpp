@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "diagrad/core/parallel.h"
 #include "diagrad/ops/kernels/micro_kernel.h"
@@ -30,7 +31,11 @@ struct TileSums {
         grid(g.batch, g.output),
         panels(g.in_channels),
         x_stride(padded_channels(g.in_channels)),
-        dy_stride(padded_channels(g.out_channels)) {}
+        dy_stride(padded_channels(g.out_channels)) {
+    for (int64_t vectors = 1; vectors <= kMaxVectors; ++vectors) {
+      blocks.emplace_back(g.out_channels, max_column_kernel_rows(vectors));
+    }
+  }
   /// From one point's sums to the next's.
   int64_t stride() const { return g.out_channels * x_stride + kLanes<float>; }
   /// Of one chunk's sums.
@@ -39,6 +44,7 @@ struct TileSums {
   const ConvGeometry& g;
   TileGrid grid;
   PanelSplit<float> panels;
+  std::vector<EvenSplit> blocks;  ///< of outputs, by the vectors of a panel less one
   int64_t x_stride;
   int64_t dy_stride;
   TiledImages x;
@@ -55,7 +61,7 @@ void add_point(const TileSums& sums, int64_t p, int64_t tiles, const float* v, c
     const int64_t vectors = sums.panels.vectors(panel);
     const int64_t column = sums.panels.first_column(panel);
     const PanelOperand<float> right{v + column, sums.x_stride, 0};
-    const EvenSplit blocks(sums.g.out_channels, max_column_kernel_rows(vectors));
+    const EvenSplit& blocks = sums.blocks[static_cast<size_t>(vectors - 1)];
     for (int64_t block = 0; block < blocks.count; ++block) {
       const int64_t output = blocks.first(block);
       const ColumnOperand<float> left{d + output, sums.dy_stride, 0, 1, tiles};
@@ -77,15 +83,15 @@ void sum_groups(const TileSums& sums, int64_t first, int64_t last, float* sum) {
   for (int64_t group = first; group < last; ++group) {
     const int64_t begin = group * kGroupTiles;
     const int64_t tiles = std::min(kGroupTiles, sums.grid.count() - begin);
-    for (int64_t i = 0; i < tiles; ++i) {
-      const TileGrid::Tile tile = sums.grid.at(begin + i);
-      transform_pixels<SourceLine<float>>(
-          sums.x, tile.image, tile.row - sums.g.padding.h, tile.column - sums.g.padding.w,
-          v.data() + i * sums.x_stride, point_stride(sums.x_stride));
-      transform_pixels<GradientLine<float>>(sums.dy, tile.image, tile.row, tile.column,
-                                            d.data() + i * sums.dy_stride,
-                                            point_stride(sums.dy_stride));
-    }
+    const auto values = [](const Scratch<float>& data, int64_t tile_stride) {
+      return TileValues{data.data(), point_stride(tile_stride), kLanes<float>, tile_stride};
+    };
+    const Size2 origin{-sums.g.padding.h, -sums.g.padding.w};
+    const TileGrid::Tile tile = sums.grid.at(begin);
+    transform_tiles<SourceLine<float>>(sums.x, sums.grid, tile, tiles, origin,
+                                       values(v, sums.x_stride));
+    transform_tiles<GradientLine<float>>(sums.dy, sums.grid, tile, tiles, 0,
+                                         values(d, sums.dy_stride));
     for (int64_t p = 0; p < kWinogradPositions; ++p) {
       add_point(sums, p, tiles, v.data(), d.data(), group != first, sum);
     }
