@@ -120,14 +120,15 @@ class Block : public nn::Module {
   const std::shared_ptr<Attention>& attention() const { return attention_; }
 
   Tensor run(const Tensor& x, Attention& unit, nn::State& state) {
+    const size_t last = norms_.size() - 1;
     Tensor y = x;
-    for (size_t i = 0; i < norms_.size(); ++i) {
-      y = i == 1 ? second_convolution(y, unit, state) : convs_[i]->forward(y);
-      if (i + 1 < norms_.size()) y = norms_[i]->forward_relu(y);
-    }
+    for (size_t i = 0; i < last; ++i) y = inner_layer(i, y, unit, state);
     const Tensor residual = shortcut_ ? shortcut_->forward(x) : x;
-    nn::BatchNorm2d& norm = *norms_.back();
-    if (placement_ == Placement::pre_add) return unit.end_block(norm, y, residual, state);
+    nn::BatchNorm2d& norm = *norms_[last];
+    if (placement_ == Placement::pre_add) {
+      return unit.end_block(*convs_[last], norm, y, residual, state);
+    }
+    y = last == 1 ? second_convolution(y, unit, state) : convs_[last]->forward(y);
     if (placement_ != Placement::in_norm) return norm.join(y, false).add_relu(residual);
     return relu(diagrad::add(norm.forward_scaled(y, unit.factors(y, state)), residual));
   }
@@ -139,6 +140,12 @@ class Block : public nn::Module {
     auto made = conv(in, out, kernel, stride, weights);
     convs_.push_back(replaced ? nullptr : add("conv" + number, made));
     norms_.push_back(add("bn" + number, batch_norm_of(out)));
+  }
+
+  /// A convolution with its normalisation and ReLU.
+  Tensor inner_layer(size_t i, const Tensor& x, Attention& unit, nn::State& state) {
+    if (i == 1) return norms_[i]->forward_relu(second_convolution(x, unit, state));
+    return norms_[i]->forward_relu(*convs_[i], x);
   }
 
   Tensor second_convolution(const Tensor& x, Attention& unit, nn::State& state) {

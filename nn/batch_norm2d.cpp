@@ -31,6 +31,17 @@ BatchNormJoin BatchNorm2d::join(const Tensor& x, bool pool) {
   return {x, weight_, bias_, running_mean_, running_var_, options_of(spec_, is_training()), pool};
 }
 
+BatchNormJoin BatchNorm2d::join(const Conv2d& conv, const Tensor& x, bool pool) {
+  return {x,
+          conv.convolution(),
+          weight_,
+          bias_,
+          running_mean_,
+          running_var_,
+          options_of(spec_, is_training()),
+          pool};
+}
+
 Tensor BatchNorm2d::forward_scaled(const Tensor& x, const Tensor& s) {
   const Tensor normalised =
       batch_norm(x, weight_, {}, running_mean_, running_var_, options_of(spec_, is_training()));
@@ -40,6 +51,11 @@ Tensor BatchNorm2d::forward_scaled(const Tensor& x, const Tensor& s) {
 Tensor BatchNorm2d::forward_relu(const Tensor& x) {
   return batch_norm_relu(x, weight_, bias_, running_mean_, running_var_,
                          options_of(spec_, is_training()));
+}
+
+Tensor BatchNorm2d::forward_relu(const Conv2d& conv, const Tensor& x) {
+  return conv_batch_norm_relu(x, conv.convolution(), weight_, bias_, running_mean_, running_var_,
+                              options_of(spec_, is_training()));
 }
 
 }  // namespace diagrad::nn

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "diagrad/nn/conv2d.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/ops/batch_norm_join.h"
 
@@ -19,8 +20,12 @@ class BatchNorm2d : public Module {
   Tensor forward(const Tensor& x) override;
   /// relu(forward(x)) in one pass.
   Tensor forward_relu(const Tensor& x);
+  /// forward_relu(conv(x)) for a convolution without bias.
+  Tensor forward_relu(const Conv2d& conv, const Tensor& x);
   /// The end of a residual block, begun with forward(x); `pool` where its means are wanted.
   BatchNormJoin join(const Tensor& x, bool pool);
+  /// The same, begun with forward(conv(x)).
+  BatchNormJoin join(const Conv2d& conv, const Tensor& x, bool pool);
   /// forward(x) with its weight multiplied by factors s [B,C] of each image.
   Tensor forward_scaled(const Tensor& x, const Tensor& s);
 

@@ -30,4 +30,9 @@ Tensor Conv2d::forward(const Tensor& x) {
   return conv2d(x, weight_, bias_, options_);
 }
 
+Convolution Conv2d::convolution() const {
+  DG_CHECK(!bias_.defined(), "Conv2d: a convolution with a bias cannot begin another operation");
+  return {weight_, options_};
+}
+
 }  // namespace diagrad::nn

@@ -3,7 +3,7 @@
 #include "diagrad/core/random.h"
 #include "diagrad/core/size2.h"
 #include "diagrad/nn/module.h"
-#include "diagrad/ops/conv2d.h"
+#include "diagrad/ops/conv_batch_norm.h"
 
 namespace diagrad::nn {
 
@@ -29,6 +29,8 @@ class Conv2d : public Module {
  public:
   Conv2d(const Conv2dSpec& spec, RandomStream& random);
   Tensor forward(const Tensor& x) override;
+  /// For an operation that begins with it. Throws where there is a bias.
+  Convolution convolution() const;
 
  private:
   Conv2dOptions options_;

@@ -4,6 +4,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/ops/batch_norm_checks.h"
 #include "diagrad/ops/batch_norm_kernels.h"
+#include "diagrad/ops/batch_norm_source.h"
 
 namespace diagrad {
 namespace {
@@ -28,47 +29,6 @@ Tensor contiguous_or_none(const Tensor& tensor) {
 
 Tensor like_if(bool wanted, const Tensor& tensor) {
   return wanted ? Tensor::empty_like(tensor) : Tensor();
-}
-
-Tensor normalise(const char* op, bool relu, const Tensor& input, const Tensor& gamma,
-                 const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
-                 const BatchNormOptions& options) {
-  check_batch_norm(op, input, gamma, beta, running_mean, running_var, options);
-  const Tensor x = input.contiguous();
-  const Device device = x.device();
-  const Tensor mean = Tensor::empty({x.size(-1)}, DType::f64, device);
-  const Tensor inverse_std = Tensor::empty_like(mean);
-  if (options.training) {
-    batch_norm_statistics_kernel.on(device)(
-        {x, running_mean, running_var, options.momentum, options.epsilon, mean, inverse_std});
-  } else {
-    batch_norm_running_kernel.on(device)(running_mean, running_var, options.epsilon, mean,
-                                         inverse_std);
-  }
-  const Tensor y = Tensor::empty_like(x);
-  const Tensor scale = contiguous_or_none(gamma);
-  const Tensor shift = contiguous_or_none(beta);
-  batch_norm_forward_kernel.on(device)({x, scale, shift, mean, inverse_std, relu, y});
-  return autograd::record(
-      {op}, {input, gamma, beta}, y,
-      [=, training = options.training, x = SavedTensor(x), gamma = SavedTensor(scale),
-       beta = SavedTensor(relu ? shift : Tensor())](const BackwardContext& context) {
-        BatchNormBackward pass;
-        pass.x = x.get(context);
-        if (context.needs(0)) pass.dx = context.gradient_or_new();
-        pass.dy = context.gradient().contiguous();
-        pass.gamma = gamma.get(context);
-        pass.beta = beta.get(context);
-        pass.mean = mean;
-        pass.inverse_std = inverse_std;
-        pass.training = training;
-        pass.relu = relu;
-        const Tensor channels = Tensor::empty({pass.x.size(-1)}, pass.x.dtype(), pass.x.device());
-        pass.dgamma = like_if(context.needs(1), channels);
-        pass.dbeta = like_if(context.needs(2), channels);
-        batch_norm_backward_kernel.on(pass.x.device())(pass);
-        return Gradients{pass.dx, pass.dgamma, pass.dbeta};
-      });
 }
 
 }  // namespace
@@ -100,16 +60,65 @@ void check_batch_norm(const char* op, const Tensor& x, const Tensor& gamma, cons
            op, x.shape(), values);
 }
 
+Tensor record_batch_norm(const char* op, bool relu, const BatchNormSource& source,
+                         const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
+                         const Tensor& running_var, const BatchNormOptions& options) {
+  const Tensor x = source.make_x();
+  check_batch_norm(op, x, gamma, beta, running_mean, running_var, options);
+  const Device device = x.device();
+  const Tensor mean = Tensor::empty({x.size(-1)}, DType::f64, device);
+  const Tensor inverse_std = Tensor::empty_like(mean);
+  const PointwiseFront front = source.front();
+  if (options.training) {
+    batch_norm_statistics_kernel.on(device)({x, running_mean, running_var, options.momentum,
+                                             options.epsilon, mean, inverse_std, front});
+  } else {
+    DG_ASSERT(!front.defined(), "{}: a convolution in front, but in evaluation", op);
+    batch_norm_running_kernel.on(device)(running_mean, running_var, options.epsilon, mean,
+                                         inverse_std);
+  }
+  const Tensor y = Tensor::empty_like(x);
+  const Tensor scale = contiguous_or_none(gamma);
+  const Tensor shift = contiguous_or_none(beta);
+  batch_norm_forward_kernel.on(device)({x, scale, shift, mean, inverse_std, relu, y});
+  return autograd::record(
+      {op, source.multiply_adds()}, {source.input, source.weight, gamma, beta}, y,
+      [=, training = options.training, front = SavedFront(front), x = SavedTensor(x),
+       gamma = SavedTensor(scale),
+       beta = SavedTensor(relu ? shift : Tensor())](const BackwardContext& context) {
+        BatchNormBackward pass;
+        pass.x = x.get(context);
+        pass.front = front.gradients(context);
+        const bool in_front = pass.front.front.defined();
+        if (context.needs(0) && !in_front) pass.dx = context.gradient_or_new();
+        pass.dy = context.gradient().contiguous();
+        pass.gamma = gamma.get(context);
+        pass.beta = beta.get(context);
+        pass.mean = mean;
+        pass.inverse_std = inverse_std;
+        pass.training = training;
+        pass.relu = relu;
+        const Tensor channels = Tensor::empty({pass.x.size(-1)}, pass.x.dtype(), pass.x.device());
+        pass.dgamma = like_if(context.needs(2), channels);
+        pass.dbeta = like_if(context.needs(3), channels);
+        batch_norm_backward_kernel.on(pass.x.device())(pass);
+        return Gradients{in_front ? pass.front.dinput : pass.dx, pass.front.dweight, pass.dgamma,
+                         pass.dbeta};
+      });
+}
+
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const Tensor& running_mean, const Tensor& running_var,
                   const BatchNormOptions& options) {
-  return normalise("batch_norm", false, x, gamma, beta, running_mean, running_var, options);
+  return record_batch_norm("batch_norm", false, {x}, gamma, beta, running_mean, running_var,
+                           options);
 }
 
 Tensor batch_norm_relu(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                        const Tensor& running_mean, const Tensor& running_var,
                        const BatchNormOptions& options) {
-  return normalise("batch_norm_relu", true, x, gamma, beta, running_mean, running_var, options);
+  return record_batch_norm("batch_norm_relu", true, {x}, gamma, beta, running_mean, running_var,
+                           options);
 }
 
 }  // namespace diagrad

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "diagrad/core/dtype.h"
+#include "diagrad/ops/batch_norm_front.h"
 #include "diagrad/ops/batch_norm_kernels.h"
 #include "diagrad/ops/batch_norm_math.h"
 #include "diagrad/ops/batch_norm_moments.h"
@@ -27,7 +28,7 @@ struct Matrix {
 
 /// Fills mean and squared deviations, [2, columns].
 template <typename T>
-void column_moments(const T* x, const Matrix& matrix, double* result) {
+void column_moments(const T* x, const Matrix& matrix, const FrontRows<T>& front, double* result) {
   const RowFold fold(matrix.columns);
   const RowChunks chunks(fold, matrix.rows);
   const int64_t size = 2 * fold.columns;
@@ -35,7 +36,8 @@ void column_moments(const T* x, const Matrix& matrix, double* result) {
   const Scratch<double> counts(chunks.count());
   chunks.for_each([&](int64_t index, int64_t first, int64_t rows) {
     ColumnMoments part(parts.data() + index * size, fold.columns);
-    kernels::add_rows(fold, x + first * fold.columns, rows, part);
+    kernels::add_rows(fold, x + first * fold.columns, rows, part,
+                      [&](int64_t row, int64_t count) { front.make(first + row, count); });
     counts.data()[index] = part.count;
   });
   ColumnMoments total(result, fold.columns);
@@ -53,7 +55,7 @@ void statistics_cpu(const BatchNormStatistics& pass) {
     const Matrix matrix(pass.x);
     if (matrix.columns == 0) return;
     const Scratch<double> moments(2 * matrix.columns);
-    column_moments<T>(pass.x.data<T>(), matrix, moments.data());
+    column_moments<T>(pass.x.data<T>(), matrix, FrontRows<T>(pass.front, pass.x), moments.data());
     store_batch_statistics<T>(pass, moments.data(), static_cast<double>(matrix.rows));
   });
 }
@@ -137,11 +139,10 @@ template <bool relu, typename T>
 void input_gradient(const BatchNormBackward& pass, const RowFold& fold, int64_t all_rows,
                     const AffineLines<T>& affine, const BatchNormGradient<T>* channels) {
   const GradientLines<T> lines(fold, channels);
-  RowChunks(fold, all_rows).for_each([&](int64_t /*index*/, int64_t first, int64_t rows) {
+  const auto write = [&](int64_t first, int64_t rows, T* dx) {
     const int64_t base = first * fold.columns;
     const T* const x = pass.x.data<T>() + base;
     const T* const dy = pass.dy.data<T>() + base;
-    T* const dx = pass.dx.data<T>() + base;
     kernels::for_each_line(fold, rows, [&](int64_t offset, int64_t width) {
       if (dx == dy) {
         kernels::input_gradient_line<relu>(width, x + offset, affine.centre.data(),
@@ -153,6 +154,10 @@ void input_gradient(const BatchNormBackward& pass, const RowFold& fold, int64_t 
                                            lines.b.data(), lines.c.data(), dx + offset);
       }
     });
+  };
+  if (pass.front.front.defined()) return front_gradients<T>(pass.front, write);
+  RowChunks(fold, all_rows).for_each([&](int64_t /*index*/, int64_t first, int64_t rows) {
+    write(first, rows, pass.dx.data<T>() + first * fold.columns);
   });
 }
 
@@ -178,7 +183,7 @@ void backward(const BatchNormBackward& pass) {
     }
     if (pass.dbeta.defined()) pass.dbeta.data<T>()[c] = static_cast<T>(channels.data()[c].dbeta);
   }
-  if (pass.dx.defined()) {
+  if (pass.dx.defined() || pass.front.front.defined()) {
     input_gradient<relu, T>(pass, fold, matrix.rows, affine, channels.data());
   }
 }

@@ -7,6 +7,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/ops/batch_norm_checks.h"
 #include "diagrad/ops/batch_norm_join_kernels.h"
+#include "diagrad/ops/batch_norm_source.h"
 
 namespace diagrad {
 namespace {
@@ -51,42 +52,57 @@ struct BatchNormJoin::Shared {
     return {gamma.get(context), beta.get(context), norm.mean, norm.inverse_std};
   }
 
-  Gradients backward(const BackwardContext& context, const Tensor& x, const Tensor& image_means,
-                     bool training) const {
-    BatchNormJoinBackward pass;
+  /// `pass` has x, image_means, training and the front.
+  Gradients backward(const BackwardContext& context, BatchNormJoinBackward pass) const {
+    const Tensor& x = pass.x;
+    const bool in_front = pass.front.front.defined();
     pass.norm = saved_norm(context);
-    pass.x = x;
-    pass.image_means = image_means;
-    pass.training = training;
     if (context.has_gradient(0)) {
       pass.s = s.get(context);
       pass.du = context.gradient(0).contiguous();
       pass.image_sums = image_sums;
     }
-    if (image_means.defined() && context.has_gradient(1)) {
+    if (pass.image_means.defined() && context.has_gradient(1)) {
       pass.dpooled = context.gradient(1).contiguous();
     }
     const Shape channels{x.size(-1)};
-    pass.dx = empty_if(context.needs(0), x.shape(), x.dtype(), x.device());
-    pass.dgamma = empty_if(context.needs(1), channels, x.dtype(), x.device());
-    pass.dbeta = empty_if(context.needs(2), channels, x.dtype(), x.device());
+    pass.dx = empty_if(context.needs(0) && !in_front, x.shape(), x.dtype(), x.device());
+    pass.dgamma = empty_if(context.needs(2), channels, x.dtype(), x.device());
+    pass.dbeta = empty_if(context.needs(3), channels, x.dtype(), x.device());
     batch_norm_join_backward_kernel.on(x.device())(pass);
-    return {pass.dx, pass.dgamma, pass.dbeta};
+    return {in_front ? pass.front.dinput : pass.dx, pass.front.dweight, pass.dgamma, pass.dbeta};
   }
 };
 
-BatchNormJoin::BatchNormJoin(const Tensor& input, const Tensor& gamma, const Tensor& beta,
+BatchNormJoin::BatchNormJoin(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                              const Tensor& running_mean, const Tensor& running_var,
                              const BatchNormOptions& options, bool pool)
     : shared_(std::make_shared<Shared>()) {
-  check_batch_norm(kName, input, gamma, beta, running_mean, running_var, options);
-  DG_CHECK(!pool || input.numel() > 0, "{}: input {} has nothing to pool", kName, input.shape());
-  const Tensor x = input.contiguous();
+  begin({x}, gamma, beta, running_mean, running_var, options, pool);
+}
+
+BatchNormJoin::BatchNormJoin(const Tensor& x, const Convolution& convolution, const Tensor& gamma,
+                             const Tensor& beta, const Tensor& running_mean,
+                             const Tensor& running_var, const BatchNormOptions& options, bool pool)
+    : shared_(std::make_shared<Shared>()) {
+  const bool fused = fuses_with_batch_norm(convolution, options);
+  begin(fused ? BatchNormSource{x, convolution.weight}
+              : BatchNormSource{conv2d(x, convolution.weight, convolution.options)},
+        gamma, beta, running_mean, running_var, options, pool);
+}
+
+void BatchNormJoin::begin(const BatchNormSource& source, const Tensor& gamma, const Tensor& beta,
+                          const Tensor& running_mean, const Tensor& running_var,
+                          const BatchNormOptions& options, bool pool) {
+  const Tensor x = source.make_x();
+  check_batch_norm(kName, x, gamma, beta, running_mean, running_var, options);
+  DG_CHECK(!pool || x.numel() > 0, "{}: input {} has nothing to pool", kName, x.shape());
   const Device device = x.device();
   const Tensor mean = Tensor::empty({x.size(-1)}, DType::f64, device);
   const Tensor inverse_std = Tensor::empty_like(mean);
+  const PointwiseFront front = source.front();
   const BatchNormStatistics batch{
-      x, running_mean, running_var, options.momentum, options.epsilon, mean, inverse_std};
+      x, running_mean, running_var, options.momentum, options.epsilon, mean, inverse_std, front};
   const Tensor image_means = empty_if(pool, {x.size(0), x.size(-1)}, DType::f64, device);
   if (pool) {
     batch_norm_join_statistics_kernel.on(device)({batch, options.training, image_means});
@@ -105,13 +121,19 @@ BatchNormJoin::BatchNormJoin(const Tensor& input, const Tensor& gamma, const Ten
     outputs.push_back(Tensor::empty(image_means.shape(), x.dtype(), device));
     batch_norm_join_pool_kernel.on(device)(shared_->norm, image_means, outputs.back());
   }
-  const std::array<Tensor, 3> inputs{input, gamma, beta};
-  outputs =
-      autograd::record({kName}, inputs, std::move(outputs),
-                       [image_means, training = options.training, shared = shared_,
-                        x = SavedTensor(x)](const BackwardContext& context) {
-                         return shared->backward(context, x.get(context), image_means, training);
-                       });
+  const std::array<Tensor, 4> inputs{source.input, source.weight, gamma, beta};
+  outputs = autograd::record(
+      {front.defined() ? "conv_batch_norm_join" : kName, source.multiply_adds()}, inputs,
+      std::move(outputs),
+      [image_means, training = options.training, shared = shared_, x = SavedTensor(x),
+       front = SavedFront(front)](const BackwardContext& context) {
+        BatchNormJoinBackward pass;
+        pass.x = x.get(context);
+        pass.image_means = image_means;
+        pass.training = training;
+        pass.front = front.gradients(context);
+        return shared->backward(context, std::move(pass));
+      });
   x_ = outputs[0];
   if (pool) pooled_ = outputs[1];
 }

@@ -4,8 +4,11 @@
 
 #include "diagrad/core/tensor.h"
 #include "diagrad/ops/batch_norm.h"
+#include "diagrad/ops/conv_batch_norm.h"
 
 namespace diagrad {
+
+struct BatchNormSource;
 
 /// The end of a residual block, z = relu(batch_norm(x) * s + residual), x [B,...,C], with factors
 /// s [B,C] that may depend on the pooled activations, without writing batch_norm(x):
@@ -28,6 +31,10 @@ class BatchNormJoin {
   BatchNormJoin(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                 const Tensor& running_mean, const Tensor& running_var,
                 const BatchNormOptions& options = {}, bool pool = true);
+  /// The same with conv2d(x, convolution) for x; one operation where conv_batch_norm_relu is one.
+  BatchNormJoin(const Tensor& x, const Convolution& convolution, const Tensor& gamma,
+                const Tensor& beta, const Tensor& running_mean, const Tensor& running_var,
+                const BatchNormOptions& options = {}, bool pool = true);
 
   /// global_avg_pool(batch_norm(x)), [B,C]; undefined where `pool` was false.
   const Tensor& pooled() const { return pooled_; }
@@ -37,6 +44,9 @@ class BatchNormJoin {
 
  private:
   struct Shared;
+  void begin(const BatchNormSource& source, const Tensor& gamma, const Tensor& beta,
+             const Tensor& running_mean, const Tensor& running_var, const BatchNormOptions& options,
+             bool pool);
   Tensor finish(const Tensor& s, const Tensor& residual);
 
   Tensor x_;  ///< stands for batch_norm(x) in the graph

@@ -1,4 +1,5 @@
 #include "diagrad/core/dtype.h"
+#include "diagrad/ops/batch_norm_front.h"
 #include "diagrad/ops/batch_norm_join_kernels.h"
 #include "diagrad/ops/batch_norm_math.h"
 #include "diagrad/ops/batch_norm_moments.h"
@@ -63,10 +64,12 @@ void statistics(const BatchNormJoinStatistics& pass) {
   const Scratch<double> parts(images.images * images.parts * size);
   const Scratch<double> counts(images.images * images.parts);
   const T* const x = pass.batch.x.data<T>();
+  const FrontRows<T> front(pass.batch.front, pass.batch.x);
   images.for_each([&](int64_t image, int64_t index, int64_t first, int64_t rows) {
     const int64_t item = image * images.parts + index;
     ColumnMoments part(parts.data() + item * size, images.columns);
-    kernels::add_rows(fold, x + first * images.columns, rows, part);
+    kernels::add_rows(fold, x + first * images.columns, rows, part,
+                      [&](int64_t row, int64_t count) { front.make(first + row, count); });
     counts.data()[item] = part.count;
   });
   const Scratch<double> of_image(size);
@@ -210,32 +213,61 @@ class ImageGradients {
   const Channels<T>& channels_;
 };
 
+/// The gradient of x, some rows at a time.
 template <typename T>
-void input_gradient(const BatchNormJoinBackward& pass, const ImageParts& images,
-                    const Channels<T>& channels, const ImageGradients<T>& gradients,
-                    const BatchNormGradient<T>* terms) {
-  const RowFold fold(images.columns);
-  const LineOf<T> centre(fold, [&](int64_t c) { return channels.affine(c).centre; });
-  const LineOf<T> slope(fold, [=](int64_t c) { return terms[c].b; });
-  const T* const du = pass.du.defined() ? pass.du.data<T>() : nullptr;
-  images.for_each([&](int64_t image, int64_t /*index*/, int64_t first, int64_t rows) {
-    const Factors<T> s(pass.s, fold.columns, image);
-    const LineOf<T> scale(fold, [&](int64_t c) { return terms[c].a * s[c]; });
+class InputGradient {
+ public:
+  InputGradient(const BatchNormJoinBackward& pass, const ImageParts& images,
+                const Channels<T>& channels, const BatchNormGradient<T>* terms)
+      : pass_(pass),
+        images_(images),
+        gradients_(pass, images, channels),
+        terms_(terms),
+        fold_(images.columns),
+        centre_(fold_, [&](int64_t c) { return channels.affine(c).centre; }),
+        slope_(fold_, [=](int64_t c) { return terms[c].b; }) {}
+
+  /// Rows [first, first + rows), of any images, to dx.
+  void write(int64_t first, int64_t rows, T* dx) const {
+    const int64_t end = first + rows;
+    while (first < end) {
+      const int64_t image = first / images_.rows;
+      const int64_t count = std::min(end, (image + 1) * images_.rows) - first;
+      write_part(image, first, count, dx);
+      dx += count * images_.columns;
+      first += count;
+    }
+  }
+
+ private:
+  void write_part(int64_t image, int64_t first, int64_t rows, T* to) const {
+    const Factors<T> s(pass_.s, fold_.columns, image);
+    const LineOf<T> scale(fold_, [&](int64_t c) { return terms_[c].a * s[c]; });
     const LineOf<T> shift(
-        fold, [&](int64_t c) { return terms[c].c + terms[c].a * gradients.share(image, c); });
-    const int64_t base = first * fold.columns;
-    kernels::for_each_line(fold, rows, [&](int64_t offset, int64_t width) {
-      const T* const x = pass.x.data<T>() + base + offset;
-      T* const dx = pass.dx.data<T>() + base + offset;
+        fold_, [&](int64_t c) { return terms_[c].c + terms_[c].a * gradients_.share(image, c); });
+    const int64_t base = first * fold_.columns;
+    const T* const du = pass_.du.defined() ? pass_.du.template data<T>() + base : nullptr;
+    const T* const from = pass_.x.template data<T>() + base;
+    kernels::for_each_line(fold_, rows, [&](int64_t offset, int64_t width) {
+      const T* const x = from + offset;
+      T* const dx = to + offset;
       if (du == nullptr) {
-        kernels::forward_line<false>(width, x, centre.data(), slope.data(), shift.data(), dx);
+        kernels::forward_line<false>(width, x, centre_.data(), slope_.data(), shift.data(), dx);
       } else {
-        kernels::join_gradient_line(width, x, centre.data(), du + base + offset, scale.data(),
-                                    slope.data(), shift.data(), dx);
+        kernels::join_gradient_line(width, x, centre_.data(), du + offset, scale.data(),
+                                    slope_.data(), shift.data(), dx);
       }
     });
-  });
-}
+  }
+
+  const BatchNormJoinBackward& pass_;
+  const ImageParts& images_;
+  ImageGradients<T> gradients_;
+  const BatchNormGradient<T>* terms_;
+  RowFold fold_;
+  LineOf<T> centre_;
+  LineOf<T> slope_;
+};
 
 template <typename T>
 void backward(const BatchNormJoinBackward& pass) {
@@ -256,7 +288,15 @@ void backward(const BatchNormJoinBackward& pass) {
     if (pass.dgamma.defined()) pass.dgamma.data<T>()[c] = static_cast<T>(terms.data()[c].dgamma);
     if (pass.dbeta.defined()) pass.dbeta.data<T>()[c] = static_cast<T>(terms.data()[c].dbeta);
   }
-  if (pass.dx.defined()) input_gradient(pass, images, channels, gradients, terms.data());
+  const InputGradient<T> gradient(pass, images, channels, terms.data());
+  if (pass.front.front.defined()) {
+    front_gradients<T>(
+        pass.front, [&](int64_t first, int64_t rows, T* dx) { gradient.write(first, rows, dx); });
+  } else if (pass.dx.defined()) {
+    images.for_each([&](int64_t /*image*/, int64_t /*index*/, int64_t first, int64_t rows) {
+      gradient.write(first, rows, pass.dx.data<T>() + first * images.columns);
+    });
+  }
 }
 
 void backward_cpu(const BatchNormJoinBackward& pass) {

@@ -8,7 +8,8 @@ namespace diagrad {
 
 // All tensors are contiguous, x [B,...,C]; gamma, beta and s may be undefined: 1, 0 and 1.
 
-/// image_means f64 [B,C]: of x. Where `training`, the statistics of the batch as well.
+/// image_means f64 [B,C]: of x. Where `training`, the statistics of the batch as well. Where the
+/// batch has a front, x is written first.
 struct BatchNormJoinStatistics {
   BatchNormStatistics batch;
   bool training;
@@ -46,13 +47,15 @@ inline KernelTable<void(const BatchNormJoinMask&)> batch_norm_join_mask_kernel{
     "batch_norm_join backward"};
 
 /// From g = du * s + dpooled / positions, the gradient of norm(x). dpooled may be undefined; dx,
-/// dgamma, dbeta where they are not asked for.
+/// dgamma, dbeta where they are not asked for. Where there is a front, its gradients are made
+/// instead of dx.
 struct BatchNormJoinBackward {
   ChannelNorm norm;
   Tensor x, s, image_means;
   Tensor du, image_sums, dpooled;
   bool training;
   Tensor dx, dgamma, dbeta;
+  PointwiseFrontGradients front = {};
 };
 inline KernelTable<void(const BatchNormJoinBackward&)> batch_norm_join_backward_kernel{
     "batch_norm_join backward"};

@@ -5,12 +5,28 @@
 
 namespace diagrad {
 
+/// A 1x1 convolution whose result is normalised: contiguous input [...,I], weight [O,1,1,I].
+struct PointwiseFront {
+  Tensor input = {};
+  Tensor weight = {};
+  bool defined() const { return weight.defined(); }
+};
+
+/// Its gradients, each undefined where it is not asked for; `accumulate`: dinput is added to.
+struct PointwiseFrontGradients {
+  PointwiseFront front = {};
+  Tensor dinput = {};
+  Tensor dweight = {};
+  bool accumulate = false;
+};
+
 /// Statistics of the batch. mean and inverse_std are f64 [C]; the running ones, in x's dtype, may
-/// be undefined and are updated in place.
+/// be undefined and are updated in place. Where there is a front, x is written first.
 struct BatchNormStatistics {
   Tensor x, running_mean, running_var;
   double momentum, epsilon;
   Tensor mean, inverse_std;
+  PointwiseFront front = {};
 };
 inline KernelTable<void(const BatchNormStatistics&)> batch_norm_statistics_kernel{"batch_norm"};
 
@@ -27,11 +43,12 @@ struct BatchNormForward {
 inline KernelTable<void(const BatchNormForward&)> batch_norm_forward_kernel{"batch_norm"};
 
 /// dx, dgamma, dbeta are undefined where they are not asked for; dx may be dy. beta is read for
-/// relu only.
+/// relu only. Where there is a front, its gradients are made instead of dx.
 struct BatchNormBackward {
   Tensor x, dy, gamma, beta, mean, inverse_std;
   bool training, relu;
   Tensor dx, dgamma, dbeta;
+  PointwiseFrontGradients front = {};
 };
 inline KernelTable<void(const BatchNormBackward&)> batch_norm_backward_kernel{
     "batch_norm backward"};

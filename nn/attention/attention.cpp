@@ -95,12 +95,12 @@ Tensor Attention::apply(const Tensor& x, State& state) {
   return y;
 }
 
-Tensor Attention::end_block(BatchNorm2d& norm, const Tensor& x, const Tensor& residual,
-                            State& state) {
+Tensor Attention::end_block(Conv2d& conv, BatchNorm2d& norm, const Tensor& x,
+                            const Tensor& residual, State& state) {
   if (form_ == Form::map) {
-    return relu(diagrad::add(apply(norm.forward(x), state), residual));
+    return relu(diagrad::add(apply(norm.forward(conv.forward(x)), state), residual));
   }
-  BatchNormJoin join = norm.join(x, true);
+  BatchNormJoin join = norm.join(conv, x, true);
   const autograd::CallScope scope(unit_name_, state.block);
   Tensor y = join.scale_add_relu(scale(join.pooled(), state), residual);
   ++state.block;

@@ -69,9 +69,9 @@ class Attention : public Module {
  public:
   /// x rescaled.
   Tensor apply(const Tensor& x, State& state);
-  /// relu(apply(norm(x)) + residual): the end of a post-activation residual block, fused for
-  /// vectors.
-  virtual Tensor end_block(BatchNorm2d& norm, const Tensor& x, const Tensor& residual,
+  /// relu(apply(norm(conv(x))) + residual): the end of a post-activation residual block, fused for
+  /// vectors. The convolution has no bias.
+  virtual Tensor end_block(Conv2d& conv, BatchNorm2d& norm, const Tensor& x, const Tensor& residual,
                            State& state);
   /// The factors s [B,C] that apply would multiply x by. Vector form only.
   Tensor factors(const Tensor& x, State& state);

@@ -6,9 +6,9 @@ namespace {
 /// Leaves the branch as it is.
 class None : public Attention {
  public:
-  Tensor end_block(BatchNorm2d& norm, const Tensor& x, const Tensor& residual,
+  Tensor end_block(Conv2d& conv, BatchNorm2d& norm, const Tensor& x, const Tensor& residual,
                    State& /*state*/) override {
-    return norm.join(x, false).add_relu(residual);
+    return norm.join(conv, x, false).add_relu(residual);
   }
 
  protected:

@@ -67,13 +67,20 @@ void add_block(const RowFold& fold, const T* block, int64_t lines, int64_t width
   }
 }
 
-/// Adds `rows` contiguous rows.
-template <typename T>
-void add_rows(const RowFold& fold, const T* x, int64_t rows, ColumnMoments& moments) {
+/// Adds `rows` contiguous rows. Calls make(first, count) before it reads rows [first, first +
+/// count), which are then still in cache: whatever writes them can do so there.
+template <typename T, typename Make>
+void add_rows(const RowFold& fold, const T* x, int64_t rows, ColumnMoments& moments, Make make) {
   const Scratch<T> scratch(2 * fold.width);
   for_each_block(fold, rows, [&](int64_t row, int64_t lines, int64_t width) {
+    make(row, lines * width / fold.columns);
     add_block(fold, x + row * fold.columns, lines, width, scratch.data(), moments);
   });
+}
+
+template <typename T>
+void add_rows(const RowFold& fold, const T* x, int64_t rows, ColumnMoments& moments) {
+  add_rows(fold, x, rows, moments, [](int64_t /*first*/, int64_t /*count*/) {});
 }
 
 }  // namespace diagrad::kernels

@@ -32,11 +32,11 @@ std::set<std::string> operations_in(const std::string& header) {
   return names;
 }
 
-/// Headers that are no contract of an operation: kernels, formulas, what two operations share,
+/// Headers that are no contract of an operation: kernels, formulas, what operations share,
 /// and in-place changes, which have no derivative.
 bool is_inner(const std::string& stem) {
   return stem.ends_with("_kernels") || stem.ends_with("_math") || stem == "convolution" ||
-         stem == "inplace";
+         stem == "batch_norm_source" || stem == "inplace";
 }
 
 bool mentions(const std::string& text, const std::string& name) {

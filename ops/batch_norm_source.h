@@ -1,0 +1,41 @@
+#pragma once
+
+#include "diagrad/autograd/node.h"
+#include "diagrad/autograd/saved_tensor.h"
+#include "diagrad/core/tensor.h"
+#include "diagrad/ops/batch_norm.h"
+#include "diagrad/ops/batch_norm_kernels.h"
+
+namespace diagrad {
+
+/// What is normalised: `input`, or the 1x1 convolution of it with `weight`. Inputs 0 and 1 of the
+/// node.
+struct BatchNormSource {
+  Tensor input;
+  Tensor weight = {};
+
+  /// The kernels' view of the convolution; empty where there is none.
+  PointwiseFront front() const;
+  /// The normalised tensor x, contiguous; not yet written where there is a convolution.
+  Tensor make_x() const;
+  int64_t multiply_adds() const;
+};
+
+/// What a node keeps of the convolution.
+class SavedFront {
+ public:
+  explicit SavedFront(const PointwiseFront& front) : input_(front.input), weight_(front.weight) {}
+  /// Memory for the gradients that inputs 0 and 1 want; empty where there is no convolution.
+  PointwiseFrontGradients gradients(const autograd::BackwardContext& context) const;
+
+ private:
+  autograd::SavedTensor input_;
+  autograd::SavedTensor weight_;
+};
+
+/// batch_norm or batch_norm_relu as one node.
+Tensor record_batch_norm(const char* op, bool relu, const BatchNormSource& source,
+                         const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
+                         const Tensor& running_var, const BatchNormOptions& options);
+
+}  // namespace diagrad

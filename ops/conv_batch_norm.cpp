@@ -1,0 +1,60 @@
+#include "diagrad/ops/conv_batch_norm.h"
+
+#include "diagrad/ops/batch_norm_source.h"
+#include "diagrad/ops/convolution.h"
+#include "diagrad/ops/kernels/pointwise.h"
+
+namespace diagrad {
+
+using autograd::BackwardContext;
+
+bool fuses_with_batch_norm(const Convolution& convolution, const BatchNormOptions& options) {
+  const Tensor& w = convolution.weight;
+  const Conv2dOptions& conv = convolution.options;
+  return options.training && w.rank() == 4 && w.size(1) == 1 && w.size(2) == 1 &&
+         conv.groups == 1 && conv.stride == Size2(1) && conv.padding == Size2(0) &&
+         kernels::pointwise_fits(w.size(0), w.size(3));
+}
+
+Tensor conv_batch_norm_relu(const Tensor& x, const Convolution& convolution, const Tensor& gamma,
+                            const Tensor& beta, const Tensor& running_mean,
+                            const Tensor& running_var, const BatchNormOptions& options) {
+  if (!fuses_with_batch_norm(convolution, options)) {
+    return batch_norm_relu(conv2d(x, convolution.weight, convolution.options), gamma, beta,
+                           running_mean, running_var, options);
+  }
+  return record_batch_norm("conv_batch_norm_relu", true, {x, convolution.weight}, gamma, beta,
+                           running_mean, running_var, options);
+}
+
+PointwiseFront BatchNormSource::front() const {
+  if (!weight.defined()) return {};
+  return {input.contiguous(), weight.contiguous()};
+}
+
+Tensor BatchNormSource::make_x() const {
+  if (!weight.defined()) return input.contiguous();
+  check_convolution("conv2d", input, weight, {}, 1);
+  Shape shape = input.shape();
+  shape[shape.rank() - 1] = weight.size(0);
+  return Tensor::empty(shape, input.dtype(), input.device());
+}
+
+int64_t BatchNormSource::multiply_adds() const {
+  return weight.defined() ? input.numel() * weight.size(0) : 0;
+}
+
+PointwiseFrontGradients SavedFront::gradients(const BackwardContext& context) const {
+  PointwiseFrontGradients result;
+  result.front = {input_.get(context), weight_.get(context)};
+  if (!result.front.defined()) return result;
+  if (context.needs(0)) {
+    result.dinput = context.take_sum(0);
+    result.accumulate = result.dinput.defined();
+    if (!result.accumulate) result.dinput = Tensor::empty_like(result.front.input);
+  }
+  if (context.needs(1)) result.dweight = Tensor::empty_like(result.front.weight);
+  return result;
+}
+
+}  // namespace diagrad

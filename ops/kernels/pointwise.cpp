@@ -1,0 +1,146 @@
+#include "diagrad/ops/kernels/pointwise.h"
+
+#include <algorithm>
+#include <array>
+
+#include "diagrad/core/parallel.h"
+#include "diagrad/ops/kernels/gemm.h"
+#include "diagrad/ops/kernels/pack.h"
+
+namespace diagrad::kernels {
+namespace {
+
+/// Terms that are summed in registers, as in gemm.cpp.
+template <typename T>
+constexpr int64_t kPassLength = 2048 / static_cast<int64_t>(sizeof(T));
+/// Rows of dy that are made at a time, and elements that they should not exceed by much: they are
+/// to stay in L2 beside the weights.
+constexpr int64_t kTileRows = 256;
+constexpr int64_t kTileElements = int64_t{1} << 16;
+/// Elements of all partial sums of dw.
+constexpr int64_t kPartialElements = int64_t{1} << 21;
+
+template <typename T>
+class Backward {
+ public:
+  Backward(const PointwiseGradients<T>& g, FunctionRef<void(int64_t, int64_t, T*)> make_dy)
+      : g_(g),
+        make_dy_(make_dy),
+        weights_(PackedMatrix<T>::Form::plain, g.w, g.outputs, g.dx == nullptr ? 0 : g.inputs),
+        tile_rows_(std::clamp<int64_t>(kTileElements / std::max<int64_t>(g.outputs, 1), kMaxRows,
+                                       kTileRows)) {}
+
+  void run() const {
+    const int64_t tiles = (g_.rows + tile_rows_ - 1) / tile_rows_;
+    const int64_t size = g_.dw == nullptr ? 0 : g_.outputs * g_.inputs;
+    const int64_t most = std::max<int64_t>(kPartialElements / std::max<int64_t>(size, 1), 4);
+    const ChunkPlan plan(tiles, (tiles + most - 1) / most);
+    const Scratch<T> partial(size * plan.count);
+    parallel_for_chunks(plan, tiles, [&](int64_t chunk, int64_t first, int64_t last) {
+      const Scratch<T> dy(tile_rows_ * g_.outputs);
+      T* const dw = partial.data() + chunk * size;
+      for (int64_t tile = first; tile < last; ++tile) {
+        const int64_t row = tile * tile_rows_;
+        run_tile(row, std::min(tile_rows_, g_.rows - row), dy.data(), dw, tile > first);
+      }
+    });
+    if (g_.dw != nullptr) add_partial_sums(partial.data(), plan.count, size);
+  }
+
+ private:
+  void run_tile(int64_t row, int64_t rows, T* dy, T* dw, bool add_to_dw) const {
+    make_dy_(row, rows, dy);
+    if (g_.dx != nullptr) weights_.multiply(rows, dy, g_.dx + row * g_.inputs, g_.accumulate);
+    if (g_.dw == nullptr) return;
+    Gemm<T> product;
+    product.m = product.a_stride = g_.outputs;
+    product.n = product.b_stride = product.c_stride = g_.inputs;
+    product.k = rows;
+    product.a = dy;
+    product.transpose_a = true;
+    product.b = g_.x + row * g_.inputs;
+    product.c = dw;
+    product.accumulate = add_to_dw;
+    gemm(product);
+  }
+
+  void add_partial_sums(const T* partial, int64_t count, int64_t size) const {
+    parallel_for(size, kTileElements / std::max<int64_t>(count, 1),
+                 [&](int64_t first, int64_t last) {
+                   std::fill(g_.dw + first, g_.dw + last, T(0));
+                   for (int64_t chunk = 0; chunk < count; ++chunk) {
+                     const T* const part = partial + chunk * size;
+                     for (int64_t i = first; i < last; ++i) g_.dw[i] += part[i];
+                   }
+                 });
+  }
+
+  const PointwiseGradients<T>& g_;
+  FunctionRef<void(int64_t, int64_t, T*)> make_dy_;
+  PackedMatrix<T> weights_;
+  int64_t tile_rows_;
+};
+
+}  // namespace
+
+template <typename T>
+PackedMatrix<T>::PackedMatrix(Form form, const T* w, int64_t outputs, int64_t inputs)
+    : inner_(form == Form::plain ? outputs : inputs),
+      columns_(form == Form::plain ? inputs : outputs),
+      split_(columns_),
+      packed_(split_.padded_columns() * inner_) {
+  for (int64_t panel = 0; panel < split_.count(); ++panel) {
+    T* const target = packed_.data() + split_.first_column(panel) * inner_;
+    if (form == Form::plain) {
+      pack_panel_from_rows<T>(
+          split_, panel, inner_, [&](int64_t k) { return w + k * inputs; }, target);
+    } else {
+      pack_panel_from_columns<T>(split_, panel, inner_, w, inputs, target);
+    }
+  }
+}
+
+template <typename T>
+void PackedMatrix<T>::multiply(int64_t rows, const T* a, T* c, bool accumulate) const {
+  constexpr int64_t kNoOffset = 0;
+  const EvenSplit blocks(rows, kMaxRows);
+  const EvenSplit passes(std::max<int64_t>(inner_, 1), kPassLength<T>);
+  std::array<const T*, kMaxRows> sources;
+  std::array<T*, kMaxRows> targets;
+  for (int64_t block = 0; block < blocks.count; ++block) {
+    const int64_t count = blocks.size(block);
+    for (int64_t pass = 0; pass < passes.count; ++pass) {
+      const int64_t k = passes.first(pass);
+      const int64_t length = std::min(passes.size(pass), inner_ - k);
+      for (int64_t panel = 0; panel < split_.count(); ++panel) {
+        const int64_t column = split_.first_column(panel);
+        const int64_t width = split_.vectors(panel) * kLanes<T>;
+        for (int64_t r = 0; r < count; ++r) {
+          const int64_t row = blocks.first(block) + r;
+          sources[static_cast<size_t>(r)] = a + row * inner_ + k;
+          targets[static_cast<size_t>(r)] = c + row * columns_ + column;
+        }
+        BlockOutput<T> out{targets.data(), split_.columns(panel)};
+        out.accumulate = accumulate || pass > 0;
+        row_kernel<T>(count, split_.vectors(panel))(
+            {sources.data(), &kNoOffset, 1, length},
+            {packed_.data() + column * inner_ + k * width, width, 0}, out);
+      }
+    }
+  }
+}
+
+template <typename T>
+void pointwise_gradients(const PointwiseGradients<T>& gradients,
+                         FunctionRef<void(int64_t first_row, int64_t rows, T* dy)> make_dy) {
+  Backward<T>(gradients, make_dy).run();
+}
+
+template class PackedMatrix<float>;
+template class PackedMatrix<double>;
+template void pointwise_gradients<float>(const PointwiseGradients<float>&,
+                                         FunctionRef<void(int64_t, int64_t, float*)>);
+template void pointwise_gradients<double>(const PointwiseGradients<double>&,
+                                          FunctionRef<void(int64_t, int64_t, double*)>);
+
+}  // namespace diagrad::kernels
