@@ -21,6 +21,15 @@ constexpr int64_t kPassLength = 2048 / static_cast<int64_t>(sizeof(T));
 /// terms grows with n in one go, with n^(3/4) in parts of sqrt(n), and nothing averages out that of
 /// a net's last layer: in ResNet-164 it was more than that of all layers before it.
 constexpr int64_t kShortPassLength = 32;
+/// The same where both operands are read from memory as they are, row by row: a panel of the right
+/// one stays in L1 while all blocks of rows pass by.
+constexpr int64_t kStreamLength = 128;
+/// Bytes of a right operand that stays in cache while all rows of the left one pass by, and how
+/// many rows ahead they are asked for.
+constexpr int64_t kResidentBytes = 65536;
+constexpr int64_t kRowsAhead = 32;
+/// Elements of operand and result above which they are taken to come from memory.
+constexpr int64_t kStreamElements = int64_t{1} << 17;
 /// Elements of the right operand that are packed at a time.
 constexpr int64_t kPackedElements = int64_t{1} << 22;
 /// Elements to pack that are worth a thread.
@@ -111,7 +120,7 @@ void pack_left(const Gemm<T>& g, Range rows, Range inner, T* packed) {
 /// `left` is that part of op(A) packed, or null to read A in place.
 template <typename T>
 void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
-                    const PanelOperand<T>& right, Range rows, Range inner, const T* left) {
+                    PanelOperand<T> right, Range rows, Range inner, const T* left, bool streams) {
   const int64_t vectors = split.vectors(panel);
   const int64_t column = split.first_column(panel);
   const int64_t length = inner.last - inner.first;
@@ -137,12 +146,50 @@ void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
     } else if (by_columns) {
       // A product over nothing may have no left side at all.
       const T* source = length > 0 ? g.a + inner.first * g.a_stride + row : g.a;
-      column_kernel<T>(count, vectors)({source, g.a_stride, 0, 1, length}, right, out);
+      // The first to read a line asks for the one that the next pass will read in its place.
+      const int64_t ahead = panel == 0 ? length * g.a_stride : 0;
+      right.ahead = block == 0 ? length * g.b_stride : 0;
+      column_kernel<T>(count, vectors, streams)({source, g.a_stride, 0, 1, length, ahead}, right,
+                                                out);
     } else {
       for (int64_t r = 0; r < count; ++r) {
         sources[static_cast<size_t>(r)] = g.a + (row + r) * g.a_stride + inner.first;
       }
       row_kernel<T>(count, vectors)({sources.data(), &kNoOffset, 1, length}, right, out);
+    }
+  }
+}
+
+/// All columns of `rows`, over the whole inner range: block after block of rows, so that A and C
+/// stream through once while the panels stay in cache. Asks for the rows that come next.
+template <typename T>
+void multiply_rows(const Gemm<T>& g, const PanelSplit<T>& split, const Panels<T>& panels,
+                   Range rows) {
+  const EvenSplit blocks(rows.last - rows.first, kMaxRows);
+  constexpr int64_t kNoOffset = 0;
+  std::array<T*, kMaxRows> targets;
+  std::array<const T*, kMaxRows> sources;
+  const int64_t result_step = kMaxRows * g.n / (g.k * split.count()) + 1;
+  RowOperand<T> left{sources.data(), &kNoOffset, 1, g.k, {}, {}};
+  for (int64_t block = 0; block < blocks.count; ++block) {
+    const int64_t count = blocks.size(block);
+    const T* const source = g.a + (rows.first + blocks.first(block)) * g.a_stride;
+    T* const target = g.c + (rows.first + blocks.first(block)) * g.c_stride;
+    left.source = {source + kRowsAhead * g.a_stride, kMaxRows};
+    left.result = {target + kRowsAhead * g.c_stride, result_step};
+    for (int64_t panel = 0; panel < split.count(); ++panel) {
+      const int64_t vectors = split.vectors(panel);
+      const int64_t column = split.first_column(panel);
+      for (int64_t r = 0; r < count; ++r) {
+        sources[static_cast<size_t>(r)] = source + r * g.a_stride;
+        targets[static_cast<size_t>(r)] = target + r * g.c_stride + column;
+      }
+      BlockOutput<T> out{targets.data(), split.columns(panel), g.alpha};
+      out.accumulate = g.accumulate;
+      out.bias = g.bias != nullptr ? g.bias + column : nullptr;
+      row_kernel<T>(count, vectors, true)(left, panels.at(split, panel, 0), out);
+      left.source = {source, 0};
+      left.result.data += g.k * result_step;
     }
   }
 }
@@ -173,13 +220,20 @@ void multiply(const Gemm<T>& g, bool parallel) {
   const PanelSplit<T> split(g.n);
   const bool in_place =
       !g.transpose_b && g.n % kLanes<T> == 0 && (g.m <= 4 * kMaxRows || !parallel);
-  const int64_t pass_length = g.m <= kMaxRows ? kShortPassLength : kPassLength<T>;
+  const bool streams = in_place && g.transpose_a;
+  const int64_t pass_length = g.m <= kMaxRows ? kShortPassLength
+                              : streams       ? kStreamLength
+                                              : kPassLength<T>;
   const EvenSplit passes(std::max<int64_t>(g.k, 1), pass_length);
   const int64_t passes_per_slab =
       parallel ? std::max<int64_t>(1, kPackedElements / (split.padded_columns() * pass_length)) : 1;
   const Scratch<T> packed(
       in_place ? 0 : split.padded_columns() * std::min(g.k, passes_per_slab * (passes.base + 1)));
-  const bool packs_left = g.transpose_a && split.count() >= kPackLeftPanels && g.m > kMaxRows;
+  const bool packs_left =
+      g.transpose_a && !streams && split.count() >= kPackLeftPanels && g.m > kMaxRows;
+  const bool by_rows =
+      !g.transpose_a && passes.count == 1 && g.m * (g.k + g.n) >= kStreamElements &&
+      split.padded_columns() * g.k * static_cast<int64_t>(sizeof(T)) <= kResidentBytes;
   const TileSize tile = parallel ? tile_size<T>(g.m, split.count(), g.k) : TileSize{};
   const EvenSplit row_tiles(g.m, tile.rows);
   const EvenSplit panel_tiles(split.count(), tile.panels);
@@ -197,13 +251,17 @@ void multiply(const Gemm<T>& g, bool parallel) {
         const int64_t panel_tile = i % panel_tiles.count;
         const int64_t row = row_tiles.first(row_tile);
         const Range rows{row, row + row_tiles.size(row_tile)};
+        if (by_rows) {
+          multiply_rows(g, split, panels, rows);
+          continue;
+        }
         const int64_t panel = panel_tiles.first(panel_tile);
         for (int64_t p = pass; p < last_pass; ++p) {
           const Range inner{passes.first(p), std::min(passes.first(p + 1), g.k)};
           if (packs_left) pack_left(g, rows, inner, left.data());
           for (int64_t j = panel; j < panel + panel_tiles.size(panel_tile); ++j) {
             multiply_panel(g, split, j, panels.at(split, j, inner.first - slab.first), rows, inner,
-                           packs_left ? left.data() : nullptr);
+                           packs_left ? left.data() : nullptr, streams);
           }
         }
       }

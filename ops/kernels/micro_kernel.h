@@ -29,6 +29,14 @@ struct BlockOutput {
   bool accumulate = false;
 };
 
+/// Memory that is needed soon: kernels that ask ahead touch `data`, `data` + step, ... with k, so
+/// that it comes into the second-level cache meanwhile.
+template <typename T>
+struct Ahead {
+  const T* data = nullptr;
+  int64_t step = 0;
+};
+
 /// Left operand by rows: element (r, k) is at rows[r][offsets[k / length] + k % length], k running
 /// over runs * length. The runs are what makes a window of an image look like a matrix row.
 template <typename T>
@@ -37,6 +45,8 @@ struct RowOperand {
   const int64_t* offsets;
   int64_t runs;
   int64_t length;
+  Ahead<T> source = {};  ///< for kernels that ask ahead
+  Ahead<T> result = {};
 };
 
 /// Left operand by columns (a transposed matrix, or one packed): element (r, k) is at
@@ -48,6 +58,7 @@ struct ColumnOperand {
   int64_t run_step;
   int64_t runs;
   int64_t length;
+  int64_t ahead = 0;  ///< how far kernels that ask ahead look, in elements
 };
 
 /// Right operand: row k begins at data + (k / length) * run_step + (k % length) * step and is read
@@ -57,6 +68,7 @@ struct PanelOperand {
   const T* data;
   int64_t step;
   int64_t run_step;
+  int64_t ahead = 0;  ///< as of ColumnOperand
 };
 
 template <typename T>
@@ -65,11 +77,12 @@ template <typename T>
 using ColumnKernel = void (*)(const ColumnOperand<T>&, const PanelOperand<T>&,
                               const BlockOutput<T>&);
 
-/// Kernels for 1 <= vectors <= kMaxVectors and 1 <= rows <= max_rows(vectors).
+/// Kernels for 1 <= vectors <= kMaxVectors and 1 <= rows <= max_rows(vectors). Those that ask ahead
+/// are for operands that stream through once, from memory.
 template <typename T>
-RowKernel<T> row_kernel(int64_t rows, int64_t vectors);
+RowKernel<T> row_kernel(int64_t rows, int64_t vectors, bool asks_ahead = false);
 template <typename T>
-ColumnKernel<T> column_kernel(int64_t rows, int64_t vectors);
+ColumnKernel<T> column_kernel(int64_t rows, int64_t vectors, bool asks_ahead = false);
 
 constexpr int64_t max_row_kernel_rows(int64_t /*vectors*/) {
   return kMaxRows;

@@ -128,8 +128,12 @@ TEST_CASE_TEMPLATE("gemm equals the definition for sizes that use every loop", T
   check<T>(130, 70, 800, random);   // several passes of the inner index
   check<T>(250, 1300, 40, random);  // several tiles both ways
   check<T>(20, 30, 9000, random);   // a sum in parts
-  check<T>(1, 300, 500, random);    // a single row
-  check<T>(300, 1, 500, random);    // a single column
+  check<T>(70, 48, 3100, random);   // the same of operands that are read in place
+  check<T>(1701, 45, 37, random);   // rows that stream through
+  check<T>(2003, 70, 1, random);
+  check<T>(2003, 70, 0, random);
+  check<T>(1, 300, 500, random);  // a single row
+  check<T>(300, 1, 500, random);  // a single column
   check<T>(0, 5, 5, random);
   check<T>(5, 0, 5, random);
 }
@@ -137,7 +141,8 @@ TEST_CASE_TEMPLATE("gemm equals the definition for sizes that use every loop", T
 TEST_CASE("gemm gives the same bits for any number of threads") {
   RandomStream random(3, 3);
   const int threads = num_threads();
-  for (const auto& [m, n, k] : {std::array<int64_t, 3>{200, 300, 500}, {24, 40, 8000}}) {
+  for (const auto& [m, n, k] :
+       {std::array<int64_t, 3>{200, 300, 500}, {24, 40, 8000}, {3000, 40, 50}}) {
     Problem<float> problem(m, n, k, false, false, 0, random);
     std::vector<std::vector<float>> results;
     for (const int count : {1, 2, 3}) {
