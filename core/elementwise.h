@@ -4,10 +4,12 @@
 #include <array>
 #include <cstdint>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/tensor.h"
+#include "diagrad/core/vector_math.h"
 
 namespace diagrad {
 
@@ -67,6 +69,36 @@ StridedLoop make_strided_loop(const Tensor* const* tensors, int count);
 
 inline constexpr int64_t kElementwiseGrain = 16384;
 
+/// Calls run(numbers of the inputs, count, unit, strides, out, in...) for the runs of the inner
+/// axis, in parallel: arrays of `count` elements, `strides` apart, the output's first; `unit` when
+/// all of these are 1.
+template <typename Out, typename... In, typename Run, typename... Inputs>
+void for_each_run(const Tensor& out, Run run, const Inputs&... inputs) {
+  static_assert(sizeof...(In) == sizeof...(Inputs), "one element type per input");
+  constexpr int kCount = 1 + static_cast<int>(sizeof...(In));
+  if (out.numel() == 0) return;
+  const std::array<const Tensor*, kCount> tensors{&out, &inputs...};
+  const StridedLoop loop = make_strided_loop(tensors.data(), kCount);
+  [&]<size_t... I>(std::index_sequence<I...>) {
+    Out* const out_data = out.data<Out>();
+    const std::tuple<const In*...> in_data{inputs.template data<In>()...};
+    const std::array<int64_t, kCount> strides{loop.inner_stride(0),
+                                              loop.inner_stride(static_cast<int>(I) + 1)...};
+    const bool unit =
+        std::all_of(strides.begin(), strides.end(), [](int64_t stride) { return stride == 1; });
+    parallel_for(out.numel(), kElementwiseGrain, [&](int64_t first, int64_t last) {
+      RunCursor cursor(loop, first);
+      for (int64_t index = first; index < last; cursor.next_run()) {
+        const int64_t count = std::min(cursor.remaining(), last - index);
+        run(std::index_sequence<I...>{}, count, unit, strides, out_data + cursor.offset(0),
+            std::get<I>(in_data) + cursor.offset(static_cast<int>(I) + 1)...);
+        index += count;
+      }
+    });
+  }
+  (std::index_sequence_for<In...>{});
+}
+
 }  // namespace detail
 
 /// out[i] = f(in[i]...) for every index i, in parallel; all tensors have the same shape (expand
@@ -75,38 +107,30 @@ inline constexpr int64_t kElementwiseGrain = 16384;
 /// may be one of the inputs.
 template <typename Out, typename... In, typename F, typename... Inputs>
 void elementwise(const Tensor& out, F f, const Inputs&... inputs) {
-  static_assert(sizeof...(In) == sizeof...(Inputs), "one element type per input");
-  constexpr int kCount = 1 + static_cast<int>(sizeof...(In));
-  if (out.numel() == 0) return;
-  const std::array<const Tensor*, kCount> tensors{&out, &inputs...};
-  const detail::StridedLoop loop = detail::make_strided_loop(tensors.data(), kCount);
-  [&]<size_t... I>(std::index_sequence<I...>) {
-    Out* const out_data = out.data<Out>();
-    const std::tuple<const In*...> in_data{inputs.template data<In>()...};
-    bool unit = loop.inner_stride(0) == 1;
-    ((unit = unit && loop.inner_stride(static_cast<int>(I) + 1) == 1), ...);
-    parallel_for(out.numel(), detail::kElementwiseGrain, [&](int64_t first, int64_t last) {
-      detail::RunCursor cursor(loop, first);
-      for (int64_t index = first; index < last; cursor.next_run()) {
-        const int64_t count = std::min(cursor.remaining(), last - index);
-        Out* const y = out_data + cursor.offset(0);
-        const std::tuple<const In*...> x{std::get<I>(in_data) +
-                                         cursor.offset(static_cast<int>(I) + 1)...};
-        if (unit) {
-          for (int64_t i = 0; i < count; ++i) y[i] = f(std::get<I>(x)[i]...);
-        } else {
-          const int64_t out_stride = loop.inner_stride(0);
-          [[maybe_unused]] const std::array<int64_t, sizeof...(In)> in_strides{
-              loop.inner_stride(static_cast<int>(I) + 1)...};
-          for (int64_t i = 0; i < count; ++i) {
-            y[i * out_stride] = f(std::get<I>(x)[i * in_strides[I]]...);
-          }
-        }
-        index += count;
-      }
-    });
-  }
-  (std::index_sequence_for<In...>{});
+  const auto run = [f]<size_t... I>(std::index_sequence<I...>, int64_t count, bool unit,
+                                    const auto& strides, Out* y, const auto*... x) {
+    if (unit) {
+      for (int64_t i = 0; i < count; ++i) y[i] = f(x[i]...);
+    } else {
+      for (int64_t i = 0; i < count; ++i) y[i * strides[0]] = f(x[i * strides[I + 1]]...);
+    }
+  };
+  detail::for_each_run<Out, In...>(out, run, inputs...);
+}
+
+/// The same for an f that takes and returns MathVec<T>: also a remainder and strided elements go
+/// through it, in lanes beside zeros, so that the bits depend on values alone.
+template <typename T, typename F, typename... Inputs>
+void elementwise_math(const Tensor& out, F f, const Inputs&... inputs) {
+  const auto run = [f]<size_t... I>(std::index_sequence<I...>, int64_t size, bool /*unit*/,
+                                    const auto& strides, T* y, const auto*... x) {
+    for (int64_t i = 0; i < size; i += kMathLanes<T>) {
+      const int64_t count = std::min(kMathLanes<T>, size - i);
+      store_math(y + i * strides[0], f(load_math(x + i * strides[I + 1], count, strides[I + 1])...),
+                 count, strides[0]);
+    }
+  };
+  detail::for_each_run<T, std::conditional_t<true, T, Inputs>...>(out, run, inputs...);
 }
 
 }  // namespace diagrad

@@ -75,19 +75,19 @@ inline void store_narrowed(float* target, const Vec<double>& value) {
   std::memcpy(target, &narrow, sizeof(narrow));
 }
 
-/// The first `count` elements, 0 < count <= kLanes<T>; the others are zero.
+/// `count` elements `stride` apart, 0 < count <= kLanes<T>; the other lanes are zero.
 template <typename T>
-inline Vec<T> load_partial(const T* source, int64_t count) {
+inline Vec<T> load_partial(const T* source, int64_t count, int64_t stride = 1) {
   T lanes[kLanes<T>] = {};
-  for (int64_t lane = 0; lane < count; ++lane) lanes[lane] = source[lane];
+  for (int64_t lane = 0; lane < count; ++lane) lanes[lane] = source[lane * stride];
   return load<T>(lanes);
 }
 
 template <typename T>
-inline void store_partial(T* target, const Vec<T>& value, int64_t count) {
+inline void store_partial(T* target, const Vec<T>& value, int64_t count, int64_t stride = 1) {
   T lanes[kLanes<T>];
   store<T>(lanes, value);
-  for (int64_t lane = 0; lane < count; ++lane) target[lane] = lanes[lane];
+  for (int64_t lane = 0; lane < count; ++lane) target[lane * stride] = lanes[lane];
 }
 
 template <typename T>

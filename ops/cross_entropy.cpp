@@ -5,8 +5,8 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/core/vector_math.h"
 #include "diagrad/ops/cross_entropy_kernels.h"
-#include "diagrad/ops/exp_math.h"
 #include "diagrad/ops/kernels/scratch.h"
 #include "diagrad/ops/losses.h"
 
@@ -74,7 +74,8 @@ constexpr int64_t kGrainValues = 2048;
 template <typename T>
 double log_sum_exp(const T* logits, int64_t classes, T* scratch) {
   const T largest = *std::max_element(logits, logits + classes);
-  for (int64_t k = 0; k < classes; ++k) scratch[k] = exp_of(logits[k] - largest);
+  map_math(
+      classes, [=](MathVec<T> x) { return exp_of(x - largest); }, scratch, logits);
   double sum = 0.0;
   for (int64_t k = 0; k < classes; ++k) sum += static_cast<double>(scratch[k]);
   return static_cast<double>(largest) + std::log(sum);
@@ -126,11 +127,15 @@ void forward(const CrossEntropyForward& pass) {
 
 /// dlogits of one row: factor * (mass * softmax - q), with q in `gradient` beforehand.
 template <typename T>
-void row_gradient(const T* logits, int64_t classes, double log_sum, T mass, T factor, T* gradient) {
+void row_gradient(const T* logits, int64_t classes, double log_sum, T mass, T factor, T* scratch,
+                  T* gradient) {
   for (int64_t k = 0; k < classes; ++k) {
-    const T probability = exp_of(static_cast<T>(static_cast<double>(logits[k]) - log_sum));
-    gradient[k] = factor * (mass * probability - gradient[k]);
+    scratch[k] = static_cast<T>(static_cast<double>(logits[k]) - log_sum);
   }
+  using V = MathVec<T>;
+  map_math(
+      classes, [=](V x, V target) { return factor * (mass * exp_of(x) - target); }, gradient,
+      scratch, gradient);
 }
 
 template <typename T>
@@ -140,6 +145,7 @@ void backward(const CrossEntropyBackward& pass) {
   const T factor = *pass.dloss.data<T>() / static_cast<T>(batch);
   const double smoothing = pass.label_smoothing;
   parallel_for(batch, kGrainValues / classes, [&](int64_t first, int64_t last) {
+    const kernels::Scratch<T> scratch(classes);
     for (int64_t row = first; row < last; ++row) {
       const T* const logits = pass.logits.data<T>() + row * classes;
       const double log_sum = pass.log_sums.data<double>()[row];
@@ -157,7 +163,7 @@ void backward(const CrossEntropyBackward& pass) {
           std::fill(gradient, gradient + classes, static_cast<T>(rest));
           gradient[pass.labels.data<int64_t>()[row]] = static_cast<T>(1.0 - smoothing + rest);
         }
-        row_gradient(logits, classes, log_sum, mass, factor, gradient);
+        row_gradient(logits, classes, log_sum, mass, factor, scratch.data(), gradient);
       }
       if (pass.dtargets.defined()) {
         T* const gradient = pass.dtargets.data<T>() + row * classes;

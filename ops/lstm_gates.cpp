@@ -1,9 +1,12 @@
 #include "diagrad/ops/lstm_gates.h"
 
+#include <algorithm>
+
 #include "diagrad/autograd/record.h"
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/core/vector_math.h"
 #include "diagrad/ops/lstm_gates_kernels.h"
 #include "diagrad/ops/lstm_gates_math.h"
 
@@ -62,26 +65,21 @@ void for_each_row(const Tensor& c, Body body) {
   });
 }
 
-/// One row; `gates` may be null. Pointers that are parameters are what compilers vectorise best.
+/// One row; `gates` may be null.
 template <GateOutput kind, typename T>
-void forward_row(int64_t n, const T* __restrict u, const T* __restrict c_prev, T* __restrict gates,
-                 T* __restrict c, T* __restrict h) {
-  if (gates == nullptr) {
-    for (int64_t j = 0; j < n; ++j) {
-      const LstmGatesElement<kind, T> cell(u[j], u[n + j], u[2 * n + j], u[3 * n + j], c_prev[j]);
-      c[j] = cell.c;
-      h[j] = cell.h;
-    }
-    return;
-  }
-  for (int64_t j = 0; j < n; ++j) {
-    const LstmGatesElement<kind, T> cell(u[j], u[n + j], u[2 * n + j], u[3 * n + j], c_prev[j]);
-    c[j] = cell.c;
-    h[j] = cell.h;
-    gates[j] = cell.i;
-    gates[n + j] = cell.f;
-    gates[2 * n + j] = cell.g;
-    gates[3 * n + j] = cell.o;
+void forward_row(int64_t n, const T* u, const T* c_prev, T* gates, T* c, T* h) {
+  for (int64_t j = 0; j < n; j += kMathLanes<T>) {
+    const int64_t count = std::min(kMathLanes<T>, n - j);
+    const auto slice = [&](int64_t k) { return load_math(u + k * n + j, count); };
+    const LstmGatesElement<kind, MathVec<T>> cell(slice(0), slice(1), slice(2), slice(3),
+                                                  load_math(c_prev + j, count));
+    store_math(c + j, cell.c, count);
+    store_math(h + j, cell.h, count);
+    if (gates == nullptr) continue;
+    store_math(gates + j, cell.i, count);
+    store_math(gates + n + j, cell.f, count);
+    store_math(gates + 2 * n + j, cell.g, count);
+    store_math(gates + 3 * n + j, cell.o, count);
   }
 }
 
@@ -96,17 +94,19 @@ void forward(const LstmGatesForward& pass) {
 }
 
 template <GateOutput kind, typename T>
-void backward_row(int64_t n, const T* __restrict gates, const T* __restrict c_prev,
-                  const T* __restrict c, const T* __restrict dh, const T* __restrict dc,
-                  T* __restrict du, T* __restrict dc_prev) {
-  for (int64_t j = 0; j < n; ++j) {
-    const LstmGatesGradient<kind, T> gradient(gates[j], gates[n + j], gates[2 * n + j],
-                                              gates[3 * n + j], c[j], c_prev[j], dh[j], dc[j]);
-    du[j] = gradient.u_i;
-    du[n + j] = gradient.u_f;
-    du[2 * n + j] = gradient.u_g;
-    du[3 * n + j] = gradient.u_o;
-    dc_prev[j] = gradient.c_prev;
+void backward_row(int64_t n, const T* gates, const T* c_prev, const T* c, const T* dh, const T* dc,
+                  T* du, T* dc_prev) {
+  for (int64_t j = 0; j < n; j += kMathLanes<T>) {
+    const int64_t count = std::min(kMathLanes<T>, n - j);
+    const auto at = [=](const T* source) { return load_math(source + j, count); };
+    const LstmGatesGradient<kind, MathVec<T>> gradient(at(gates), at(gates + n), at(gates + 2 * n),
+                                                       at(gates + 3 * n), at(c), at(c_prev), at(dh),
+                                                       at(dc));
+    store_math(du + j, gradient.u_i, count);
+    store_math(du + n + j, gradient.u_f, count);
+    store_math(du + 2 * n + j, gradient.u_g, count);
+    store_math(du + 3 * n + j, gradient.u_o, count);
+    store_math(dc_prev + j, gradient.c_prev, count);
   }
 }
 

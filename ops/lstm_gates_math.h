@@ -1,24 +1,24 @@
 #pragma once
 
-#include "diagrad/core/host_device.h"
-#include "diagrad/ops/exp_math.h"
+#include "diagrad/core/float_math.h"
 #include "diagrad/ops/lstm_gates.h"
 
 namespace diagrad {
 
-/// The output nonlinearity and its derivative in terms of input and result.
+/// The output nonlinearity and its derivative in terms of input and result. Here and below T is a
+/// float, a double or a vector of floats.
 template <GateOutput kind, typename T>
 DG_HOST_DEVICE inline T gate_output(T c) {
   if constexpr (kind == GateOutput::sigmoid) return sigmoid_of(c);
   if constexpr (kind == GateOutput::tanh) return tanh_of(c);
-  if constexpr (kind == GateOutput::relu) return c < T(0) ? T(0) : c;
+  if constexpr (kind == GateOutput::relu) return c < 0.0F ? T{} : c;
 }
 
 template <GateOutput kind, typename T>
 DG_HOST_DEVICE inline T gate_output_slope(T c, T value) {
-  if constexpr (kind == GateOutput::sigmoid) return value * (T(1) - value);
-  if constexpr (kind == GateOutput::tanh) return T(1) - value * value;
-  if constexpr (kind == GateOutput::relu) return c > T(0) ? T(1) : T(0);
+  if constexpr (kind == GateOutput::sigmoid) return value * (1.0F - value);
+  if constexpr (kind == GateOutput::tanh) return 1.0F - value * value;
+  if constexpr (kind == GateOutput::relu) return c > 0.0F ? T{} + 1.0F : T{};
 }
 
 /// One element of the cell: pre-activations to gates, and (c, h).
@@ -43,10 +43,10 @@ struct LstmGatesGradient {
   DG_HOST_DEVICE LstmGatesGradient(T i, T f, T g, T o, T c, T previous, T dh, T dc) {
     const T value = gate_output<kind>(c);
     const T total = dc + dh * o * gate_output_slope<kind>(c, value);
-    u_i = total * g * i * (T(1) - i);
-    u_f = total * previous * f * (T(1) - f);
-    u_g = total * i * (T(1) - g * g);
-    u_o = dh * value * o * (T(1) - o);
+    u_i = total * g * i * (1.0F - i);
+    u_f = total * previous * f * (1.0F - f);
+    u_g = total * i * (1.0F - g * g);
+    u_o = dh * value * o * (1.0F - o);
     c_prev = total * f;
   }
 };

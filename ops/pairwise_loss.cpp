@@ -38,8 +38,10 @@ Tensor pairwise_loss(const char* op, const Forward& forward, const Backward& bac
 }
 
 template <typename Loss, typename T>
-void add_losses(int64_t width, const T* __restrict x, const T* __restrict y, T* __restrict sums) {
-  for (int64_t i = 0; i < width; ++i) sums[i] += Loss::value(x[i], y[i]);
+void add_losses(int64_t width, const T* x, const T* y, T* sums) {
+  using V = MathVec<T>;
+  map_math(
+      width, [](V sum, V a, V b) { return sum + Loss::value(a, b); }, sums, sums, x, y);
 }
 
 template <typename Loss>
@@ -61,12 +63,12 @@ void backward_cpu(const PairwiseLossBackward& pass) {
     using T = typename decltype(tag)::type;
     const T factor = *pass.dloss.data<T>() / static_cast<T>(pass.x.numel());
     if (pass.dx.defined()) {
-      elementwise<T, T, T>(
-          pass.dx, [factor](T x, T y) { return factor * Loss::dx(x, y); }, pass.x, pass.y);
+      elementwise_math<T>(
+          pass.dx, [factor](auto x, auto y) { return factor * Loss::dx(x, y); }, pass.x, pass.y);
     }
     if (pass.dy.defined()) {
-      elementwise<T, T, T>(
-          pass.dy, [factor](T x, T y) { return factor * Loss::dy(x, y); }, pass.x, pass.y);
+      elementwise_math<T>(
+          pass.dy, [factor](auto x, auto y) { return factor * Loss::dy(x, y); }, pass.x, pass.y);
     }
   });
 }

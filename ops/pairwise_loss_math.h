@@ -1,13 +1,10 @@
 #pragma once
 
-#include <cmath>
-
-#include "diagrad/core/host_device.h"
-#include "diagrad/ops/exp_math.h"
+#include "diagrad/core/float_math.h"
 
 namespace diagrad {
 
-/// (x - y)^2.
+/// (x - y)^2. T is a float, a double or a vector of floats.
 struct SquaredError {
   template <typename T>
   static DG_HOST_DEVICE T value(T x, T y) {
@@ -15,11 +12,11 @@ struct SquaredError {
   }
   template <typename T>
   static DG_HOST_DEVICE T dx(T x, T y) {
-    return T(2) * (x - y);
+    return 2.0F * (x - y);
   }
   template <typename T>
   static DG_HOST_DEVICE T dy(T x, T y) {
-    return T(2) * (y - x);
+    return 2.0F * (y - x);
   }
 };
 
@@ -27,8 +24,8 @@ struct SquaredError {
 struct LogisticLoss {
   template <typename T>
   static DG_HOST_DEVICE T value(T x, T y) {
-    using std::fabs;
-    return (x > T(0) ? x : T(0)) - x * y + log1p_of(exp_of(-fabs(x)));
+    const T fallen = x < 0.0F ? x : -x;
+    return (x < 0.0F ? T{} : x) - x * y + log1p_of(exp_of(fallen));
   }
   template <typename T>
   static DG_HOST_DEVICE T dx(T x, T y) {

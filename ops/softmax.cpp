@@ -7,7 +7,7 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
-#include "diagrad/ops/exp_math.h"
+#include "diagrad/core/vector_math.h"
 #include "diagrad/ops/kernels/lane_sum.h"
 #include "diagrad/ops/softmax_kernels.h"
 
@@ -37,48 +37,51 @@ Tensor along_axis(const char* op, const Forward& forward, const Backward& backwa
 
 /// The rules of the two operations for one value. With e = e^(x - largest), a row gives
 /// y = value(x - largest, e, normaliser(sum e)) and dx = gradient(y, dy, sum of summand(y, dy)).
+/// V is a MathVec<T> where several values are taken at once.
 struct Softmax {
-  template <typename T>
-  static T normaliser(T sum) {
-    return T(1) / sum;
+  template <typename V>
+  static V normaliser(V sum) {
+    return 1.0F / sum;
   }
-  template <typename T>
-  static T value(T /*shifted*/, T e, T inverse) {
+  template <typename V, typename S>
+  static V value(V /*shifted*/, V e, S inverse) {
     return e * inverse;
   }
   template <typename T>
   static T summand(T y, T dy) {
     return y * dy;
   }
-  template <typename T>
-  static T gradient(T y, T dy, T sum) {
+  template <typename V, typename S>
+  static V gradient(V y, V dy, S sum) {
     return y * (dy - sum);
   }
 };
 
 struct LogSoftmax {
-  template <typename T>
-  static T normaliser(T sum) {
-    return std::log(sum);
+  template <typename V>
+  static V normaliser(V sum) {
+    return log_of(sum);
   }
-  template <typename T>
-  static T value(T shifted, T /*e*/, T log_sum) {
+  template <typename V, typename S>
+  static V value(V shifted, V /*e*/, S log_sum) {
     return shifted - log_sum;
   }
   template <typename T>
   static T summand(T /*y*/, T dy) {
     return dy;
   }
-  template <typename T>
-  static T gradient(T y, T dy, T sum) {
+  template <typename V, typename S>
+  static V gradient(V y, V dy, S sum) {
     return dy - exp_of(y) * sum;
   }
 };
 
 template <typename Rule, typename T>
 void forward_row(int64_t n, const T* __restrict x, T* __restrict y) {
+  using V = MathVec<T>;
   const T largest = kernels::lane_max(n, x);
-  for (int64_t i = 0; i < n; ++i) y[i] = exp_of(x[i] - largest);
+  map_math(
+      n, [=](V v) { return exp_of(v - largest); }, y, x);
   const T sum = kernels::lane_sum<T>(n, [=](int64_t i) { return y[i]; });
   const T normaliser = Rule::normaliser(sum);
   for (int64_t i = 0; i < n; ++i) y[i] = Rule::value(x[i] - largest, y[i], normaliser);
@@ -86,8 +89,10 @@ void forward_row(int64_t n, const T* __restrict x, T* __restrict y) {
 
 template <typename Rule, typename T>
 void backward_row(int64_t n, const T* __restrict y, const T* __restrict dy, T* __restrict dx) {
+  using V = MathVec<T>;
   const T sum = kernels::lane_sum<T>(n, [=](int64_t i) { return Rule::summand(y[i], dy[i]); });
-  for (int64_t i = 0; i < n; ++i) dx[i] = Rule::gradient(y[i], dy[i], sum);
+  map_math(
+      n, [=](V value, V slope) { return Rule::gradient(value, slope, sum); }, dx, y, dy);
 }
 
 /// Columns served together where the axis is not the last one.
@@ -97,6 +102,7 @@ constexpr int64_t kBlockColumns = 64;
 template <typename Rule, typename T>
 void forward_columns(int64_t n, int64_t stride, int64_t count, const T* __restrict x,
                      T* __restrict y) {
+  using V = MathVec<T>;
   T largest[kBlockColumns];
   T sum[kBlockColumns] = {};
   for (int64_t c = 0; c < count; ++c) largest[c] = x[c];
@@ -105,14 +111,13 @@ void forward_columns(int64_t n, int64_t stride, int64_t count, const T* __restri
     for (int64_t c = 0; c < count; ++c) largest[c] = row[c] > largest[c] ? row[c] : largest[c];
   }
   for (int64_t i = 0; i < n; ++i) {
-    const T* __restrict row = x + i * stride;
     T* __restrict to = y + i * stride;
-    for (int64_t c = 0; c < count; ++c) {
-      to[c] = exp_of(row[c] - largest[c]);
-      sum[c] += to[c];
-    }
+    map_math(
+        count, [](V v, V top) { return exp_of(v - top); }, to, x + i * stride, largest);
+    for (int64_t c = 0; c < count; ++c) sum[c] += to[c];
   }
-  for (int64_t c = 0; c < count; ++c) sum[c] = Rule::normaliser(sum[c]);
+  map_math(
+      count, [](V total) { return Rule::normaliser(total); }, sum, sum);
   for (int64_t i = 0; i < n; ++i) {
     const T* __restrict row = x + i * stride;
     T* __restrict to = y + i * stride;
@@ -123,12 +128,16 @@ void forward_columns(int64_t n, int64_t stride, int64_t count, const T* __restri
 template <typename Rule, typename T>
 void backward_columns(int64_t n, int64_t stride, int64_t count, const T* __restrict y,
                       const T* __restrict dy, T* __restrict dx) {
+  using V = MathVec<T>;
   T sum[kBlockColumns] = {};
   for (int64_t i = 0; i < n * stride; i += stride) {
     for (int64_t c = 0; c < count; ++c) sum[c] += Rule::summand(y[i + c], dy[i + c]);
   }
+  const auto gradient = [](V value, V slope, V total) {
+    return Rule::gradient(value, slope, total);
+  };
   for (int64_t i = 0; i < n * stride; i += stride) {
-    for (int64_t c = 0; c < count; ++c) dx[i + c] = Rule::gradient(y[i + c], dy[i + c], sum[c]);
+    map_math(count, gradient, dx + i, y + i, dy + i, sum);
   }
 }
 

@@ -12,12 +12,26 @@ using autograd::BackwardContext;
 using autograd::Gradients;
 using autograd::SavedTensor;
 
+/// Whether a functor's value and derivative are templates, which take vectors.
+template <typename F>
+concept ValueOnVectors = requires(const F& f, Vec<float> x) {
+  f.value(x);
+};
+template <typename F>
+concept DerivativeOnVectors = requires(const F& f, Vec<float> x) {
+  f.derivative(x);
+};
+
 void unary_cpu(UnaryFunction function, double a, double b, const Tensor& x, const Tensor& y) {
   dispatch_floating(x.dtype(), "unary", [&](auto tag) {
     using T = typename decltype(tag)::type;
     unary::visit<T>(function, a, b, [&](auto f) {
-      elementwise<T, T>(
-          y, [f](T value) { return f.value(value); }, x);
+      const auto value = [f](auto v) { return f.value(v); };
+      if constexpr (ValueOnVectors<decltype(f)>) {
+        elementwise_math<T>(y, value, x);
+      } else {
+        elementwise<T, T>(y, value, x);
+      }
     });
   });
 }
@@ -27,8 +41,12 @@ void unary_backward_cpu(UnaryFunction function, double a, double b, const Tensor
   dispatch_floating(dy.dtype(), "unary", [&](auto tag) {
     using T = typename decltype(tag)::type;
     unary::visit<T>(function, a, b, [&](auto f) {
-      elementwise<T, T, T>(
-          dx, [f](T value, T slope) { return slope * f.derivative(value); }, saved, dy);
+      const auto gradient = [f](auto v, auto slope) { return slope * f.derivative(v); };
+      if constexpr (DerivativeOnVectors<decltype(f)>) {
+        elementwise_math<T>(dx, gradient, saved, dy);
+      } else {
+        elementwise<T, T, T>(dx, gradient, saved, dy);
+      }
     });
   });
 }

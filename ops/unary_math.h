@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "diagrad/core/host_device.h"
+#include "diagrad/core/float_math.h"
 
 namespace diagrad {
 
@@ -28,15 +28,11 @@ enum class UnaryFunction {
 
 namespace unary {
 
-template <typename T>
-DG_HOST_DEVICE T logistic(T x) {
-  return T(1) / (T(1) + std::exp(-x));
-}
-
 /// What the derivative of a function is written in terms of: x, the value y, or neither.
 enum class Saves { input, output, nothing };
 
-/// Each function has its value and its derivative, whose argument is what `kSaves` names.
+/// Each function has its value and its derivative, whose argument is what `kSaves` names. Those
+/// that are templates take T, and for T = float vectors of it, too.
 template <typename T>
 struct Neg {
   static constexpr Saves kSaves = Saves::nothing;
@@ -49,7 +45,10 @@ template <typename T>
 struct Exp {
   static constexpr Saves kSaves = Saves::output;
   T a, b;
-  DG_HOST_DEVICE T value(T x) const { return std::exp(x); }
+  template <typename V>
+  DG_HOST_DEVICE V value(V x) const {
+    return exp_of(x);
+  }
   DG_HOST_DEVICE T derivative(T y) const { return y; }
 };
 
@@ -57,7 +56,10 @@ template <typename T>
 struct Log {
   static constexpr Saves kSaves = Saves::input;
   T a, b;
-  DG_HOST_DEVICE T value(T x) const { return std::log(x); }
+  template <typename V>
+  DG_HOST_DEVICE V value(V x) const {
+    return log_of(x);
+  }
   DG_HOST_DEVICE T derivative(T x) const { return T(1) / x; }
 };
 
@@ -107,7 +109,10 @@ template <typename T>
 struct Sigmoid {
   static constexpr Saves kSaves = Saves::output;
   T a, b;
-  DG_HOST_DEVICE T value(T x) const { return logistic(x); }
+  template <typename V>
+  DG_HOST_DEVICE V value(V x) const {
+    return sigmoid_of(x);
+  }
   DG_HOST_DEVICE T derivative(T y) const { return y * (T(1) - y); }
 };
 
@@ -115,7 +120,10 @@ template <typename T>
 struct Tanh {
   static constexpr Saves kSaves = Saves::output;
   T a, b;
-  DG_HOST_DEVICE T value(T x) const { return std::tanh(x); }
+  template <typename V>
+  DG_HOST_DEVICE V value(V x) const {
+    return tanh_of(x);
+  }
   DG_HOST_DEVICE T derivative(T y) const { return T(1) - y * y; }
 };
 
@@ -132,12 +140,17 @@ template <typename T>
 struct Gelu {
   static constexpr Saves kSaves = Saves::input;
   T a, b;
-  DG_HOST_DEVICE static T normal_cdf(T x) {
-    return T(0.5) * (T(1) + std::erf(x * T(0.70710678118654752440)));
+  template <typename V>
+  DG_HOST_DEVICE static V normal_cdf(V x) {
+    return T(0.5) * (T(1) + erf_of(x * T(0.70710678118654752440)));
   }
-  DG_HOST_DEVICE T value(T x) const { return x * normal_cdf(x); }
-  DG_HOST_DEVICE T derivative(T x) const {
-    const T density = T(0.39894228040143267794) * std::exp(T(-0.5) * x * x);
+  template <typename V>
+  DG_HOST_DEVICE V value(V x) const {
+    return x * normal_cdf(x);
+  }
+  template <typename V>
+  DG_HOST_DEVICE V derivative(V x) const {
+    const V density = T(0.39894228040143267794) * exp_of(T(-0.5) * x * x);
     return normal_cdf(x) + x * density;
   }
 };
@@ -146,9 +159,13 @@ template <typename T>
 struct Silu {
   static constexpr Saves kSaves = Saves::input;
   T a, b;
-  DG_HOST_DEVICE T value(T x) const { return x * logistic(x); }
-  DG_HOST_DEVICE T derivative(T x) const {
-    const T s = logistic(x);
+  template <typename V>
+  DG_HOST_DEVICE V value(V x) const {
+    return x * sigmoid_of(x);
+  }
+  template <typename V>
+  DG_HOST_DEVICE V derivative(V x) const {
+    const V s = sigmoid_of(x);
     return s * (T(1) + x * (T(1) - s));
   }
 };
@@ -158,10 +175,15 @@ template <typename T>
 struct Softplus {
   static constexpr Saves kSaves = Saves::input;
   T a, b;
-  DG_HOST_DEVICE T value(T x) const {
-    return (x > T(0) ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
+  template <typename V>
+  DG_HOST_DEVICE V value(V x) const {
+    const V fallen = x < T(0) ? x : -x;
+    return (x < T(0) ? V{} : x) + log1p_of(exp_of(fallen));
   }
-  DG_HOST_DEVICE T derivative(T x) const { return logistic(x); }
+  template <typename V>
+  DG_HOST_DEVICE V derivative(V x) const {
+    return sigmoid_of(x);
+  }
 };
 
 template <typename T>
