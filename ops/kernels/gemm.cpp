@@ -231,10 +231,11 @@ void multiply(const Gemm<T>& g, bool parallel) {
       in_place ? 0 : split.padded_columns() * std::min(g.k, passes_per_slab * (passes.base + 1)));
   const bool packs_left =
       g.transpose_a && !streams && split.count() >= kPackLeftPanels && g.m > kMaxRows;
-  const bool by_rows =
-      !g.transpose_a && passes.count == 1 && g.m * (g.k + g.n) >= kStreamElements &&
-      split.padded_columns() * g.k * static_cast<int64_t>(sizeof(T)) <= kResidentBytes;
   const TileSize tile = parallel ? tile_size<T>(g.m, split.count(), g.k) : TileSize{};
+  const bool by_rows =
+      !g.transpose_a && g.k > 0 && passes.count == 1 && split.count() <= tile.panels &&
+      g.m * (g.k + g.n) >= kStreamElements &&
+      split.padded_columns() * g.k * static_cast<int64_t>(sizeof(T)) <= kResidentBytes;
   const EvenSplit row_tiles(g.m, tile.rows);
   const EvenSplit panel_tiles(split.count(), tile.panels);
   for (int64_t pass = 0; pass < passes.count; pass += passes_per_slab) {

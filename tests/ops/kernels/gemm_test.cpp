@@ -131,6 +131,7 @@ TEST_CASE_TEMPLATE("gemm equals the definition for sizes that use every loop", T
   check<T>(70, 48, 3100, random);   // the same of operands that are read in place
   check<T>(1701, 45, 37, random);   // rows that stream through
   check<T>(2003, 70, 1, random);
+  check<T>(40, 3500, 2, random);
   check<T>(2003, 70, 0, random);
   check<T>(1, 300, 500, random);  // a single row
   check<T>(300, 1, 500, random);  // a single column
