@@ -63,5 +63,12 @@ TEST_CASE("a table aligns its columns") {
   CHECK(lines == std::vector<std::string>{"name    count", "a           7", "longer    123"});
 }
 
+TEST_CASE("a table that is too wide leaves its spare column out") {
+  const std::vector<std::string> heading = {"name", "note", ">count"};
+  const std::vector<std::vector<std::string>> rows = {{"a", "spare", "7"}};
+  CHECK(table(heading, rows, 18, 1) == table(heading, rows));
+  CHECK(table(heading, rows, 17, 1) == table({"name", ">count"}, {{"a", "7"}}));
+}
+
 }  // namespace
 }  // namespace diagrad::cli

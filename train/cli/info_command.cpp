@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "diagrad/core/build_info.h"
 #include "diagrad/core/device.h"
@@ -66,12 +67,11 @@ class InfoCommand : public Command {
       console.line(fmt::format("{:<22}{}", name, words(item.value())));
     }
     console.line(fmt::format("{:<22}{}", "devices", "cpu"));
-    std::string libraries;
+    std::string label = "libraries";
     for (const auto& item : info["libraries"].items()) {
-      if (!libraries.empty()) libraries += ", ";
-      libraries += item.key() + " " + words(item.value());
+      console.line(
+          fmt::format("{:<22}{} {}", std::exchange(label, ""), item.key(), words(item.value())));
     }
-    console.line(fmt::format("{:<22}{}", "libraries", libraries));
     return kDone;
   }
 

@@ -102,8 +102,11 @@ class SummaryCommand : public Command {
         fmt::format("{}, attention {} per {}, {} classes, pictures {}", options.model,
                     printable(options.attention), options.sharing, options.classes, input.str())));
     console.line("");
+    const size_t room = console.live() ? console.width() : std::string::npos;
+    constexpr size_t kOperation = 1;  // the layer's name mostly says it
     for (const std::string& line :
-         table({"layer", "operation", "output", ">calls", ">parameters", ">mult-adds"}, rows)) {
+         table({"layer", "operation", "output", ">calls", ">parameters", ">mult-adds"}, rows, room,
+               kOperation)) {
       console.line(line);
     }
     console.line("");

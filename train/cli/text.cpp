@@ -168,4 +168,18 @@ std::vector<std::string> table(const std::vector<std::string>& headings,
   return lines;
 }
 
+std::vector<std::string> table(std::vector<std::string> headings,
+                               std::vector<std::vector<std::string>> rows, size_t width,
+                               size_t spare) {
+  std::vector<std::string> lines = table(headings, rows);
+  const auto too_long = [&](const std::string& line) { return columns(line) > width; };
+  if (std::none_of(lines.begin(), lines.end(), too_long)) return lines;
+  const auto drop = [&](std::vector<std::string>& cells) {
+    cells.erase(cells.begin() + static_cast<std::ptrdiff_t>(spare));
+  };
+  drop(headings);
+  for (auto& row : rows) drop(row);
+  return table(headings, rows);
+}
+
 }  // namespace diagrad::cli

@@ -32,4 +32,9 @@ std::string rate(double per_second);   ///< 1234, 56.7, 0.82
 std::vector<std::string> table(const std::vector<std::string>& headings,
                                const std::vector<std::vector<std::string>>& rows);
 
+/// The same, without column `spare` where lines would be longer than `width`.
+std::vector<std::string> table(std::vector<std::string> headings,
+                               std::vector<std::vector<std::string>> rows, size_t width,
+                               size_t spare);
+
 }  // namespace diagrad::cli
