@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "diagrad/core/vector.h"
 #include "diagrad/ops/kernels/moments.h"
 #include "diagrad/ops/kernels/row_fold.h"
 #include "diagrad/ops/kernels/scratch.h"
@@ -35,47 +36,126 @@ struct ColumnMoments {
   double count = 0.0;
 };
 
-template <typename T>
-void add_deviations(int64_t width, const T* __restrict x, const T* __restrict from,
-                    T* __restrict sums, T* __restrict squares) {
-  for (int64_t i = 0; i < width; ++i) {
-    const T deviation = x[i] - from[i];
-    sums[i] += deviation;
-    squares[i] += deviation * deviation;
+/// Vectors of a line whose sums are kept in registers while the lines of a block go by.
+inline constexpr int kDeviationVectors = kVectorRegisters == 32 ? 8 : 4;
+
+/// Over `lines` lines of `width` values each, from vector to vector `stride` values: the sums of
+/// x - from and of its square, for kVectors vectors.
+template <int kVectors, typename T>
+inline void sum_deviations(int64_t lines, int64_t stride, const T* x, const T* from, T* sums,
+                           T* squares) {
+  Vec<T> sum[kVectors] = {};
+  Vec<T> square[kVectors] = {};
+  for (int64_t line = 0; line < lines; ++line, x += stride) {
+    DG_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      const Vec<T> deviation = load(x + v * kLanes<T>) - load(from + v * kLanes<T>);
+      sum[v] += deviation;
+      square[v] += deviation * deviation;
+    }
+  }
+  DG_UNROLL
+  for (int v = 0; v < kVectors; ++v) {
+    store<T>(sums + v * kLanes<T>, sum[v]);
+    store<T>(squares + v * kLanes<T>, square[v]);
   }
 }
 
-/// Adds a block of lines. Deviations are taken from the block's own first line, whatever it is:
-/// their squares sum up to at most `lines` times the squares around the mean, which bounds the
-/// digits lost, with a single read of the block.
+/// Adds blocks of lines to moments with a single read. Deviations are taken from the mean of the
+/// blocks before, or from the first row where there are none, and summed up in T within a block, in
+/// double beyond. They join the moments, and a new mean is taken, whenever their number has
+/// doubled: docs/notes/batch_norm.md says how few digits that loses.
 template <typename T>
-void add_block(const RowFold& fold, const T* block, int64_t lines, int64_t width, T* scratch,
-               ColumnMoments& moments) {
-  std::fill(scratch, scratch + 2 * fold.width, T(0));
-  for (int64_t line = 1; line < lines; ++line) {
-    add_deviations(width, block + line * width, block, scratch, scratch + fold.width);
+class BlockMoments {
+ public:
+  BlockMoments(const RowFold& fold, ColumnMoments& moments)
+      : fold_(fold), moments_(moments), lines_(3 * fold.width), totals_(2 * fold.columns) {}
+
+  void add(const T* block, int64_t lines, int64_t width) {
+    if (count_ >= moments_.count) begin_span(block);
+    add_deviations(block, lines, width);
+    add_repeats(width);
+    count_ += static_cast<double>(lines * width / fold_.columns);
   }
-  const auto size = static_cast<double>(lines);
-  for (int64_t start = 0; start < width; start += fold.columns) {
-    const T* __restrict first = block + start;
-    const T* __restrict sums = scratch + start;
-    const T* __restrict squares = scratch + fold.width + start;
-    moments.add(size, [=](int64_t c) {
+
+  /// Brings the moments up to date.
+  void finish() {
+    if (count_ == 0.0) return;
+    const T* const from = lines_.data();
+    const double* const sums = totals_.data();
+    const double* const squares = sums + fold_.columns;
+    moments_.add(count_, [=, count = count_](int64_t c) {
       const double sum = sums[c];
-      return Moments{first[c] + sum / size, static_cast<double>(squares[c]) - sum * sum / size};
+      return Moments{static_cast<double>(from[c]) + sum / count, squares[c] - sum * sum / count};
     });
+    count_ = 0.0;
   }
-}
+
+ private:
+  void begin_span(const T* first_row) {
+    finish();
+    T* const from = lines_.data();
+    for (int64_t c = 0; c < fold_.columns; ++c) {
+      from[c] = moments_.count > 0.0 ? static_cast<T>(moments_.mean[c]) : first_row[c];
+    }
+    for (int64_t i = fold_.columns; i < fold_.width; ++i) from[i] = from[i - fold_.columns];
+    std::fill(totals_.data(), totals_.data() + 2 * fold_.columns, 0.0);
+  }
+
+  void add_deviations(const T* block, int64_t lines, int64_t width) const {
+    const T* const from = lines_.data();
+    T* const sums = lines_.data() + fold_.width;
+    T* const squares = sums + fold_.width;
+    constexpr int64_t kStep = kDeviationVectors * kLanes<T>;
+    int64_t i = 0;
+    for (; i + kStep <= width; i += kStep) {
+      sum_deviations<kDeviationVectors>(lines, width, block + i, from + i, sums + i, squares + i);
+    }
+    for (; i + kLanes<T> <= width; i += kLanes<T>) {
+      sum_deviations<1>(lines, width, block + i, from + i, sums + i, squares + i);
+    }
+    for (; i < width; ++i) {
+      T sum = 0;
+      T square = 0;
+      for (int64_t line = 0; line < lines; ++line) {
+        const T deviation = block[line * width + i] - from[i];
+        sum += deviation;
+        square += deviation * deviation;
+      }
+      sums[i] = sum;
+      squares[i] = square;
+    }
+  }
+
+  /// Adds the sums over a line to those of the columns.
+  void add_repeats(int64_t width) const {
+    const int64_t columns = fold_.columns;
+    for (int term = 0; term < 2; ++term) {
+      const T* __restrict line = lines_.data() + (term + 1) * fold_.width;
+      double* __restrict total = totals_.data() + term * columns;
+      for (int64_t start = 0; start < width; start += columns) {
+        for (int64_t c = 0; c < columns; ++c) total[c] += static_cast<double>(line[start + c]);
+      }
+    }
+  }
+
+  const RowFold& fold_;
+  ColumnMoments& moments_;
+  double count_ = 0.0;  ///< rows whose deviations have not joined the moments
+  Scratch<T> lines_;    ///< where deviations are taken from, their sums and those of their squares
+  Scratch<double> totals_;
+};
 
 /// Adds `rows` contiguous rows. Calls make(first, count) before it reads rows [first, first +
 /// count), which are then still in cache: whatever writes them can do so there.
 template <typename T, typename Make>
 void add_rows(const RowFold& fold, const T* x, int64_t rows, ColumnMoments& moments, Make make) {
-  const Scratch<T> scratch(2 * fold.width);
+  BlockMoments<T> blocks(fold, moments);
   for_each_block(fold, rows, [&](int64_t row, int64_t lines, int64_t width) {
     make(row, lines * width / fold.columns);
-    add_block(fold, x + row * fold.columns, lines, width, scratch.data(), moments);
+    blocks.add(x + row * fold.columns, lines, width);
   });
+  blocks.finish();
 }
 
 template <typename T>
