@@ -18,6 +18,8 @@ class Linear : public Module {
   Tensor forward(const Tensor& x) override;
 
   const Tensor& weight() const { return weight_; }
+  /// Undefined without one.
+  const Tensor& bias() const { return bias_; }
 
  private:
   Tensor weight_;

@@ -6,8 +6,8 @@
 
 namespace diagrad {
 
-/// All contiguous. `gates` [B,4C] receives the activated i, f, g, o; undefined when nobody needs
-/// them.
+/// All contiguous. `gates` [B,4C] receives the activated i, f, g, o, and may be u; undefined when
+/// nobody needs them.
 struct LstmGatesForward {
   Tensor u, c_prev;
   GateOutput output;

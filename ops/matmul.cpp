@@ -30,6 +30,7 @@ void matrix_product_cpu(const MatrixProduct& p) {
     product.c = p.c.data<T>();
     product.c_stride = p.c_stride;
     product.bias = p.bias.defined() ? p.bias.data<T>() : nullptr;
+    product.accumulate = p.accumulate;
     kernels::gemm_batch<T>(product, p.batch);
   });
 }

@@ -17,7 +17,8 @@ struct MatrixOperand {
 };
 
 /// c = op(a) op(b) (+ bias, may be undefined) for each entry of `batch`, whose offsets are in
-/// elements; entries with the same c offset follow each other and are added up.
+/// elements; entries with the same c offset follow each other and are added up. `accumulate` adds
+/// to what c holds.
 struct MatrixProduct {
   int64_t m = 0;
   int64_t n = 0;
@@ -26,7 +27,8 @@ struct MatrixProduct {
   MatrixOperand b;
   Tensor c;
   int64_t c_stride = 0;
-  Tensor bias;
+  Tensor bias = {};
+  bool accumulate = false;
   std::vector<kernels::GemmOffsets> batch = {{}};
 };
 

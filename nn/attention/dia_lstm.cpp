@@ -4,8 +4,8 @@
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/nn/linear.h"
 #include "diagrad/nn/random_scope.h"
-#include "diagrad/ops/activation.h"
 #include "diagrad/ops/binary.h"
+#include "diagrad/ops/dia_cell.h"
 #include "diagrad/ops/dropout.h"
 #include "diagrad/ops/lstm_gates.h"
 
@@ -30,10 +30,10 @@ Settings read(const UnitSpec& unit) {
           output_of(options.word("output")), options.number("dropout")};
 }
 
-/// The pre-activations u [B,4C] of the gates from the input y and the state h, both [B,C].
+/// The next state from the input y and the state, all [B,C].
 class Cell : public Module {
  public:
-  virtual Tensor gates(const Tensor& y, const Tensor& h) = 0;
+  virtual LstmState next(const Tensor& y, const LstmState& state, GateOutput output) = 0;
 };
 
 /// u = x_up relu(x_down y) + h_up relu(h_down h): the first cell's two bottlenecks.
@@ -45,12 +45,15 @@ class BottleneckCell : public Cell {
         h_down_(add("h_down", Linear({channels, hidden}, random))),
         h_up_(add("h_up", Linear({hidden, 4 * channels}, random))) {}
 
-  Tensor gates(const Tensor& y, const Tensor& h) override {
-    return diagrad::add(x_up_->forward(relu(x_down_->forward(y))),
-                        h_up_->forward(relu(h_down_->forward(h))));
+  LstmState next(const Tensor& y, const LstmState& state, GateOutput output) override {
+    return dia_cell(y, state, side(*x_down_, *x_up_), side(*h_down_, *h_up_), {.output = output});
   }
 
  private:
+  static DiaBottleneck side(const Linear& down, const Linear& up) {
+    return {down.weight(), down.bias(), up.weight(), up.bias()};
+  }
+
   std::shared_ptr<Linear> x_down_, x_up_, h_down_, h_up_;
 };
 
@@ -61,8 +64,9 @@ class PlainCell : public Cell {
       : x_(add("x", Linear({channels, 4 * channels}, random))),
         h_(add("h", Linear({channels, 4 * channels}, random))) {}
 
-  Tensor gates(const Tensor& y, const Tensor& h) override {
-    return diagrad::add(x_->forward(y), h_->forward(h));
+  LstmState next(const Tensor& y, const LstmState& state, GateOutput output) override {
+    return lstm_gates(diagrad::add(x_->forward(y), h_->forward(state.h)), state.c,
+                      {.output = output});
   }
 
  private:
@@ -99,7 +103,7 @@ class DiaLstm : public Attention {
       if (i > 0) input = dropped(input);
       Tensor& h = state.tensors[2 * i];
       Tensor& c = state.tensors[2 * i + 1];
-      LstmState next = lstm_gates(list_->cells[i]->gates(input, h), c, {.output = output_});
+      const LstmState next = list_->cells[i]->next(input, {h, c}, output_);
       h = next.h;
       c = next.c;
       input = h;
