@@ -1,6 +1,9 @@
 #include "diagrad/models/summary.h"
 
+#include <algorithm>
 #include <map>
+#include <set>
+#include <string>
 
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/autograd/observer.h"
@@ -8,7 +11,7 @@
 namespace diagrad::models {
 namespace {
 
-/// Tells which module an operation belongs to by the parameter it uses.
+/// Tells which module an operation belongs to by the parameters it uses.
 class LayerWatch : public autograd::OpObserver {
  public:
   explicit LayerWatch(const nn::Module& model) {
@@ -26,27 +29,38 @@ class LayerWatch : public autograd::OpObserver {
     for (const Tensor& output : outputs) {
       summary.activation_bytes += output.numel() * size_of(output.dtype());
     }
+    std::set<std::string> owners;
     for (const Tensor& input : inputs) {
       const auto found = input.defined() ? owners_.find(input.id()) : owners_.end();
-      if (found == owners_.end()) continue;
-      LayerRow& row = row_of(found->second);
-      row.operation = op.name;
-      row.output = outputs.front().shape();
-      row.calls += 1;
-      row.multiply_adds += op.multiply_adds;
-      return;
+      if (found != owners_.end()) owners.insert(found->second);
     }
+    if (owners.empty()) return;
+    LayerRow& row = row_of(owners);
+    row.operation = op.name;
+    row.output = outputs.front().shape();
+    row.calls += 1;
+    row.multiply_adds += op.multiply_adds;
   }
 
   Summary summary;
 
  private:
-  LayerRow& row_of(const std::string& owner) {
-    const auto [place, is_new] = rows_.emplace(owner, summary.layers.size());
+  /// Several modules served by one operation make one row, under the name of what holds them all.
+  LayerRow& row_of(const std::set<std::string>& owners) {
+    const std::string& first = *owners.begin();
+    std::string name = first;
+    while (!std::all_of(owners.begin(), owners.end(), [&](const std::string& owner) {
+      return owner == name || owner.starts_with(name + ".");
+    })) {
+      const size_t dot = name.rfind('.');
+      if (dot == std::string::npos) return row_of({first});
+      name.resize(dot);
+    }
+    const auto [place, is_new] = rows_.emplace(name, summary.layers.size());
     if (is_new) {
-      summary.layers.emplace_back();
-      summary.layers.back().name = owner;
-      summary.layers.back().parameters = sizes_.at(owner);
+      LayerRow& row = summary.layers.emplace_back();
+      row.name = name;
+      for (const std::string& owner : owners) row.parameters += sizes_.at(owner);
     }
     return summary.layers[place->second];
   }

@@ -8,7 +8,7 @@
 
 namespace diagrad::models {
 
-/// One module with parameters of its own.
+/// One module with parameters of its own, or what holds several that one operation serves.
 struct LayerRow {
   std::string name;           ///< as in the state dict
   std::string operation;      ///< conv2d, linear, batch_norm, ...

@@ -63,11 +63,12 @@ TEST_CASE("a summary counts a shared cell once and its work per call") {
         doctest::Approx(3.87e6).epsilon(1e-3));
   bool seen = false;
   for (const LayerRow& row : summary.layers) {
-    if (row.name != "layer1.attention.cells.0.x_down") continue;
+    if (row.name != "layer1.attention.cells.0") continue;
     seen = true;
+    CHECK(row.operation == "dia_cell");
     CHECK(row.calls == 18);
-    CHECK(row.parameters == 64 * 16 + 16);
-    CHECK(row.multiply_adds == 18 * 64 * 16);
+    CHECK(row.parameters == 2 * (64 * 16 + 16 + 256 * 16 + 256));
+    CHECK(row.multiply_adds == 18 * 2 * (64 * 16 + 256 * 16));
   }
   CHECK(seen);
 }
