@@ -7,6 +7,7 @@
 #include "diagrad/core/vector.h"
 #include "diagrad/ops/kernels/micro_kernel.h"
 #include "diagrad/ops/kernels/pack.h"
+#include "diagrad/ops/kernels/row_product.h"
 #include "diagrad/ops/kernels/scratch.h"
 
 namespace diagrad::kernels {
@@ -24,10 +25,8 @@ constexpr int64_t kShortPassLength = 32;
 /// The same where both operands are read from memory as they are, row by row: a panel of the right
 /// one stays in L1 while all blocks of rows pass by.
 constexpr int64_t kStreamLength = 128;
-/// Bytes of a right operand that stays in cache while all rows of the left one pass by, and how
-/// many rows ahead they are asked for.
+/// Bytes of a right operand that stays in cache while all rows of the left one pass by.
 constexpr int64_t kResidentBytes = 65536;
-constexpr int64_t kRowsAhead = 32;
 /// Elements of operand and result above which they are taken to come from memory.
 constexpr int64_t kStreamElements = int64_t{1} << 17;
 /// Elements of the right operand that are packed at a time.
@@ -160,40 +159,6 @@ void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
   }
 }
 
-/// All columns of `rows`, over the whole inner range: block after block of rows, so that A and C
-/// stream through once while the panels stay in cache. Asks for the rows that come next.
-template <typename T>
-void multiply_rows(const Gemm<T>& g, const PanelSplit<T>& split, const Panels<T>& panels,
-                   Range rows) {
-  const EvenSplit blocks(rows.last - rows.first, kMaxRows);
-  constexpr int64_t kNoOffset = 0;
-  std::array<T*, kMaxRows> targets;
-  std::array<const T*, kMaxRows> sources;
-  const int64_t result_step = kMaxRows * g.n / (g.k * split.count()) + 1;
-  RowOperand<T> left{sources.data(), &kNoOffset, 1, g.k, {}, {}};
-  for (int64_t block = 0; block < blocks.count; ++block) {
-    const int64_t count = blocks.size(block);
-    const T* const source = g.a + (rows.first + blocks.first(block)) * g.a_stride;
-    T* const target = g.c + (rows.first + blocks.first(block)) * g.c_stride;
-    left.source = {source + kRowsAhead * g.a_stride, kMaxRows};
-    left.result = {target + kRowsAhead * g.c_stride, result_step};
-    for (int64_t panel = 0; panel < split.count(); ++panel) {
-      const int64_t vectors = split.vectors(panel);
-      const int64_t column = split.first_column(panel);
-      for (int64_t r = 0; r < count; ++r) {
-        sources[static_cast<size_t>(r)] = source + r * g.a_stride;
-        targets[static_cast<size_t>(r)] = target + r * g.c_stride + column;
-      }
-      BlockOutput<T> out{targets.data(), split.columns(panel), g.alpha};
-      out.accumulate = g.accumulate;
-      out.bias = g.bias != nullptr ? g.bias + column : nullptr;
-      row_kernel<T>(count, vectors, true)(left, panels.at(split, panel, 0), out);
-      left.source = {source, 0};
-      left.result.data += g.k * result_step;
-    }
-  }
-}
-
 /// Packs rows `inner` of op(B).
 template <typename T>
 void pack_right(const Gemm<T>& g, const PanelSplit<T>& split, Range inner, bool parallel,
@@ -253,7 +218,17 @@ void multiply(const Gemm<T>& g, bool parallel) {
         const int64_t row = row_tiles.first(row_tile);
         const Range rows{row, row + row_tiles.size(row_tile)};
         if (by_rows) {
-          multiply_rows(g, split, panels, rows);
+          const RowProduct<T> part{rows.last - rows.first,
+                                   g.k,
+                                   g.a + row * g.a_stride,
+                                   g.a_stride,
+                                   g.c + row * g.c_stride,
+                                   g.c_stride,
+                                   g.alpha,
+                                   g.bias,
+                                   g.accumulate};
+          multiply_rows(part, split, pass_length,
+                        [&](int64_t panel, int64_t k) { return panels.at(split, panel, k); });
           continue;
         }
         const int64_t panel = panel_tiles.first(panel_tile);

@@ -1,11 +1,11 @@
 #include "diagrad/ops/kernels/pointwise.h"
 
 #include <algorithm>
-#include <array>
 
 #include "diagrad/core/parallel.h"
 #include "diagrad/ops/kernels/gemm.h"
 #include "diagrad/ops/kernels/pack.h"
+#include "diagrad/ops/kernels/row_product.h"
 
 namespace diagrad::kernels {
 namespace {
@@ -85,7 +85,8 @@ class Backward {
 
 template <typename T>
 PackedMatrix<T>::PackedMatrix(Form form, const T* w, int64_t outputs, int64_t inputs)
-    : inner_(form == Form::plain ? outputs : inputs),
+    : form_(form),
+      inner_(form == Form::plain ? outputs : inputs),
       columns_(form == Form::plain ? inputs : outputs),
       split_(columns_),
       packed_(split_.padded_columns() * inner_) {
@@ -102,32 +103,18 @@ PackedMatrix<T>::PackedMatrix(Form form, const T* w, int64_t outputs, int64_t in
 
 template <typename T>
 void PackedMatrix<T>::multiply(int64_t rows, const T* a, T* c, bool accumulate) const {
-  constexpr int64_t kNoOffset = 0;
-  const EvenSplit blocks(rows, kMaxRows);
-  const EvenSplit passes(std::max<int64_t>(inner_, 1), kPassLength<T>);
-  std::array<const T*, kMaxRows> sources;
-  std::array<T*, kMaxRows> targets;
-  for (int64_t block = 0; block < blocks.count; ++block) {
-    const int64_t count = blocks.size(block);
-    for (int64_t pass = 0; pass < passes.count; ++pass) {
-      const int64_t k = passes.first(pass);
-      const int64_t length = std::min(passes.size(pass), inner_ - k);
-      for (int64_t panel = 0; panel < split_.count(); ++panel) {
-        const int64_t column = split_.first_column(panel);
-        const int64_t width = split_.vectors(panel) * kLanes<T>;
-        for (int64_t r = 0; r < count; ++r) {
-          const int64_t row = blocks.first(block) + r;
-          sources[static_cast<size_t>(r)] = a + row * inner_ + k;
-          targets[static_cast<size_t>(r)] = c + row * columns_ + column;
-        }
-        BlockOutput<T> out{targets.data(), split_.columns(panel)};
-        out.accumulate = accumulate || pass > 0;
-        row_kernel<T>(count, split_.vectors(panel))(
-            {sources.data(), &kNoOffset, 1, length},
-            {packed_.data() + column * inner_ + k * width, width, 0}, out);
-      }
-    }
+  if (inner_ == 0) {
+    if (!accumulate) std::fill(c, c + rows * columns_, T(0));
+    return;
   }
+  RowProduct<T> product{rows, inner_, a, inner_, c, columns_};
+  product.accumulate = accumulate;
+  product.asks_ahead = form_ == Form::transposed;  // inputs lie in memory, dy is made in cache
+  multiply_rows(product, split_, kPassLength<T>, [&](int64_t panel, int64_t k) {
+    const int64_t width = split_.vectors(panel) * kLanes<T>;
+    return PanelOperand<T>{packed_.data() + split_.first_column(panel) * inner_ + k * width, width,
+                           0};
+  });
 }
 
 template <typename T>

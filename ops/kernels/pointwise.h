@@ -24,6 +24,7 @@ class PackedMatrix {
   void multiply(int64_t rows, const T* a, T* c, bool accumulate = false) const;
 
  private:
+  Form form_;
   int64_t inner_;
   int64_t columns_;
   PanelSplit<T> split_;
