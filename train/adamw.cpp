@@ -26,14 +26,16 @@ void Adamw::step(double lr, double gradient_scale) {
                                      o.beta2,
                                      o.epsilon,
                                      gradient_scale};
+    std::vector<AdamwTensors> tensors;
     for (size_t i = 0; i < group.parameters.size(); ++i) {
       const Tensor& parameter = group.parameters[i].tensor;
       const Tensor gradient = parameter.grad();
       if (!gradient.defined()) continue;
       parameter.bump_version();
-      adamw_kernel.on(parameter.device())(parameter, gradient.contiguous(), first_[g][i],
-                                          second_[g][i], update);
+      tensors.push_back({parameter, gradient.contiguous(), first_[g][i], second_[g][i]});
     }
+    if (tensors.empty()) continue;
+    adamw_kernel.on(tensors.front().parameter.device())(tensors, update);
   }
 }
 

@@ -176,8 +176,9 @@ void restore(const TensorMap& into, const TensorMap& from, const std::string& wh
 bool is_finite(const Tensor& tensor) {
   if (!is_floating(tensor.dtype())) return true;
   double sum = 0.0;
-  const Tensor values = tensor.dtype() == DType::bf16 ? tensor.to(DType::f32) : tensor;
-  sum_of_squares_kernel.on(values.device())(values.contiguous(), sum);
+  const Tensor values =
+      (tensor.dtype() == DType::bf16 ? tensor.to(DType::f32) : tensor).contiguous();
+  sum_of_squares_kernel.on(values.device())({&values, 1}, sum);
   return std::isfinite(sum);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "diagrad/core/error.h"
 #include "diagrad/train/update_kernels.h"
@@ -19,16 +20,19 @@ Ema::Ema(TensorMap model, double decay) : model_(std::move(model)), decay_(decay
 void Ema::update(int64_t step) const {
   const auto s = static_cast<double>(step);
   const double decay = std::min(decay_, s / (s + 9.0));
+  std::vector<ApproachTensors> tensors;
   for (const auto& named : average_) {
     const Tensor& average = named.second;
     const Tensor& value = model_.at(named.first);
     if (is_floating(value.dtype())) {
       average.bump_version();
-      approach_kernel.on(average.device())(average, value, 1.0 - decay);
+      tensors.push_back({average, value});
     } else {
       average.copy_(value);
     }
   }
+  if (tensors.empty()) return;
+  approach_kernel.on(tensors.front().x.device())(tensors, 1.0 - decay);
 }
 
 void Ema::swap() const {

@@ -102,16 +102,16 @@ void Optimizer::add_slots(TensorMap& state, const std::string& name,
 }
 
 double gradient_norm(const std::vector<ParameterGroup>& groups) {
-  double sum = 0.0;
+  std::vector<Tensor> gradients;
   for (const ParameterGroup& group : groups) {
     for (const NamedParameter& parameter : group.parameters) {
       const Tensor gradient = parameter.tensor.grad();
-      if (!gradient.defined()) continue;
-      double part = 0.0;
-      sum_of_squares_kernel.on(gradient.device())(gradient.contiguous(), part);
-      sum += part;
+      if (gradient.defined()) gradients.push_back(gradient.contiguous());
     }
   }
+  if (gradients.empty()) return 0.0;
+  double sum = 0.0;
+  sum_of_squares_kernel.on(gradients.front().device())(gradients, sum);
   return std::sqrt(sum);
 }
 

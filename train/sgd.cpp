@@ -19,14 +19,17 @@ void Sgd::step(double lr, double gradient_scale) {
     const ParameterGroup& group = groups()[g];
     const SgdUpdate<double> update{lr, options_.momentum, group.weight_decay, gradient_scale,
                                    options_.nesterov};
+    std::vector<SgdTensors> tensors;
     for (size_t i = 0; i < group.parameters.size(); ++i) {
       const Tensor& parameter = group.parameters[i].tensor;
       const Tensor gradient = parameter.grad();
       if (!gradient.defined()) continue;
       parameter.bump_version();
-      sgd_kernel.on(parameter.device())(parameter, gradient.contiguous(),
-                                        momentum_.empty() ? Tensor() : momentum_[g][i], update);
+      tensors.push_back(
+          {parameter, gradient.contiguous(), momentum_.empty() ? Tensor() : momentum_[g][i]});
     }
+    if (tensors.empty()) continue;
+    sgd_kernel.on(tensors.front().parameter.device())(tensors, update);
   }
 }
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <iterator>
+#include <span>
 #include <vector>
 
 #include "diagrad/core/dtype.h"
@@ -20,49 +23,88 @@ AdamwUpdate<T> narrowed(const AdamwUpdate<double>& u) {
           T(u.beta2), T(u.epsilon),   T(u.scale)};
 }
 
-void sgd_cpu(const Tensor& parameter, const Tensor& gradient, const Tensor& buffer,
-             const SgdUpdate<double>& options) {
-  dispatch_floating(parameter.dtype(), "sgd", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const SgdUpdate<T> update = narrowed<T>(options);
-    T* p = parameter.data<T>();
-    const T* g = gradient.data<T>();
-    T* b = buffer.defined() ? buffer.data<T>() : nullptr;
-    parallel_for(parameter.numel(), kGrain, [=](int64_t first, int64_t last) {
-      if (b == nullptr) {
-        for (int64_t i = first; i < last; ++i) update(p[i], g[i]);
-      } else {
-        for (int64_t i = first; i < last; ++i) update(p[i], g[i], b[i]);
+/// Tensors laid end to end in thought: element i of tensor t is at offsets[t] + i.
+class EndToEnd {
+ public:
+  template <typename Item, typename TensorOf>
+  EndToEnd(std::span<const Item> items, TensorOf tensor_of) {
+    offsets_.reserve(items.size() + 1);
+    for (const Item& item : items) offsets_.push_back(offsets_.back() + tensor_of(item).numel());
+  }
+
+  int64_t size() const { return offsets_.back(); }
+  /// Calls body(t, first, last) for the parts of tensors that lie in [first, last).
+  template <typename Body>
+  void for_each_part(int64_t first, int64_t last, Body body) const {
+    auto next = std::upper_bound(offsets_.begin(), offsets_.end(), first);
+    while (first < last) {
+      const int64_t start = *std::prev(next);
+      const int64_t end = std::min(last, *next);
+      if (first < end) {
+        body(static_cast<size_t>(next - offsets_.begin() - 1), first - start, end - start);
       }
+      first = end;
+      ++next;
+    }
+  }
+
+ private:
+  std::vector<int64_t> offsets_{0};
+};
+
+void sgd_cpu(std::span<const SgdTensors> tensors, const SgdUpdate<double>& options) {
+  const EndToEnd all(tensors, [](const SgdTensors& t) -> const Tensor& { return t.parameter; });
+  const auto part = [&](size_t number, int64_t first, int64_t last) {
+    const SgdTensors& t = tensors[number];
+    dispatch_floating(t.parameter.dtype(), "sgd", [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const SgdUpdate<T> update = narrowed<T>(options);
+      T* p = t.parameter.data<T>();
+      const T* g = t.gradient.data<T>();
+      if (!t.buffer.defined()) {
+        for (int64_t i = first; i < last; ++i) update(p[i], g[i]);
+        return;
+      }
+      T* b = t.buffer.data<T>();
+      for (int64_t i = first; i < last; ++i) update(p[i], g[i], b[i]);
     });
-  });
+  };
+  parallel_for(all.size(), kGrain,
+               [&](int64_t first, int64_t last) { all.for_each_part(first, last, part); });
 }
 
-void adamw_cpu(const Tensor& parameter, const Tensor& gradient, const Tensor& first_moment,
-               const Tensor& second_moment, const AdamwUpdate<double>& options) {
-  dispatch_floating(parameter.dtype(), "adamw", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const AdamwUpdate<T> update = narrowed<T>(options);
-    T* p = parameter.data<T>();
-    const T* g = gradient.data<T>();
-    T* m = first_moment.data<T>();
-    T* v = second_moment.data<T>();
-    parallel_for(parameter.numel(), kGrain, [=](int64_t first, int64_t last) {
+void adamw_cpu(std::span<const AdamwTensors> tensors, const AdamwUpdate<double>& options) {
+  const EndToEnd all(tensors, [](const AdamwTensors& t) -> const Tensor& { return t.parameter; });
+  const auto part = [&](size_t number, int64_t first, int64_t last) {
+    const AdamwTensors& t = tensors[number];
+    dispatch_floating(t.parameter.dtype(), "adamw", [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const AdamwUpdate<T> update = narrowed<T>(options);
+      T* p = t.parameter.data<T>();
+      const T* g = t.gradient.data<T>();
+      T* m = t.first_moment.data<T>();
+      T* v = t.second_moment.data<T>();
       for (int64_t i = first; i < last; ++i) update(p[i], g[i], m[i], v[i]);
     });
-  });
+  };
+  parallel_for(all.size(), kGrain,
+               [&](int64_t first, int64_t last) { all.for_each_part(first, last, part); });
 }
 
-void approach_cpu(const Tensor& x, const Tensor& target, double weight) {
-  dispatch_floating(x.dtype(), "ema", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const T w = T(weight);
-    T* a = x.data<T>();
-    const T* b = target.data<T>();
-    parallel_for(x.numel(), kGrain, [=](int64_t first, int64_t last) {
+void approach_cpu(std::span<const ApproachTensors> tensors, double weight) {
+  const EndToEnd all(tensors, [](const ApproachTensors& t) -> const Tensor& { return t.x; });
+  const auto part = [&](size_t number, int64_t first, int64_t last) {
+    const ApproachTensors& t = tensors[number];
+    dispatch_floating(t.x.dtype(), "ema", [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T w = T(weight);
+      T* a = t.x.data<T>();
+      const T* b = t.target.data<T>();
       for (int64_t i = first; i < last; ++i) a[i] += w * (b[i] - a[i]);
     });
-  });
+  };
+  parallel_for(all.size(), kGrain,
+               [&](int64_t first, int64_t last) { all.for_each_part(first, last, part); });
 }
 
 /// A few running sums let the compiler use vectors; their number is fixed, so the bits are too.
@@ -83,18 +125,20 @@ double sum_of_squares(const T* x, int64_t size) {
   return sum;
 }
 
-void sum_of_squares_cpu(const Tensor& x, double& sum) {
-  const ChunkPlan plan(x.numel(), kGrain);
-  std::vector<double> parts(static_cast<size_t>(plan.count));
-  dispatch_floating(x.dtype(), "gradient norm", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const T* data = x.data<T>();
-    parallel_for_chunks(plan, x.numel(), [&](int64_t chunk, int64_t first, int64_t last) {
-      parts[static_cast<size_t>(chunk)] = sum_of_squares(data + first, last - first);
+void sum_of_squares_cpu(std::span<const Tensor> tensors, double& sum) {
+  const EndToEnd all(tensors, [](const Tensor& t) -> const Tensor& { return t; });
+  const ChunkPlan plan(all.size(), kGrain);
+  std::vector<double> sums(static_cast<size_t>(plan.count));
+  parallel_for_chunks(plan, all.size(), [&](int64_t chunk, int64_t first, int64_t last) {
+    all.for_each_part(first, last, [&](size_t number, int64_t begin, int64_t end) {
+      dispatch_floating(tensors[number].dtype(), "gradient norm", [&](auto tag) {
+        const auto* data = tensors[number].data<typename decltype(tag)::type>();
+        sums[static_cast<size_t>(chunk)] += sum_of_squares(data + begin, end - begin);
+      });
     });
   });
   sum = 0.0;
-  for (const double part : parts) sum += part;
+  for (const double part : sums) sum += part;
 }
 
 [[maybe_unused]] const bool registered =

@@ -1,22 +1,34 @@
 #pragma once
 
+#include <span>
+
 #include "diagrad/core/kernel_table.h"
 #include "diagrad/core/tensor.h"
 #include "diagrad/train/update_math.h"
 
 namespace diagrad::train {
 
-/// All tensors contiguous, of one shape and floating dtype; the updates are in place.
-/// (parameter, gradient, buffer; undefined without momentum)
-inline KernelTable<void(const Tensor&, const Tensor&, const Tensor&, const SgdUpdate<double>&)>
-    sgd_kernel{"sgd"};
-/// (parameter, gradient, first moment, second moment)
-inline KernelTable<void(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                        const AdamwUpdate<double>&)>
-    adamw_kernel{"adamw"};
-/// (x, target, weight): x += weight * (target - x)
-inline KernelTable<void(const Tensor&, const Tensor&, double)> approach_kernel{"ema"};
-/// (x, sum): sum = the sum of squares of x, in double.
-inline KernelTable<void(const Tensor&, double&)> sum_of_squares_kernel{"gradient norm"};
+/// The tensors of one parameter: contiguous, of one shape and floating dtype; the updates are in
+/// place. Kernels take those of all parameters at once and walk them as if they lay end to end, so
+/// that many small ones cost no more than one large one.
+struct SgdTensors {
+  Tensor parameter, gradient, buffer;  ///< no buffer without momentum
+};
+inline KernelTable<void(std::span<const SgdTensors>, const SgdUpdate<double>&)> sgd_kernel{"sgd"};
+
+struct AdamwTensors {
+  Tensor parameter, gradient, first_moment, second_moment;
+};
+inline KernelTable<void(std::span<const AdamwTensors>, const AdamwUpdate<double>&)> adamw_kernel{
+    "adamw"};
+
+struct ApproachTensors {
+  Tensor x, target;
+};
+/// x += weight * (target - x).
+inline KernelTable<void(std::span<const ApproachTensors>, double weight)> approach_kernel{"ema"};
+
+/// (tensors, sum): the sum of squares of all their elements, in double.
+inline KernelTable<void(std::span<const Tensor>, double&)> sum_of_squares_kernel{"gradient norm"};
 
 }  // namespace diagrad::train

@@ -142,6 +142,28 @@ TensorMap trained(const Options& options) {
   return all;
 }
 
+TEST_CASE("parameters that are changed together get the bits that each gets alone") {
+  constexpr int64_t kSizes[] = {1, 40000, 17, 0, 100003, 333, 16384};
+  const auto after = [&](const std::string& name, bool together) {
+    Options options;
+    options.optimizer = name;
+    RandomStream random(7, stream_id("optimizer test"));
+    std::vector<NamedParameter> parameters;
+    for (const int64_t size : kSizes) {
+      parameters.push_back(parameter("p" + std::to_string(size), normal({size}, 0, 1, random)));
+      parameters.back().tensor.set_grad(normal({size}, 0, 1, random));
+    }
+    TensorMap values;
+    for (const NamedParameter& p : parameters) {
+      values[p.name] = p.tensor;
+      if (!together) make_optimizer(options, {p})->step(0.1);
+    }
+    if (together) make_optimizer(options, parameters)->step(0.1);
+    return checksum(values, {});
+  };
+  for (const char* name : {"sgd", "adamw"}) CHECK(after(name, true) == after(name, false));
+}
+
 TEST_CASE("steps, norms and averages have the same bits for any number of threads") {
   const int before = num_threads();
   for (const char* name : {"sgd", "adamw"}) {
