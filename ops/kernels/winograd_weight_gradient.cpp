@@ -12,7 +12,7 @@ namespace diagrad::kernels {
 namespace {
 
 /// Tiles that are transformed together: enough for the sums to be worth loading and storing.
-constexpr int64_t kGroupTiles = 32;
+constexpr int64_t kGroupTiles = 64;
 /// From one point's values to the next's. Not a power of two: 36 streams of writes that far apart
 /// would all share a few sets of the cache.
 constexpr int64_t point_stride(int64_t tile_stride) {
