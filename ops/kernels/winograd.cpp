@@ -74,83 +74,105 @@ void transform_weights(const PanelSplit<float>& split, int64_t inner, PackTap pa
   });
 }
 
-/// m[tile] = v[tile] * u, plus m[tile] where `accumulate`, for kTiles tiles; m may be v. Vectors of
-/// channels are `vector_stride` apart, tiles follow each other.
-template <int kTiles, int kVectors>
-void multiply_block(const float* v, const float* u, int64_t inner, float* m, int64_t vector_stride,
-                    bool accumulate) {
+/// How many tiles are transformed together, and where their values are: V and M are
+/// [point][vector of channels][tile][channel of the vector], U is [point][panel][k][column].
+struct TileGroup {
+  explicit TileGroup(const TileConvolution& c)
+      : panels(c.channels),
+        inner(c.source.channels),
+        tiles(kMaxRows * blocks(inner * panels.padded_columns())),
+        vectors(std::max(padded_channels(inner), panels.padded_columns()) / kLanes<float>),
+        in_place(panels.count() == 1 && inner <= kSumLength) {}
+  /// Few, so that their values stay in L1 from one step to the next, but more where the weights,
+  /// which every group reads, are many.
+  static int64_t blocks(int64_t weights) {
+    return weights <= int64_t{64} * 64 ? 1 : weights <= int64_t{128} * 128 ? 2 : 4;
+  }
+  int64_t elements() const { return kWinogradPositions * point_stride; }
+
+  PanelSplit<float> panels;
+  int64_t inner;
+  int64_t tiles;
+  int64_t vectors;
+  int64_t vector_stride = tiles * kLanes<float>;
+  /// Not a power of two, for the sets of the cache.
+  int64_t point_stride = vectors * vector_stride + kLanes<float>;
+  int64_t weights = weight_stride(panels, inner);  ///< from one point to the next
+  bool in_place;  ///< one panel and one sum: products may overwrite the values they are made from
+};
+
+/// m[tile] = v[tile] * u, plus m[tile] where `accumulate`, for kMaxRows tiles of kPoints points and
+/// kVectors vectors of results; m may be v.
+template <int kPoints, int kVectors>
+[[gnu::noinline]] void multiply_block(const TileGroup& group, const float* v, const float* u,
+                                      int64_t inner, float* m, bool accumulate) {
   constexpr int kWidth = kLanes<float>;
-  Vec<float> sum[kTiles][kVectors] = {};
+  const int64_t point = group.point_stride;
+  const int64_t vector_stride = group.vector_stride;
+  const int64_t weights = group.weights;
+  Vec<float> sum[kPoints][kMaxRows][kVectors] = {};
   for (; inner > 0; inner -= kWidth, v += vector_stride) {
     const int64_t length = std::min<int64_t>(inner, kWidth);
     const float* const left = v;
 #pragma GCC unroll 4
     for (int64_t k = 0; k < length; ++k) {
-      Vec<float> row[kVectors];
+      Vec<float> row[kPoints][kVectors];
       DG_UNROLL
-      for (int i = 0; i < kVectors; ++i) row[i] = load(u + i * kWidth);
-      DG_UNROLL
-      for (int t = 0; t < kTiles; ++t) {
-        const float factor = left[t * kWidth + k];
+      for (int p = 0; p < kPoints; ++p) {
         DG_UNROLL
-        for (int i = 0; i < kVectors; ++i) sum[t][i] += factor * row[i];
+        for (int i = 0; i < kVectors; ++i) row[p][i] = load(u + p * weights + i * kWidth);
+      }
+      DG_UNROLL
+      for (int p = 0; p < kPoints; ++p) {
+        DG_UNROLL
+        for (int t = 0; t < kMaxRows; ++t) {
+          const float factor = left[p * point + t * kWidth + k];
+          DG_UNROLL
+          for (int i = 0; i < kVectors; ++i) sum[p][t][i] += factor * row[p][i];
+        }
       }
       u += kVectors * kWidth;
     }
   }
-  const auto at = [&](int t, int i) { return m + i * vector_stride + t * kWidth; };
+  const auto at = [&](int p, int t, int i) {
+    return m + p * point + i * vector_stride + t * kWidth;
+  };
   if (accumulate) {
     DG_UNROLL
-    for (int t = 0; t < kTiles; ++t) {
+    for (int p = 0; p < kPoints; ++p) {
       DG_UNROLL
-      for (int i = 0; i < kVectors; ++i) sum[t][i] += load(at(t, i));
+      for (int t = 0; t < kMaxRows; ++t) {
+        DG_UNROLL
+        for (int i = 0; i < kVectors; ++i) sum[p][t][i] += load(at(p, t, i));
+      }
     }
   }
   DG_UNROLL
-  for (int t = 0; t < kTiles; ++t) {
+  for (int p = 0; p < kPoints; ++p) {
     DG_UNROLL
-    for (int i = 0; i < kVectors; ++i) store<float>(at(t, i), sum[t][i]);
+    for (int t = 0; t < kMaxRows; ++t) {
+      DG_UNROLL
+      for (int i = 0; i < kVectors; ++i) store<float>(at(p, t, i), sum[p][t][i]);
+    }
   }
 }
 
-/// How many tiles are transformed together, and where their values are: V and M are
-/// [point][vector of channels][tile][channel of the vector].
-struct TileGroup {
-  explicit TileGroup(const TileConvolution& c)
-      : panels(c.channels),
-        vectors(std::max(padded_channels(c.source.channels), padded_channels(c.channels)) /
-                kLanes<float>),
-        in_place(panels.count() == 1 && c.source.channels <= kSumLength) {}
-  int64_t elements() const { return kWinogradPositions * point_stride(); }
-  /// Not a power of two, for the sets of the cache.
-  int64_t point_stride() const { return vectors * kVectorStride + kLanes<float>; }
+/// Points that are multiplied together: a single vector of results leaves too few sums for the
+/// multiply-adds not to wait for each other.
+int64_t paired_points(const PanelSplit<float>& panels) {
+  return panels.vectors(0) == 1 ? 2 : 1;
+}
 
-  static constexpr int64_t kTiles = 2 * kMaxRows;
-  static constexpr int64_t kVectorStride = kTiles * kLanes<float>;
-  PanelSplit<float> panels;
-  int64_t vectors;
-  bool in_place;  ///< one panel and one sum: products may overwrite the values they are made from
-};
-
-/// The first `tiles` tiles of a group, rounded up to blocks, which leave enough accumulators for a
-/// panel of that width.
-template <int kVectors>
-void multiply_tiles(int64_t tiles, const float* v, const float* u, int64_t inner, float* m,
-                    bool accumulate) {
-  constexpr int kTiles = kVectors == 1 ? 2 * kMaxRows : kMaxRows;
-  for (int64_t tile = 0; tile < tiles; tile += kTiles) {
+/// The first `tiles` tiles, rounded up to blocks, of one panel and of paired_points() points.
+void multiply_panel(const TileGroup& group, int64_t vectors, int64_t tiles, const float* v,
+                    const float* u, int64_t inner, float* m, bool accumulate) {
+  for (int64_t tile = 0; tile < tiles; tile += kMaxRows) {
     const int64_t at = tile * kLanes<float>;
-    multiply_block<kTiles, kVectors>(v + at, u, inner, m + at, TileGroup::kVectorStride,
-                                     accumulate);
-  }
-}
-
-void multiply_panel(int64_t vectors, int64_t tiles, const float* v, const float* u, int64_t inner,
-                    float* m, bool accumulate) {
-  if (vectors == 1) return multiply_tiles<1>(tiles, v, u, inner, m, accumulate);
-  if (vectors == 2) return multiply_tiles<2>(tiles, v, u, inner, m, accumulate);
-  if constexpr (kMaxVectors > 2) {
-    multiply_tiles<kMaxVectors>(tiles, v, u, inner, m, accumulate);
+    if (vectors == 1) multiply_block<2, 1>(group, v + at, u, inner, m + at, accumulate);
+    if (vectors == 2) multiply_block<1, 2>(group, v + at, u, inner, m + at, accumulate);
+    if constexpr (kMaxVectors > 2) {
+      if (vectors == 3) multiply_block<1, 3>(group, v + at, u, inner, m + at, accumulate);
+    }
   }
 }
 
@@ -161,21 +183,21 @@ void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t ti
                     float* m) {
   TilePrefetch result(c.result, c.size, c.channels, c.grid, first);
   TilePrefetch source(c.source.data, c.source.size, c.source.channels, c.grid, next);
-  constexpr int64_t kAsked = TileGroup::kTiles * kWinogradTile / kWinogradPositions + 1;
-  const int64_t inner = c.source.channels;
-  for (int64_t p = 0; p < kWinogradPositions; ++p) {
-    if (p < TileGroup::kTiles * kWinogradTile / kAsked) {
-      result.ask(kAsked);
-      source.ask(kAsked);
-    }
-    const float* u = c.weights + p * weight_stride(group.panels, inner);
-    const int64_t point = p * group.point_stride();
+  const int64_t points = paired_points(group.panels);
+  int64_t unasked = group.tiles * kWinogradTile;
+  const int64_t asked = unasked * points / kWinogradPositions + 1;
+  for (int64_t p = 0; p < kWinogradPositions; p += points) {
+    result.ask(std::min(asked, unasked));
+    source.ask(std::min(asked, unasked));
+    unasked -= std::min(asked, unasked);
+    const float* u = c.weights + p * group.weights;
+    const int64_t point = p * group.point_stride;
     for (int64_t panel = 0; panel < group.panels.count(); ++panel) {
       const int64_t vectors = group.panels.vectors(panel);
-      float* const to = m + point + group.panels.first_column(panel) * TileGroup::kTiles;
-      for (int64_t k = 0; k < inner || k == 0; k += kSumLength) {
-        const int64_t length = std::min(kSumLength, inner - k);
-        multiply_panel(vectors, tiles, v + point + k * TileGroup::kTiles, u, length, to, k > 0);
+      float* const to = m + point + group.panels.first_column(panel) * group.tiles;
+      for (int64_t k = 0; k < group.inner || k == 0; k += kSumLength) {
+        const int64_t length = std::min(kSumLength, group.inner - k);
+        multiply_panel(group, vectors, tiles, v + point + k * group.tiles, u, length, to, k > 0);
         u += vectors * kLanes<float> * length;
       }
     }
@@ -185,9 +207,10 @@ void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t ti
 /// Transforms a tile's products back, adds the bias and writes what lies inside the result, or
 /// adds it there.
 template <bool accumulate>
-void write_tile(const TileConvolution& c, const TileGrid::Tile& tile, const float* m,
-                int64_t point_stride) {
+void write_tile(const TileConvolution& c, const TileGroup& group, const TileGrid::Tile& tile,
+                const float* m) {
   constexpr int kWidth = kLanes<float>;
+  const int64_t point_stride = group.point_stride;
   const int64_t line = c.size.w * c.channels;
   float* const corner =
       c.result + (tile.image * c.size.h + tile.row) * line + tile.column * c.channels;
@@ -195,8 +218,9 @@ void write_tile(const TileConvolution& c, const TileGrid::Tile& tile, const floa
   const int64_t columns = std::min<int64_t>(kWinogradTile, c.size.w - tile.column);
   const bool whole = rows == kWinogradTile && columns == kWinogradTile;
   for (int64_t n = 0; n < c.channels; n += kWidth) {
+    const float* const products = m + n * group.tiles;
     const auto product = [&](int r, int s) __attribute__((always_inline)) {
-      return load(m + (r * kWinogradPoints + s) * point_stride + n * TileGroup::kTiles);
+      return load(products + (r * kWinogradPoints + s) * point_stride);
     };
     const Vec<float> bias = load(c.bias + n);
     if (whole && n + kWidth <= c.channels) {
@@ -227,16 +251,15 @@ void write_tile(const TileConvolution& c, const TileGrid::Tile& tile, const floa
 /// tiles are missing.
 void convolve_group(const TileConvolution& c, const TileGroup& group, int64_t first, int64_t last,
                     float* v, float* m) {
-  if (last - first < TileGroup::kTiles) std::fill(v, v + group.elements(), 0.0F);
+  if (last - first < group.tiles) std::fill(v, v + group.elements(), 0.0F);
   TileGrid::Tile tile = c.grid.at(first);
-  const TileGrid::Tile next = c.grid.at(std::min(first + TileGroup::kTiles, c.grid.count() - 1));
-  transform_tiles<SourceLine<float>>(
-      c.source, c.grid, tile, last - first, c.origin,
-      {v, group.point_stride(), TileGroup::kVectorStride, kLanes<float>});
+  const TileGrid::Tile next = c.grid.at(std::min(first + group.tiles, c.grid.count() - 1));
+  transform_tiles<SourceLine<float>>(c.source, c.grid, tile, last - first, c.origin,
+                                     {v, group.point_stride, group.vector_stride, kLanes<float>});
   multiply_group(c, group, last - first, tile, next, v, m);
   const auto write = c.accumulate ? write_tile<true> : write_tile<false>;
   for (int64_t i = 0; i < last - first; ++i, c.grid.advance(tile)) {
-    write(c, tile, m + i * kLanes<float>, group.point_stride());
+    write(c, group, tile, m + i * kLanes<float>);
   }
 }
 
@@ -255,18 +278,17 @@ void convolve_tiles(TileConvolution c, PackTap pack, const float* bias) {
   c.bias = constants.data();
   c.source.zeros = constants.data() + padded;
 
-  const int64_t groups = (c.grid.count() + TileGroup::kTiles - 1) / TileGroup::kTiles;
-  const int64_t work = TileGroup::kTiles * kWinogradPositions * source_padded * padded;
-  parallel_for(groups, kChunkWork / std::max<int64_t>(work, 1) + 1,
-               [&](int64_t first, int64_t last) {
-                 const Scratch<float> v(group.elements());
-                 const Scratch<float> m(group.in_place ? 0 : group.elements());
-                 for (int64_t i = first; i < last; ++i) {
-                   convolve_group(c, group, i * TileGroup::kTiles,
-                                  std::min((i + 1) * TileGroup::kTiles, c.grid.count()), v.data(),
-                                  group.in_place ? v.data() : m.data());
-                 }
-               });
+  const int64_t groups = (c.grid.count() + group.tiles - 1) / group.tiles;
+  const int64_t work = group.tiles * kWinogradPositions * source_padded * padded;
+  parallel_for(
+      groups, kChunkWork / std::max<int64_t>(work, 1) + 1, [&](int64_t first, int64_t last) {
+        const Scratch<float> v(group.elements());
+        const Scratch<float> m(group.in_place ? 0 : group.elements());
+        for (int64_t i = first; i < last; ++i) {
+          convolve_group(c, group, i * group.tiles, std::min((i + 1) * group.tiles, c.grid.count()),
+                         v.data(), group.in_place ? v.data() : m.data());
+        }
+      });
 }
 
 }  // namespace

@@ -146,30 +146,39 @@ class TilePrefetch {
  public:
   TilePrefetch(const float* images, const Size2& size, int64_t channels, const TileGrid& grid,
                const TileGrid::Tile& first)
-      : images_(images), size_(size), channels_(channels), grid_(grid), tile_(first) {}
+      : images_(images),
+        size_(size),
+        channels_(channels),
+        grid_(grid),
+        tile_(first),
+        at_(corner()) {}
 
   /// For the next `count` rows of pixels, kWinogradTile of which make a tile.
   void ask(int64_t count) {
     constexpr int64_t kLine = 64 / sizeof(float);
     for (; count > 0; --count) {
-      const int64_t pixel = (tile_.image * size_.h + tile_.row + row_) * size_.w + tile_.column;
-      const float* const at = images_ + pixel * channels_;
-      for (int64_t i = 0; i < kWinogradTile * channels_; i += kLine) {
-        __builtin_prefetch(at + i, 0, 2);
-      }
+      const float* const end = at_ + kWinogradTile * channels_;
+      for (const float* at = at_; at < end; at += kLine) __builtin_prefetch(at, 0, 2);
+      at_ += size_.w * channels_;
       if (++row_ < kWinogradTile) continue;
       row_ = 0;
       grid_.advance(tile_);
+      at_ = corner();
     }
   }
 
  private:
+  const float* corner() const {
+    return images_ + ((tile_.image * size_.h + tile_.row) * size_.w + tile_.column) * channels_;
+  }
+
   const float* images_;
   Size2 size_;
   int64_t channels_;
   TileGrid grid_;
   TileGrid::Tile tile_;
-  int64_t row_ = 0;  ///< of tile_
+  const float* at_;  ///< row row_ of tile_
+  int64_t row_ = 0;
 };
 
 }  // namespace diagrad::kernels
