@@ -85,11 +85,14 @@ void forward_row(int64_t n, const T* u, const T* c_prev, T* gates, T* c, T* h) {
 
 template <GateOutput kind, typename T>
 void forward(const LstmGatesForward& pass) {
+  const T* const u = pass.u.data<T>();
+  const T* const c_prev = pass.c_prev.data<T>();
   T* const gates = pass.gates.defined() ? pass.gates.data<T>() : nullptr;
-  for_each_row(pass.c, [&](int64_t offset, int64_t columns) {
-    forward_row<kind, T>(columns, pass.u.data<T>() + 4 * offset, pass.c_prev.data<T>() + offset,
-                         gates == nullptr ? nullptr : gates + 4 * offset, pass.c.data<T>() + offset,
-                         pass.h.data<T>() + offset);
+  T* const c = pass.c.data<T>();
+  T* const h = pass.h.data<T>();
+  for_each_row(pass.c, [=](int64_t offset, int64_t columns) {
+    forward_row<kind, T>(columns, u + 4 * offset, c_prev + offset,
+                         gates == nullptr ? nullptr : gates + 4 * offset, c + offset, h + offset);
   });
 }
 
@@ -115,16 +118,21 @@ void backward(const LstmGatesBackward& pass) {
   const auto or_zeros = [&](const Tensor& gradient) {
     return gradient.defined() ? gradient : Tensor::zeros_like(pass.c);
   };
-  const Tensor dh = or_zeros(pass.dh);
-  const Tensor dc = or_zeros(pass.dc);
+  const Tensor dh_tensor = or_zeros(pass.dh);
+  const Tensor dc_tensor = or_zeros(pass.dc);
   // A gradient that is not asked for still needs a place to go.
-  const Tensor du = pass.du.defined() ? pass.du : Tensor::empty_like(pass.gates);
-  const Tensor dc_prev = pass.dc_prev.defined() ? pass.dc_prev : Tensor::empty_like(pass.c);
-  for_each_row(pass.c, [&](int64_t offset, int64_t columns) {
-    backward_row<kind, T>(columns, pass.gates.data<T>() + 4 * offset,
-                          pass.c_prev.data<T>() + offset, pass.c.data<T>() + offset,
-                          dh.data<T>() + offset, dc.data<T>() + offset, du.data<T>() + 4 * offset,
-                          dc_prev.data<T>() + offset);
+  const Tensor du_tensor = pass.du.defined() ? pass.du : Tensor::empty_like(pass.gates);
+  const Tensor dc_prev_tensor = pass.dc_prev.defined() ? pass.dc_prev : Tensor::empty_like(pass.c);
+  const T* const gates = pass.gates.data<T>();
+  const T* const c_prev = pass.c_prev.data<T>();
+  const T* const c = pass.c.data<T>();
+  const T* const dh = dh_tensor.data<T>();
+  const T* const dc = dc_tensor.data<T>();
+  T* const du = du_tensor.data<T>();
+  T* const dc_prev = dc_prev_tensor.data<T>();
+  for_each_row(pass.c, [=](int64_t offset, int64_t columns) {
+    backward_row<kind, T>(columns, gates + 4 * offset, c_prev + offset, c + offset, dh + offset,
+                          dc + offset, du + 4 * offset, dc_prev + offset);
   });
 }
 

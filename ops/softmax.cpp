@@ -36,63 +36,92 @@ Tensor along_axis(const char* op, const Forward& forward, const Backward& backwa
 }
 
 /// The rules of the two operations for one value. With e = e^(x - largest), a row gives
-/// y = value(x - largest, e, normaliser(sum e)) and dx = gradient(y, dy, sum of summand(y, dy)).
-/// V is a MathVec<T> where several values are taken at once.
+/// y = value(x - largest, e, normaliser(sum e)); with e = e^y, which not every rule needs,
+/// dx = gradient(y, e, dy, sum of summand(y, dy)).
 struct Softmax {
+  static constexpr bool kBackwardNeedsPower = false;
   template <typename V>
   static V normaliser(V sum) {
     return 1.0F / sum;
   }
-  template <typename V, typename S>
-  static V value(V /*shifted*/, V e, S inverse) {
+  template <typename T>
+  static T value(T /*shifted*/, T e, T inverse) {
     return e * inverse;
   }
   template <typename T>
   static T summand(T y, T dy) {
     return y * dy;
   }
-  template <typename V, typename S>
-  static V gradient(V y, V dy, S sum) {
+  template <typename T>
+  static T gradient(T y, T /*e*/, T dy, T sum) {
     return y * (dy - sum);
   }
 };
 
 struct LogSoftmax {
+  static constexpr bool kBackwardNeedsPower = true;
   template <typename V>
   static V normaliser(V sum) {
     return log_of(sum);
   }
-  template <typename V, typename S>
-  static V value(V shifted, V /*e*/, S log_sum) {
+  template <typename T>
+  static T value(T shifted, T /*e*/, T log_sum) {
     return shifted - log_sum;
   }
   template <typename T>
   static T summand(T /*y*/, T dy) {
     return dy;
   }
-  template <typename V, typename S>
-  static V gradient(V y, V dy, S sum) {
-    return dy - exp_of(y) * sum;
+  template <typename T>
+  static T gradient(T /*y*/, T e, T dy, T sum) {
+    return dy - e * sum;
   }
 };
 
-template <typename Rule, typename T>
-void forward_row(int64_t n, const T* __restrict x, T* __restrict y) {
-  using V = MathVec<T>;
-  const T largest = kernels::lane_max(n, x);
-  map_math(
-      n, [=](V v) { return exp_of(v - largest); }, y, x);
-  const T sum = kernels::lane_sum<T>(n, [=](int64_t i) { return y[i]; });
-  const T normaliser = Rule::normaliser(sum);
-  for (int64_t i = 0; i < n; ++i) y[i] = Rule::value(x[i] - largest, y[i], normaliser);
+/// Rows served together where they are short, so that exponentials fill whole vectors.
+constexpr int64_t kBlockRows = 64;
+
+int64_t rows_together(int64_t n) {
+  return std::clamp<int64_t>(512 / n, 1, kBlockRows);
 }
 
 template <typename Rule, typename T>
-void backward_row(int64_t n, const T* __restrict y, const T* __restrict dy, T* __restrict dx) {
-  using V = MathVec<T>;
-  const T sum = kernels::lane_sum<T>(n, [=](int64_t i) { return Rule::summand(y[i], dy[i]); });
+void forward_rows(int64_t rows, int64_t n, const T* __restrict x, T* __restrict y) {
+  T largest[kBlockRows];
+  for (int64_t r = 0; r < rows; ++r) {
+    const T top = kernels::lane_max(n, x + r * n);
+    for (int64_t i = r * n; i < (r + 1) * n; ++i) y[i] = x[i] - top;
+    largest[r] = top;
+  }
   map_math(
-      n, [=](V value, V slope) { return Rule::gradient(value, slope, sum); }, dx, y, dy);
+      rows * n, [](MathVec<T> shifted) { return exp_of(shifted); }, y, y);
+  T normaliser[kBlockRows];
+  for (int64_t r = 0; r < rows; ++r) {
+    normaliser[r] = kernels::lane_sum<T>(n, [from = y + r * n](int64_t i) { return from[i]; });
+  }
+  map_math(
+      rows, [](MathVec<T> sum) { return Rule::normaliser(sum); }, normaliser, normaliser);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = r * n; i < (r + 1) * n; ++i) {
+      y[i] = Rule::value(x[i] - largest[r], y[i], normaliser[r]);
+    }
+  }
+}
+
+template <typename Rule, typename T>
+void backward_rows(int64_t rows, int64_t n, const T* __restrict y, const T* __restrict dy,
+                   T* __restrict dx) {
+  if constexpr (Rule::kBackwardNeedsPower) {
+    map_math(
+        rows * n, [](MathVec<T> value) { return exp_of(value); }, dx, y);
+  }
+  for (int64_t r = 0; r < rows; ++r, y += n, dy += n, dx += n) {
+    const T sum = kernels::lane_sum<T>(n, [=](int64_t i) { return Rule::summand(y[i], dy[i]); });
+    for (int64_t i = 0; i < n; ++i) {
+      const T power = Rule::kBackwardNeedsPower ? dx[i] : T(0);
+      dx[i] = Rule::gradient(y[i], power, dy[i], sum);
+    }
+  }
 }
 
 /// Columns served together where the axis is not the last one.
@@ -128,27 +157,39 @@ void forward_columns(int64_t n, int64_t stride, int64_t count, const T* __restri
 template <typename Rule, typename T>
 void backward_columns(int64_t n, int64_t stride, int64_t count, const T* __restrict y,
                       const T* __restrict dy, T* __restrict dx) {
-  using V = MathVec<T>;
   T sum[kBlockColumns] = {};
   for (int64_t i = 0; i < n * stride; i += stride) {
     for (int64_t c = 0; c < count; ++c) sum[c] += Rule::summand(y[i + c], dy[i + c]);
   }
-  const auto gradient = [](V value, V slope, V total) {
-    return Rule::gradient(value, slope, total);
-  };
   for (int64_t i = 0; i < n * stride; i += stride) {
-    map_math(count, gradient, dx + i, y + i, dy + i, sum);
+    if constexpr (Rule::kBackwardNeedsPower) {
+      map_math(
+          count, [](MathVec<T> value) { return exp_of(value); }, dx + i, y + i);
+    }
+    for (int64_t c = 0; c < count; ++c) {
+      const T power = Rule::kBackwardNeedsPower ? dx[i + c] : T(0);
+      dx[i + c] = Rule::gradient(y[i + c], power, dy[i + c], sum[c]);
+    }
   }
 }
 
 /// Values that one chunk of a parallel loop should at least have.
 constexpr int64_t kGrainValues = 4096;
 
-/// Calls body(offset of the first value, columns) in parallel; columns is 1 for rows of the last
-/// axis.
+/// Calls body(offset of the first value, count) in parallel, for several rows of the last axis or
+/// several columns of another one.
 template <typename Body>
 void for_each_block(const SoftmaxAxis& axis, Body body) {
   if (axis.outer * axis.length * axis.inner == 0) return;
+  if (axis.inner == 1) {
+    const int64_t step = rows_together(axis.length);
+    parallel_for(axis.outer, kGrainValues / axis.length, [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; row += step) {
+        body(row * axis.length, std::min(step, last - row));
+      }
+    });
+    return;
+  }
   const int64_t blocks = (axis.inner + kBlockColumns - 1) / kBlockColumns;
   const int64_t block_values = axis.length * std::min(axis.inner, kBlockColumns);
   parallel_for(axis.outer * blocks, kGrainValues / block_values, [&](int64_t first, int64_t last) {
@@ -164,13 +205,13 @@ template <typename Rule>
 void forward_cpu(const SoftmaxAxis& axis, const Tensor& x, const Tensor& y) {
   dispatch_floating(x.dtype(), "softmax", [&](auto tag) {
     using T = typename decltype(tag)::type;
-    for_each_block(axis, [&](int64_t offset, int64_t columns) {
+    for_each_block(axis, [&](int64_t offset, int64_t count) {
       const T* const from = x.data<T>() + offset;
       T* const to = y.data<T>() + offset;
       if (axis.inner == 1) {
-        forward_row<Rule>(axis.length, from, to);
+        forward_rows<Rule>(count, axis.length, from, to);
       } else {
-        forward_columns<Rule>(axis.length, axis.inner, columns, from, to);
+        forward_columns<Rule>(axis.length, axis.inner, count, from, to);
       }
     });
   });
@@ -180,14 +221,14 @@ template <typename Rule>
 void backward_cpu(const SoftmaxAxis& axis, const Tensor& y, const Tensor& dy, const Tensor& dx) {
   dispatch_floating(y.dtype(), "softmax backward", [&](auto tag) {
     using T = typename decltype(tag)::type;
-    for_each_block(axis, [&](int64_t offset, int64_t columns) {
+    for_each_block(axis, [&](int64_t offset, int64_t count) {
       const T* const values = y.data<T>() + offset;
       const T* const gradient = dy.data<T>() + offset;
       T* const to = dx.data<T>() + offset;
       if (axis.inner == 1) {
-        backward_row<Rule>(axis.length, values, gradient, to);
+        backward_rows<Rule>(count, axis.length, values, gradient, to);
       } else {
-        backward_columns<Rule>(axis.length, axis.inner, columns, values, gradient, to);
+        backward_columns<Rule>(axis.length, axis.inner, count, values, gradient, to);
       }
     });
   });
