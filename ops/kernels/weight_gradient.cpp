@@ -70,6 +70,44 @@ void add_run(const ConvGeometry& g, const Band<T>& band, int64_t group, int64_t 
   }
 }
 
+/// Whether vectors are better filled with output channels than with a run of taps: for the first
+/// layer of a net, whose pictures have few channels.
+template <typename T>
+bool prefers_outputs(const ConvGeometry& g, const Runs& runs) {
+  const auto padded = [](int64_t count) { return (count + kLanes<T> - 1) / kLanes<T> * kLanes<T>; };
+  return g.groups == 1 &&
+         runs.length * padded(g.out_channels) < g.out_channels * padded(runs.length);
+}
+
+/// As add_run, for one group, with a row of outputs per tap and input channel: dw is [taps, C, O].
+template <typename T>
+void add_run_by_outputs(const ConvGeometry& g, const Band<T>& band, int64_t run_index,
+                        const Runs& runs, T* dw) {
+  const int64_t r = run_index / runs.per_row;
+  const int64_t s = run_index % runs.per_row;
+  const T* const x = band.x + r * g.dilation.h * band.row_stride + s * g.dilation.w * g.in_channels;
+  const PanelSplit<T> split(g.out_channels);
+  for (int64_t panel = 0; panel < split.count(); ++panel) {
+    const int64_t vectors = split.vectors(panel);
+    const int64_t column = split.first_column(panel);
+    const PanelOperand<T> right{band.dy + column, g.out_channels, g.output.w * g.out_channels};
+    const EvenSplit blocks(runs.length, max_column_kernel_rows(vectors));
+    for (int64_t block = 0; block < blocks.count; ++block) {
+      const int64_t first = blocks.first(block);
+      const ColumnOperand<T> left{x + first, g.stride.w * g.in_channels,
+                                  g.stride.h * band.row_stride, band.rows, g.output.w};
+      std::array<T*, kAccumulators> targets;
+      for (int64_t i = 0; i < blocks.size(block); ++i) {
+        targets[static_cast<size_t>(i)] =
+            dw + (run_index * runs.length + first + i) * g.out_channels + column;
+      }
+      BlockOutput<T> out{targets.data(), split.columns(panel)};
+      out.accumulate = !band.first;
+      column_kernel<T>(blocks.size(block), vectors)(left, right, out);
+    }
+  }
+}
+
 /// sum[i] = partial[0][i] + partial[1][i] + ...
 template <typename T>
 void add_partial_sums(const T* partial, int64_t chunks, int64_t size, T* sum) {
@@ -149,6 +187,25 @@ void add_depthwise_row(const ConvGeometry& g, const Band<T>& band, int64_t r, T*
   }
 }
 
+template <typename T>
+void weight_gradient_by_outputs(const ConvGeometry& g, const Runs& runs, const T* x, const T* dy,
+                                T* dw) {
+  const int64_t weights = g.taps() * g.in_channels;
+  const Scratch<T> by_weight(weights * g.out_channels);
+  const bool tail = g.out_channels % kLanes<T> != 0;
+  sum_over_bands(g, x, false, dy, tail, weights * g.out_channels, by_weight.data(),
+                 [&](const Band<T>& band, T* sum) {
+                   for (int64_t run = 0; run < g.kernel.h * runs.per_row; ++run) {
+                     add_run_by_outputs(g, band, run, runs, sum);
+                   }
+                 });
+  for (int64_t output = 0; output < g.out_channels; ++output) {
+    for (int64_t i = 0; i < weights; ++i) {
+      dw[output * weights + i] = by_weight.data()[i * g.out_channels + output];
+    }
+  }
+}
+
 }  // namespace
 
 template <typename T>
@@ -156,6 +213,7 @@ void direct_weight_gradient(const ConvGeometry& g, const T* x, const T* dy, T* d
   const int64_t size = g.out_channels * g.taps() * g.group_inputs();
   if (size == 0) return;
   const Runs runs(g);
+  if (prefers_outputs<T>(g, runs)) return weight_gradient_by_outputs(g, runs, x, dy, dw);
   sum_over_bands(g, x, runs.length % kLanes<T> != 0, dy, false, size, dw,
                  [&](const Band<T>& band, T* sum) {
                    for (int64_t group = 0; group < g.groups; ++group) {
