@@ -68,9 +68,10 @@ TEST_CASE_TEMPLATE("weight gradients of few channels equal the definition", T, f
   RandomStream random(5, 1);
   for (const int64_t inputs : {1, 2, 3, 5}) {
     for (const int64_t outputs : {1, 7, 16, 33, 80}) {
-      for (const auto& [kernel, stride, dilation] :
+      // Kernel, stride, dilation.
+      for (const std::array<int64_t, 3>& form :
            {std::array<int64_t, 3>{3, 1, 1}, {3, 2, 1}, {3, 1, 2}, {1, 2, 1}, {7, 2, 1}}) {
-        const ConvGeometry g = geometry(inputs, outputs, kernel, stride, dilation);
+        const ConvGeometry g = geometry(inputs, outputs, form[0], form[1], form[2]);
         const auto x = random_values<T>(g.in_pixels() * inputs, random);
         const auto dy = random_values<T>(g.out_pixels() * outputs, random);
         std::vector<T> dw(static_cast<size_t>(outputs * g.taps() * inputs),
@@ -84,8 +85,8 @@ TEST_CASE_TEMPLATE("weight gradients of few channels equal the definition", T, f
         }
         CAPTURE(inputs);
         CAPTURE(outputs);
-        CAPTURE(kernel);
-        CAPTURE(dilation);
+        CAPTURE(form[0]);
+        CAPTURE(form[2]);
         CHECK(worst <= 400.0 * static_cast<double>(std::numeric_limits<T>::epsilon()));
       }
     }
