@@ -52,8 +52,8 @@ LstmState lstm_gates(const Tensor& u, const Tensor& c_prev, const LstmGatesOptio
 
 namespace {
 
-/// Cells per chunk: some 5 microseconds of work.
-constexpr int64_t kGrainCells = 1024;
+/// Cells per chunk: some 10 microseconds of work.
+constexpr int64_t kGrainCells = 4096;
 
 /// Calls body(offset of the row, C) for each row of [B,C] in parallel.
 template <typename Body>
