@@ -104,8 +104,8 @@ struct TileGroup {
 /// m[tile] = v[tile] * u, plus m[tile] where `accumulate`, for kMaxRows tiles of kPoints points and
 /// kVectors vectors of results; m may be v.
 template <int kPoints, int kVectors>
-[[gnu::noinline]] void multiply_block(const TileGroup& group, const float* v, const float* u,
-                                      int64_t inner, float* m, bool accumulate) {
+void multiply_block(const TileGroup& group, const float* v, const float* u, int64_t inner, float* m,
+                    bool accumulate) {
   constexpr int kWidth = kLanes<float>;
   const int64_t point = group.point_stride;
   const int64_t vector_stride = group.vector_stride;
@@ -157,23 +157,20 @@ template <int kPoints, int kVectors>
   }
 }
 
-/// Points that are multiplied together: a single vector of results leaves too few sums for the
-/// multiply-adds not to wait for each other.
+/// Points that are multiplied together: where all results are one vector, a point has too few sums
+/// for the multiply-adds not to wait for each other.
 int64_t paired_points(const PanelSplit<float>& panels) {
-  return panels.vectors(0) == 1 ? 2 : 1;
+  return panels.count() == 1 && panels.vectors(0) == 1 ? 2 : 1;
 }
 
-/// The first `tiles` tiles, rounded up to blocks, of one panel and of paired_points() points.
-void multiply_panel(const TileGroup& group, int64_t vectors, int64_t tiles, const float* v,
-                    const float* u, int64_t inner, float* m, bool accumulate) {
-  for (int64_t tile = 0; tile < tiles; tile += kMaxRows) {
-    const int64_t at = tile * kLanes<float>;
-    if (vectors == 1) multiply_block<2, 1>(group, v + at, u, inner, m + at, accumulate);
-    if (vectors == 2) multiply_block<1, 2>(group, v + at, u, inner, m + at, accumulate);
-    if constexpr (kMaxVectors > 2) {
-      if (vectors == 3) multiply_block<1, 3>(group, v + at, u, inner, m + at, accumulate);
-    }
-  }
+using MultiplyBlock = void (*)(const TileGroup& group, const float* v, const float* u,
+                               int64_t inner, float* m, bool accumulate);
+
+MultiplyBlock block_kernel(int64_t points, int64_t vectors) {
+  if (points == 2) return multiply_block<2, 1>;
+  if (vectors == 1) return multiply_block<1, 1>;
+  if (vectors == 2) return multiply_block<1, 2>;
+  return multiply_block<1, kMaxVectors>;
 }
 
 /// All points of a group of `tiles` tiles from `first` on. Meanwhile it asks for the pixels that
@@ -194,10 +191,14 @@ void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t ti
     const int64_t point = p * group.point_stride;
     for (int64_t panel = 0; panel < group.panels.count(); ++panel) {
       const int64_t vectors = group.panels.vectors(panel);
+      const MultiplyBlock multiply = block_kernel(points, vectors);
       float* const to = m + point + group.panels.first_column(panel) * group.tiles;
       for (int64_t k = 0; k < group.inner || k == 0; k += kSumLength) {
         const int64_t length = std::min(kSumLength, group.inner - k);
-        multiply_panel(group, vectors, tiles, v + point + k * group.tiles, u, length, to, k > 0);
+        for (int64_t tile = 0; tile < tiles; tile += kMaxRows) {
+          const int64_t at = tile * kLanes<float>;
+          multiply(group, v + point + k * group.tiles + at, u, length, to + at, k > 0);
+        }
         u += vectors * kLanes<float> * length;
       }
     }
