@@ -13,7 +13,7 @@ template <typename T>
 
 template <typename T, int kRows, int kVectors, bool kAsksAhead>
 void row_block(const RowOperand<T>& a, const PanelOperand<T>& b, const BlockOutput<T>& out) {
-  prefetch_output<T, kRows, kVectors>(out);
+  if constexpr (!kAsksAhead) prefetch_output<T, kRows, kVectors>(out);
   Vec<T> sum[kRows][kVectors] = {};
   const T* right = b.data;
   Ahead<T> source = a.source;
