@@ -14,6 +14,9 @@ function(diagrad_add_folder folder)
   target_link_libraries(diagrad_${folder} PRIVATE diagrad_flags fmt::fmt OpenMP::OpenMP_CXX
     nlohmann_json::nlohmann_json CLI11::CLI11 ZLIB::ZLIB Threads::Threads
     diagrad_stb)
+  if(DIAGRAD_HAS_VECTOR_WIDTH)
+    target_compile_options(diagrad_${folder} PRIVATE -mprefer-vector-width=512)
+  endif()
   set_property(GLOBAL APPEND PROPERTY DIAGRAD_OBJECTS diagrad_${folder})
 endfunction()
 

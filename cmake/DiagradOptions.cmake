@@ -18,6 +18,11 @@ if(DIAGRAD_SANITIZE)
   set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 endif()
 
+# Compilers tuned for early AVX-512 machines take half its registers; our own kernels take all, so
+# there is nothing to save.
+include(CheckCXXCompilerFlag)
+check_cxx_compiler_flag(-mprefer-vector-width=512 DIAGRAD_HAS_VECTOR_WIDTH)
+
 # Usage requirements of every target of the project, not of its users.
 add_library(diagrad_flags INTERFACE)
 target_compile_options(diagrad_flags INTERFACE
