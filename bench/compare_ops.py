@@ -9,7 +9,8 @@ Each side is one process that keeps its threads; for each operation they take tu
 --ms milliseconds each. A row has GF/s of both (medians; 1e9 flops of the direct computation per
 second) and the ratio ours / theirs of the same repetition: median [least .. largest]. On one thread
 the clock counts the time of the process, so that a busy machine matters little; on more it is that
-of the wall, and a row with a * had to wait for processors.
+of the wall, a turn begins after a pause in which the other side's threads fall asleep, and a row with
+a * had to wait for processors.
 
 FILTER: a regular expression that operations must contain; --list names them.
 """
@@ -19,9 +20,11 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 
 from compare import HERE, spread
 
+PAUSE = 0.2  # seconds; idle threads of OpenBLAS and OpenMP keep a processor busy for a while
 BUSY = 0.85  # share of its threads' time below which a side was kept from running
 
 # name: batch, size, inputs, outputs, kernel, stride, groups
@@ -108,6 +111,8 @@ class Side:
 
     def rate(self, request):
         """GF/s, and whether it had its processors."""
+        if self.threads > 1:
+            time.sleep(PAUSE)
         self.process.stdin.write(request + "\n")
         self.process.stdin.flush()
         result = self.answer()
