@@ -7,14 +7,21 @@
 #include "diagrad/core/vector.h"
 #include "diagrad/ops/kernels/micro_kernel.h"
 #include "diagrad/ops/kernels/pack.h"
+#include "diagrad/ops/kernels/packed_left.h"
 #include "diagrad/ops/kernels/row_product.h"
 #include "diagrad/ops/kernels/scratch.h"
 
 namespace diagrad::kernels {
 namespace {
 
-/// Multiply-adds below which a second thread does not pay for its start.
-constexpr int64_t kSerialWork = int64_t{1} << 20;
+/// Multiply-adds of the smallest part that is worth a turn of a thread.
+constexpr int64_t kTileWork = int64_t{1} << 20;
+/// Multiply-adds up to which a second thread does not pay where the right operand is packed: what
+/// one has packed must come to the other's cache.
+constexpr int64_t kSerialWork = int64_t{1} << 21;
+/// Rows and elements of the right operand up to which all threads read it in place.
+constexpr int64_t kFewRows = 256;
+constexpr int64_t kInPlaceElements = int64_t{1} << 16;
 /// Inner length of a pass: a panel of this length and 3 vectors lies in L2, its left rows in L1.
 template <typename T>
 constexpr int64_t kPassLength = 2048 / static_cast<int64_t>(sizeof(T));
@@ -33,10 +40,17 @@ constexpr int64_t kStreamElements = int64_t{1} << 17;
 constexpr int64_t kPackedElements = int64_t{1} << 22;
 /// Elements to pack that are worth a thread.
 constexpr int64_t kPackingGrain = int64_t{1} << 16;
-/// Panels that make packing a transposed left operand worth its time.
-constexpr int64_t kPackLeftPanels = 6;
-/// With less than this many full tiles the sum is cut into parts instead, if it gives enough.
+/// Sums that leave time to ask for one thing after the other.
+constexpr int64_t kLongSum = 128;
+/// Panels that make packing a left operand worth its time: a transposed one, and one whose rows lie
+/// so many bytes apart that those of a tile compete for the same lines of the second-level cache.
+constexpr int64_t kPackColumnsPanels = 6;
+constexpr int64_t kPackRowsPanels = 16;
+constexpr int64_t kCompetingRows = 8192;
+/// With less than this many full tiles and elements the sum is cut into parts instead, if it gives
+/// enough.
 constexpr int64_t kFewTiles = 8;
+constexpr int64_t kFewElements = int64_t{1} << 18;
 constexpr int64_t kFewParts = 4;
 constexpr int64_t kMaxSumParts = 16;
 
@@ -53,12 +67,12 @@ TileSize tile_size(int64_t m, int64_t panels, int64_t k) {
   constexpr int64_t kWantedTiles = 16;
   constexpr int64_t kPanelColumns = kMaxVectors * kLanes<T>;
   TileSize size;
-  size.rows = std::min(size.rows, m);
-  size.panels = std::min(size.panels, panels);
+  size.rows = EvenSplit(m, size.rows).size(0);
+  size.panels = EvenSplit(panels, size.panels).size(0);
   const auto count = [&] {
     return EvenSplit(m, size.rows).count * EvenSplit(panels, size.panels).count;
   };
-  while (count() < kWantedTiles && size.rows * size.panels * kPanelColumns * k > kSerialWork) {
+  while (count() < kWantedTiles && size.rows * size.panels * kPanelColumns * k > kTileWork) {
     if (size.rows > kMaxRows && (size.rows > size.panels * kPanelColumns || size.panels == 1)) {
       size.rows = (size.rows + 1) / 2;
     } else if (size.panels > 1) {
@@ -90,28 +104,17 @@ struct Range {
   int64_t last;
 };
 
-/// Part of op(A) in blocks of at most kMaxRows rows, each stored by columns: the element (r, k) of
-/// a block of R rows is at k * R + r.
+/// Rows `rows` of op(A), over the inner range `inner`.
 template <typename T>
-void pack_left(const Gemm<T>& g, Range rows, Range inner, T* packed) {
+void pack_left(const Gemm<T>& g, Range rows, Range inner, PackedLeft<T>& packed) {
   const int64_t length = inner.last - inner.first;
-  const EvenSplit blocks(rows.last - rows.first, kMaxRows);
-  for (int64_t block = 0; block < blocks.count; ++block) {
-    const int64_t row = rows.first + blocks.first(block);
-    const int64_t count = blocks.size(block);
-    if (g.transpose_a) {
-      // A product over nothing may have no left side at all.
-      const T* source = length > 0 ? g.a + inner.first * g.a_stride + row : g.a;
-      for (int64_t k = 0; k < length; ++k, source += g.a_stride) {
-        for (int64_t r = 0; r < count; ++r) packed[k * count + r] = source[r];
-      }
-    } else {
-      const T* source = g.a + row * g.a_stride + inner.first;
-      for (int64_t r = 0; r < count; ++r, source += g.a_stride) {
-        for (int64_t k = 0; k < length; ++k) packed[k * count + r] = source[k];
-      }
-    }
-    packed += count * length;
+  if (length == 0) return;  // A product over nothing may have no left side at all.
+  if (g.transpose_a) {
+    packed.copy_columns(g.a + inner.first * g.a_stride + rows.first, g.a_stride,
+                        EvenSplit(rows.last - rows.first, kMaxRows), length);
+  } else {
+    packed.copy_rows(g.a + rows.first * g.a_stride + inner.first, g.a_stride,
+                     rows.last - rows.first, length);
   }
 }
 
@@ -119,7 +122,8 @@ void pack_left(const Gemm<T>& g, Range rows, Range inner, T* packed) {
 /// `left` is that part of op(A) packed, or null to read A in place.
 template <typename T>
 void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
-                    PanelOperand<T> right, Range rows, Range inner, const T* left, bool streams) {
+                    PanelOperand<T> right, Range rows, Range inner, const PackedLeft<T>* left,
+                    Asks asks) {
   const int64_t vectors = split.vectors(panel);
   const int64_t column = split.first_column(panel);
   const int64_t length = inner.last - inner.first;
@@ -133,116 +137,255 @@ void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
   out.accumulate = g.accumulate || !first_pass;
   out.bias = g.bias != nullptr && first_pass ? g.bias + column : nullptr;
   constexpr int64_t kNoOffset = 0;
+  // Each block asks for its share of the next panel.
+  const int64_t share = right.next_size / blocks.count + 1;
+  const T* const next_end = right.next + right.next_size;
   for (int64_t block = 0; block < blocks.count; ++block) {
     const int64_t row = rows.first + blocks.first(block);
     const int64_t count = blocks.size(block);
+    right.next_size = std::min(share, next_end - right.next);
     for (int64_t r = 0; r < count; ++r) {
       targets[static_cast<size_t>(r)] = g.c + (row + r) * g.c_stride + column;
     }
-    if (left != nullptr) {
-      column_kernel<T>(count, vectors)({left, count, 0, 1, length}, right, out);
-      left += count * length;
+    if (left != nullptr && g.transpose_a) {
+      column_kernel<T>(count, vectors, asks)(
+          {left->columns(blocks.first(block), length), count, 0, 1, length}, right, out);
     } else if (by_columns) {
       // A product over nothing may have no left side at all.
       const T* source = length > 0 ? g.a + inner.first * g.a_stride + row : g.a;
       // The first to read a line asks for the one that the next pass will read in its place.
       const int64_t ahead = panel == 0 ? length * g.a_stride : 0;
       right.ahead = block == 0 ? length * g.b_stride : 0;
-      column_kernel<T>(count, vectors, streams)({source, g.a_stride, 0, 1, length, ahead}, right,
-                                                out);
+      column_kernel<T>(count, vectors, asks)({source, g.a_stride, 0, 1, length, ahead}, right, out);
     } else {
       for (int64_t r = 0; r < count; ++r) {
-        sources[static_cast<size_t>(r)] = g.a + (row + r) * g.a_stride + inner.first;
+        sources[static_cast<size_t>(r)] = left != nullptr
+                                              ? left->row(blocks.first(block) + r)
+                                              : g.a + (row + r) * g.a_stride + inner.first;
       }
-      row_kernel<T>(count, vectors)({sources.data(), &kNoOffset, 1, length}, right, out);
+      row_kernel<T>(count, vectors, asks)({sources.data(), &kNoOffset, 1, length}, right, out);
     }
+    right.next += right.next_size;
   }
 }
 
-/// Packs rows `inner` of op(B).
 template <typename T>
-void pack_right(const Gemm<T>& g, const PanelSplit<T>& split, Range inner, bool parallel,
-                T* packed) {
-  const int64_t rows = inner.last - inner.first;
-  const int64_t grain = kPackingGrain / (rows * kMaxVectors * kLanes<T> + 1) + 1;
-  parallel_for(split.count(), parallel ? grain : split.count(), [&](int64_t first, int64_t last) {
-    for (int64_t panel = first; panel < last; ++panel) {
-      T* target = packed + split.first_column(panel) * rows;
-      if (g.transpose_b) {
-        pack_panel_from_columns<T>(split, panel, rows, g.b + inner.first, g.b_stride, target);
-      } else {
-        pack_panel_from_rows<T>(
-            split, panel, rows, [&](int64_t k) { return g.b + (inner.first + k) * g.b_stride; },
-            target);
-      }
+bool packing_left_pays(const Gemm<T>& g, int64_t panels) {
+  if (g.m <= kMaxRows) return false;
+  if (g.transpose_a) return panels >= kPackColumnsPanels;
+  return panels >= kPackRowsPanels &&
+         g.a_stride * static_cast<int64_t>(sizeof(T)) % kCompetingRows == 0;
+}
+
+/// The right operand of a product as it is packed: rows `slab` of op(B) in panels.
+template <typename T>
+class PackedRight {
+ public:
+  PackedRight(const Gemm<T>& g, const PanelSplit<T>& split, Range slab, T* packed)
+      : g_(g), split_(split), slab_(slab), groups_(rows(), rows_together()), data_(packed) {}
+
+  void pack(Range panels) const {
+    if (g_.transpose_b) return pack_columns(panels);
+    for (int64_t group = 0; group < groups_.count; ++group) pack_group(group, panels);
+  }
+
+  /// All panels, in parallel.
+  void pack() const {
+    if (g_.transpose_b) {
+      parallel_for(split_.count(), kPackingGrain / (rows() * kMaxVectors * kLanes<T> + 1) + 1,
+                   [&](int64_t first, int64_t last) {
+                     pack_columns({first, last});
+                   });
+    } else {
+      parallel_for(groups_.count, kPackingGrain / (rows_together() * split_.padded_columns()) + 1,
+                   [&](int64_t first, int64_t last) {
+                     for (int64_t group = first; group < last; ++group) {
+                       pack_group(group, {0, split_.count()});
+                     }
+                   });
+    }
+  }
+
+ private:
+  int64_t rows() const { return slab_.last - slab_.first; }
+  /// Rows that go through all panels together: a few, so that memory is read along its rows, or
+  /// all of what is in cache anyway.
+  int64_t rows_together() const {
+    constexpr int64_t kFew = 16;
+    return rows() * split_.padded_columns() > kPackingGrain ? kFew : std::max<int64_t>(rows(), 1);
+  }
+  T* panel(int64_t index) const { return data_ + split_.first_column(index) * rows(); }
+  void pack_columns(Range panels) const {
+    for (int64_t j = panels.first; j < panels.last; ++j) {
+      pack_panel_from_columns<T>(split_, j, rows(), g_.b + slab_.first, g_.b_stride, panel(j));
+    }
+  }
+  void pack_group(int64_t group, Range panels) const {
+    const int64_t row = groups_.first(group);
+    const int64_t stride = g_.b_stride;
+    const T* const source = g_.b + (slab_.first + row) * stride;
+    for (int64_t j = panels.first; j < panels.last; ++j) {
+      pack_panel_from_rows<T>(
+          split_, j, groups_.size(group),
+          [source, stride](int64_t k) { return source + k * stride; },
+          panel(j) + row * split_.vectors(j) * kLanes<T>);
+    }
+  }
+
+  const Gemm<T>& g_;
+  const PanelSplit<T>& split_;
+  const Range slab_;
+  const EvenSplit groups_;
+  T* const data_;
+};
+
+/// Whether panels of the right operand are where they are.
+template <typename T>
+bool readable_in_place(const Gemm<T>& g) {
+  return !g.transpose_b && g.n % kLanes<T> == 0;
+}
+
+/// Whether packing the right operand would cost more than it gives.
+template <typename T>
+bool few_in_place(const Gemm<T>& g) {
+  return readable_in_place(g) && g.m <= kFewRows && g.k * g.n <= kInPlaceElements;
+}
+
+/// A product in slabs of the inner index, each cut into tiles. Panels of the right operand are
+/// packed at once for all rows of tiles, or by the tile that alone needs them.
+template <typename T>
+class TiledProduct {
+ public:
+  TiledProduct(const Gemm<T>& product, bool parallel);
+  void run();
+
+ private:
+  void run_slab(int64_t pass);
+  void run_tile(int64_t tile, Range slab, Range passes, PackedLeft<T>& left);
+  void multiply_tile(Range rows, Range panels, Range slab, Range passes, PackedLeft<T>& left);
+
+  Range inner(int64_t pass) const {
+    return {passes_.first(pass), std::min(passes_.first(pass + 1), g_.k)};
+  }
+  Range panels_of(int64_t tile) const {
+    const int64_t panel_tile = tile % panel_tiles_.count;
+    const int64_t panel = panel_tiles_.first(panel_tile);
+    return {panel, panel + panel_tiles_.size(panel_tile)};
+  }
+  /// Panels whose rows begin with row slab.first.
+  Panels<T> right(Range slab) const {
+    if (in_place_) return {g_.b + slab.first * g_.b_stride, 0, g_.b_stride};
+    return {packed_.data(), slab.last - slab.first, 0};
+  }
+
+  const Gemm<T>& g_;
+  const bool parallel_;
+  const PanelSplit<T> split_;
+  const bool in_place_;
+  const bool streams_;
+  const int64_t pass_length_;
+  const EvenSplit passes_;
+  const int64_t passes_per_slab_;
+  const Scratch<T> packed_;
+  const bool packs_left_;
+  const TileSize tile_;
+  const bool by_rows_;
+  const Asks asks_;
+  const EvenSplit row_tiles_;
+  const EvenSplit panel_tiles_;
+};
+
+template <typename T>
+TiledProduct<T>::TiledProduct(const Gemm<T>& product, bool parallel)
+    : g_(product),
+      parallel_(parallel),
+      split_(g_.n),
+      in_place_(readable_in_place(g_) && (g_.m <= 4 * kMaxRows || !parallel || few_in_place(g_))),
+      streams_(in_place_ && g_.transpose_a),
+      pass_length_(g_.m <= kMaxRows ? kShortPassLength
+                   : streams_       ? kStreamLength
+                                    : kPassLength<T>),
+      passes_(std::max<int64_t>(g_.k, 1), pass_length_),
+      passes_per_slab_(parallel ? std::max<int64_t>(
+                                      1, kPackedElements / (split_.padded_columns() * pass_length_))
+                                : 1),
+      packed_(in_place_ ? 0
+                        : split_.padded_columns() *
+                              std::min(g_.k, passes_per_slab_ * (passes_.base + 1))),
+      packs_left_(parallel && !streams_ && packing_left_pays(g_, split_.count())),
+      tile_(parallel ? tile_size<T>(g_.m, split_.count(), g_.k) : TileSize{}),
+      by_rows_(!g_.transpose_a && g_.k > 0 && passes_.count == 1 &&
+               split_.count() <= tile_.panels && g_.m * (g_.k + g_.n) >= kStreamElements &&
+               split_.padded_columns() * g_.k * static_cast<int64_t>(sizeof(T)) <= kResidentBytes),
+      asks_(streams_                                                     ? Asks::kStream
+            : passes_.base >= kLongSum && g_.m * g_.n >= kStreamElements ? Asks::kNext
+                                                                         : Asks::kResult),
+      row_tiles_(g_.m, tile_.rows),
+      panel_tiles_(split_.count(), tile_.panels) {}
+
+template <typename T>
+void TiledProduct<T>::run() {
+  for (int64_t pass = 0; pass < passes_.count; pass += passes_per_slab_) run_slab(pass);
+}
+
+template <typename T>
+void TiledProduct<T>::run_slab(int64_t pass) {
+  const Range passes{pass, std::min(pass + passes_per_slab_, passes_.count)};
+  const Range slab{inner(passes.first).first, inner(passes.last - 1).last};
+  const PackedRight<T> right(g_, split_, slab, packed_.data());
+  if (!in_place_ && row_tiles_.count > 1) right.pack();
+  const int64_t tiles = row_tiles_.count * panel_tiles_.count;
+  parallel_for(tiles, parallel_ ? 1 : tiles, [&](int64_t first, int64_t last) {
+    PackedLeft<T> left(packs_left_ ? row_tiles_.size(0) : 0, passes_.size(0));
+    for (int64_t tile = first; tile < last; ++tile) {
+      if (!in_place_ && row_tiles_.count == 1) right.pack(panels_of(tile));
+      run_tile(tile, slab, passes, left);
     }
   });
 }
 
-/// The product in slabs of the inner index, each packed at once, then cut into tiles.
+template <typename T>
+void TiledProduct<T>::run_tile(int64_t tile, Range slab, Range passes, PackedLeft<T>& left) {
+  const int64_t row_tile = tile / panel_tiles_.count;
+  const int64_t row = row_tiles_.first(row_tile);
+  const Range rows{row, row + row_tiles_.size(row_tile)};
+  if (!by_rows_) return multiply_tile(rows, panels_of(tile), slab, passes, left);
+  const RowProduct<T> part{rows.last - rows.first,
+                           g_.k,
+                           g_.a + row * g_.a_stride,
+                           g_.a_stride,
+                           g_.c + row * g_.c_stride,
+                           g_.c_stride,
+                           g_.alpha,
+                           g_.bias,
+                           g_.accumulate};
+  const Panels<T> right = this->right(slab);
+  multiply_rows(part, split_, pass_length_,
+                [&](int64_t j, int64_t k) { return right.at(split_, j, k); });
+}
+
+template <typename T>
+void TiledProduct<T>::multiply_tile(Range rows, Range panels, Range slab, Range passes,
+                                    PackedLeft<T>& left) {
+  const Panels<T> right = this->right(slab);
+  for (int64_t pass = passes.first; pass < passes.last; ++pass) {
+    const Range inner = this->inner(pass);
+    const int64_t k = inner.first - slab.first;
+    if (packs_left_) pack_left(g_, rows, inner, left);
+    for (int64_t j = panels.first; j < panels.last; ++j) {
+      PanelOperand<T> operand = right.at(split_, j, k);
+      if (!in_place_ && j + 1 < panels.last) {
+        operand.next = right.at(split_, j + 1, k).data;
+        operand.next_size = split_.vectors(j + 1) * kLanes<T> * (inner.last - inner.first);
+      }
+      multiply_panel(g_, split_, j, operand, rows, inner, packs_left_ ? &left : nullptr, asks_);
+    }
+  }
+}
+
 template <typename T>
 void multiply(const Gemm<T>& g, bool parallel) {
-  const PanelSplit<T> split(g.n);
-  const bool in_place =
-      !g.transpose_b && g.n % kLanes<T> == 0 && (g.m <= 4 * kMaxRows || !parallel);
-  const bool streams = in_place && g.transpose_a;
-  const int64_t pass_length = g.m <= kMaxRows ? kShortPassLength
-                              : streams       ? kStreamLength
-                                              : kPassLength<T>;
-  const EvenSplit passes(std::max<int64_t>(g.k, 1), pass_length);
-  const int64_t passes_per_slab =
-      parallel ? std::max<int64_t>(1, kPackedElements / (split.padded_columns() * pass_length)) : 1;
-  const Scratch<T> packed(
-      in_place ? 0 : split.padded_columns() * std::min(g.k, passes_per_slab * (passes.base + 1)));
-  const bool packs_left =
-      g.transpose_a && !streams && split.count() >= kPackLeftPanels && g.m > kMaxRows;
-  const TileSize tile = parallel ? tile_size<T>(g.m, split.count(), g.k) : TileSize{};
-  const bool by_rows =
-      !g.transpose_a && g.k > 0 && passes.count == 1 && split.count() <= tile.panels &&
-      g.m * (g.k + g.n) >= kStreamElements &&
-      split.padded_columns() * g.k * static_cast<int64_t>(sizeof(T)) <= kResidentBytes;
-  const EvenSplit row_tiles(g.m, tile.rows);
-  const EvenSplit panel_tiles(split.count(), tile.panels);
-  for (int64_t pass = 0; pass < passes.count; pass += passes_per_slab) {
-    const int64_t last_pass = std::min(pass + passes_per_slab, passes.count);
-    const Range slab{passes.first(pass), std::min(passes.first(last_pass), g.k)};
-    if (!in_place) pack_right(g, split, slab, parallel, packed.data());
-    const Panels<T> panels{in_place ? g.b + slab.first * g.b_stride : packed.data(),
-                           slab.last - slab.first, in_place ? g.b_stride : 0};
-    const int64_t tiles = row_tiles.count * panel_tiles.count;
-    parallel_for(tiles, parallel ? 1 : tiles, [&](int64_t first, int64_t last) {
-      const Scratch<T> left(packs_left ? (row_tiles.base + 1) * (passes.base + 1) : 0);
-      for (int64_t i = first; i < last; ++i) {
-        const int64_t row_tile = i / panel_tiles.count;
-        const int64_t panel_tile = i % panel_tiles.count;
-        const int64_t row = row_tiles.first(row_tile);
-        const Range rows{row, row + row_tiles.size(row_tile)};
-        if (by_rows) {
-          const RowProduct<T> part{rows.last - rows.first,
-                                   g.k,
-                                   g.a + row * g.a_stride,
-                                   g.a_stride,
-                                   g.c + row * g.c_stride,
-                                   g.c_stride,
-                                   g.alpha,
-                                   g.bias,
-                                   g.accumulate};
-          multiply_rows(part, split, pass_length,
-                        [&](int64_t panel, int64_t k) { return panels.at(split, panel, k); });
-          continue;
-        }
-        const int64_t panel = panel_tiles.first(panel_tile);
-        for (int64_t p = pass; p < last_pass; ++p) {
-          const Range inner{passes.first(p), std::min(passes.first(p + 1), g.k)};
-          if (packs_left) pack_left(g, rows, inner, left.data());
-          for (int64_t j = panel; j < panel + panel_tiles.size(panel_tile); ++j) {
-            multiply_panel(g, split, j, panels.at(split, j, inner.first - slab.first), rows, inner,
-                           packs_left ? left.data() : nullptr, streams);
-          }
-        }
-      }
-    });
-  }
+  TiledProduct<T>(g, parallel).run();
 }
 
 /// A small result with a long sum: parts of the sum in parallel, added up in order.
@@ -265,7 +408,7 @@ void multiply_in_parts(const Gemm<T>& g, const EvenSplit& parts) {
       multiply(local, false);
     }
   });
-  parallel_for(g.m, std::max<int64_t>(1, kSerialWork / 16 / (g.n * parts.count)),
+  parallel_for(g.m, std::max<int64_t>(1, kTileWork / 16 / (g.n * parts.count)),
                [&](int64_t first, int64_t last) {
                  for (int64_t row = first; row < last; ++row) {
                    T* target = g.c + row * g.c_stride;
@@ -292,12 +435,14 @@ int64_t work(const Gemm<T>& g) {
 template <typename T>
 void gemm(const Gemm<T>& product) {
   if (product.m == 0 || product.n == 0) return;
-  if (work(product) < kSerialWork) return multiply(product, false);
+  if (work(product) < kTileWork || (work(product) <= kSerialWork && !few_in_place(product))) {
+    return multiply(product, false);
+  }
   constexpr TileSize kTile;
   const int64_t tiles = EvenSplit(product.m, kTile.rows).count *
                         EvenSplit(PanelSplit<T>(product.n).count(), kTile.panels).count;
   const int64_t parts = std::min(kMaxSumParts, product.k / (2 * kPassLength<T>));
-  if (tiles < kFewTiles && parts >= kFewParts) {
+  if (tiles < kFewTiles && product.m * product.n < kFewElements && parts >= kFewParts) {
     return multiply_in_parts(product, EvenSplit(product.k, (product.k + parts - 1) / parts));
   }
   multiply(product, true);
@@ -320,11 +465,11 @@ void gemm_batch(const Gemm<T>& product, std::span<const GemmOffsets> offsets) {
            offsets[static_cast<size_t>(entry - 1)].c == offsets[static_cast<size_t>(entry)].c;
   };
   if (product.m == 0 || product.n == 0 || count == 0) return;
-  if (count == 1 || work(product) >= 16 * kSerialWork) {
+  if (count == 1 || work(product) >= 16 * kTileWork) {
     for (int64_t entry = 0; entry < count; ++entry) gemm(at(entry));
     return;
   }
-  const int64_t grain = std::max<int64_t>(1, kSerialWork / std::max<int64_t>(1, work(product)));
+  const int64_t grain = std::max<int64_t>(1, kTileWork / std::max<int64_t>(1, work(product)));
   parallel_for(count, grain, [&](int64_t first, int64_t last) {
     // A chunk takes the whole of every sum that begins in it.
     while (first < last && repeats(first)) ++first;

@@ -11,9 +11,68 @@ template <typename T>
   __builtin_prefetch(at, 0, 2);
 }
 
-template <typename T, int kRows, int kVectors, bool kAsksAhead>
+/// Steps of k between two requests.
+constexpr int64_t kSteps = 4;
+
+/// What a block will need: first its lines of the result, a row at a time, then the right operand
+/// of a later block. All at once they would keep what is needed now waiting.
+template <typename T, int kRows, int kVectors>
+class Requests {
+ public:
+  [[gnu::always_inline]] Requests(const BlockOutput<T>& out, const PanelOperand<T>& b)
+      : row_(out.rows), end_(out.rows + kRows), next_(b.next), next_end_(b.next + b.next_size) {}
+
+  [[gnu::always_inline]] void make_one() {
+    if (row_ != end_) {
+      DG_UNROLL
+      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(*row_ + v * kLanes<T>, 1);
+      ++row_;
+    } else if (next_ < next_end_) {
+      ask(next_);
+      next_ += kLanes<T>;
+    }
+  }
+
+ private:
+  T* const* row_;
+  T* const* end_;
+  const T* next_;
+  const T* next_end_;
+};
+
+/// One step of k, row r of the left operand at left[r][k].
+template <typename T, int kRows, int kVectors>
+[[gnu::always_inline]] inline void multiply_add(const T* const (&left)[kRows], int64_t k,
+                                                const T* right, Vec<T> (&sum)[kRows][kVectors]) {
+  Vec<T> row[kVectors];
+  DG_UNROLL
+  for (int v = 0; v < kVectors; ++v) row[v] = load(right + v * kLanes<T>);
+  DG_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    const T factor = left[r][k];
+    DG_UNROLL
+    for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * row[v];
+  }
+}
+
+/// The same, row r at left[r].
+template <typename T, int kRows, int kVectors>
+[[gnu::always_inline]] inline void multiply_add(const T* left, const T* right,
+                                                Vec<T> (&sum)[kRows][kVectors]) {
+  Vec<T> row[kVectors];
+  DG_UNROLL
+  for (int v = 0; v < kVectors; ++v) row[v] = load(right + v * kLanes<T>);
+  DG_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    const T factor = left[r];
+    DG_UNROLL
+    for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * row[v];
+  }
+}
+
+template <typename T, int kRows, int kVectors, Asks kAsks>
 void row_block(const RowOperand<T>& a, const PanelOperand<T>& b, const BlockOutput<T>& out) {
-  if constexpr (!kAsksAhead) prefetch_output<T, kRows, kVectors>(out);
+  if constexpr (kAsks == Asks::kResult) prefetch_output<T, kRows, kVectors>(out);
   Vec<T> sum[kRows][kVectors] = {};
   const T* right = b.data;
   Ahead<T> source = a.source;
@@ -24,28 +83,43 @@ void row_block(const RowOperand<T>& a, const PanelOperand<T>& b, const BlockOutp
     for (int r = 0; r < kRows; ++r) left[r] = a.rows[r] + a.offsets[run];
 #pragma GCC unroll 4
     for (int64_t k = 0; k < a.length; ++k) {
-      if constexpr (kAsksAhead) {
+      if constexpr (kAsks == Asks::kStream) {
         ask(source.data);
         ask(result.data);
         source.data += source.step;
         result.data += result.step;
       }
-      Vec<T> row[kVectors];
-      DG_UNROLL
-      for (int v = 0; v < kVectors; ++v) row[v] = load(right + v * kLanes<T>);
-      DG_UNROLL
-      for (int r = 0; r < kRows; ++r) {
-        const T factor = left[r][k];
-        DG_UNROLL
-        for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * row[v];
-      }
+      multiply_add(left, k, right, sum);
       right += b.step;
     }
   }
   finish_block<T, kRows, kVectors>(sum, out);
 }
 
-template <typename T, int kRows, int kVectors, bool kAsksAhead>
+template <typename T, int kRows, int kVectors>
+void row_block_for_next(const RowOperand<T>& a, const PanelOperand<T>& b,
+                        const BlockOutput<T>& out) {
+  Requests<T, kRows, kVectors> requests(out, b);
+  Vec<T> sum[kRows][kVectors] = {};
+  const T* right = b.data;
+  for (int64_t run = 0; run < a.runs; ++run) {
+    const T* left[kRows];
+    DG_UNROLL
+    for (int r = 0; r < kRows; ++r) left[r] = a.rows[r] + a.offsets[run];
+    int64_t k = 0;
+    for (; k + kSteps <= a.length; k += kSteps) {
+      requests.make_one();
+      DG_UNROLL
+      for (int64_t step = 0; step < kSteps; ++step, right += b.step) {
+        multiply_add(left, k + step, right, sum);
+      }
+    }
+    for (; k < a.length; ++k, right += b.step) multiply_add(left, k, right, sum);
+  }
+  finish_block<T, kRows, kVectors>(sum, out);
+}
+
+template <typename T, int kRows, int kVectors, Asks kAsks>
 void column_block(const ColumnOperand<T>& a, const PanelOperand<T>& b, const BlockOutput<T>& out) {
   prefetch_output<T, kRows, kVectors>(out);
   Vec<T> sum[kRows][kVectors] = {};
@@ -53,21 +127,13 @@ void column_block(const ColumnOperand<T>& a, const PanelOperand<T>& b, const Blo
     const T* left = a.data + run * a.run_step;
     const T* right = b.data + run * b.run_step;
     for (int64_t k = 0; k < a.length; ++k) {
-      if constexpr (kAsksAhead) {
+      if constexpr (kAsks == Asks::kStream) {
         ask(left + a.ahead);
         if constexpr (kRows > kLanes<T>) ask(left + a.ahead + kRows - 1);
         DG_UNROLL
         for (int v = 0; v < kVectors; ++v) ask(right + b.ahead + v * kLanes<T>);
       }
-      Vec<T> row[kVectors];
-      DG_UNROLL
-      for (int v = 0; v < kVectors; ++v) row[v] = load(right + v * kLanes<T>);
-      DG_UNROLL
-      for (int r = 0; r < kRows; ++r) {
-        const T factor = left[r];
-        DG_UNROLL
-        for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * row[v];
-      }
+      multiply_add(left, right, sum);
       left += a.step;
       right += b.step;
     }
@@ -75,39 +141,78 @@ void column_block(const ColumnOperand<T>& a, const PanelOperand<T>& b, const Blo
   finish_block<T, kRows, kVectors>(sum, out);
 }
 
-template <typename T, bool kAsksAhead>
+template <typename T, int kRows, int kVectors>
+void column_block_for_next(const ColumnOperand<T>& a, const PanelOperand<T>& b,
+                           const BlockOutput<T>& out) {
+  Requests<T, kRows, kVectors> requests(out, b);
+  Vec<T> sum[kRows][kVectors] = {};
+  for (int64_t run = 0; run < a.runs; ++run) {
+    const T* left = a.data + run * a.run_step;
+    const T* right = b.data + run * b.run_step;
+    int64_t k = 0;
+    for (; k + kSteps <= a.length; k += kSteps) {
+      requests.make_one();
+      DG_UNROLL
+      for (int64_t step = 0; step < kSteps; ++step, left += a.step, right += b.step) {
+        multiply_add(left, right, sum);
+      }
+    }
+    for (; k < a.length; ++k, left += a.step, right += b.step) multiply_add(left, right, sum);
+  }
+  finish_block<T, kRows, kVectors>(sum, out);
+}
+
+template <typename T, Asks kAsks>
 constexpr KernelTableOf<RowKernel<T>, kMaxRows, kMaxVectors> kRowKernels(
     []<int kRows, int kVectors>() -> RowKernel<T> {
-      return row_block<T, kRows, kVectors, kAsksAhead>;
+      if constexpr (kAsks == Asks::kNext) {
+        return row_block_for_next<T, kRows, kVectors>;
+      } else {
+        return row_block<T, kRows, kVectors, kAsks>;
+      }
     });
 
-template <typename T, bool kAsksAhead>
+template <typename T, Asks kAsks>
 constexpr KernelTableOf<ColumnKernel<T>, kAccumulators, kMaxVectors> kColumnKernels(
     []<int kRows, int kVectors>() -> ColumnKernel<T> {
-      if constexpr (kRows <= max_column_kernel_rows(kVectors)) {
-        return column_block<T, kRows, kVectors, kAsksAhead>;
-      } else {
+      if constexpr (kRows > max_column_kernel_rows(kVectors)) {
         return nullptr;
+      } else if constexpr (kAsks == Asks::kNext) {
+        return column_block_for_next<T, kRows, kVectors>;
+      } else {
+        return column_block<T, kRows, kVectors, kAsks>;
       }
     });
 
 }  // namespace
 
 template <typename T>
-RowKernel<T> row_kernel(int64_t rows, int64_t vectors, bool asks_ahead) {
-  return asks_ahead ? kRowKernels<T, true>.at(rows, vectors)
-                    : kRowKernels<T, false>.at(rows, vectors);
+RowKernel<T> row_kernel(int64_t rows, int64_t vectors, Asks asks) {
+  switch (asks) {
+    case Asks::kNext:
+      return kRowKernels<T, Asks::kNext>.at(rows, vectors);
+    case Asks::kStream:
+      return kRowKernels<T, Asks::kStream>.at(rows, vectors);
+    default:
+      return kRowKernels<T, Asks::kResult>.at(rows, vectors);
+  }
 }
 
 template <typename T>
-ColumnKernel<T> column_kernel(int64_t rows, int64_t vectors, bool asks_ahead) {
-  return asks_ahead ? kColumnKernels<T, true>.at(rows, vectors)
-                    : kColumnKernels<T, false>.at(rows, vectors);
+ColumnKernel<T> column_kernel(int64_t rows, int64_t vectors, Asks asks) {
+  switch (asks) {
+    case Asks::kNext:
+      return kColumnKernels<T, Asks::kNext>.at(rows, vectors);
+    case Asks::kStream:
+      return kColumnKernels<T, Asks::kStream>.at(rows, vectors);
+    default:
+      return kColumnKernels<T, Asks::kResult>.at(rows, vectors);
+  }
 }
 
-template RowKernel<float> row_kernel<float>(int64_t, int64_t, bool);
-template RowKernel<double> row_kernel<double>(int64_t, int64_t, bool);
-template ColumnKernel<float> column_kernel<float>(int64_t, int64_t, bool);
-template ColumnKernel<double> column_kernel<double>(int64_t, int64_t, bool);
+template RowKernel<float> row_kernel<float>(int64_t, int64_t, Asks);
+template RowKernel<double> row_kernel<double>(int64_t, int64_t, Asks);
+template ColumnKernel<float> column_kernel<float>(int64_t, int64_t, Asks);
+template ColumnKernel<double> column_kernel<double>(int64_t, int64_t, Asks);
 
 }  // namespace diagrad::kernels

@@ -29,6 +29,13 @@ struct BlockOutput {
   bool accumulate = false;
 };
 
+/// What a kernel asks for before it is needed.
+enum class Asks {
+  kResult,  ///< all lines of the result at once
+  kNext,    ///< the result row by row while k runs, then PanelOperand::next: for long sums
+  kStream,  ///< with each k what comes from memory next, as the operands say
+};
+
 /// Memory that is needed soon: kernels that ask ahead touch `data`, `data` + step, ... with k, so
 /// that it comes into the second-level cache meanwhile.
 template <typename T>
@@ -45,7 +52,7 @@ struct RowOperand {
   const int64_t* offsets;
   int64_t runs;
   int64_t length;
-  Ahead<T> source = {};  ///< for kernels that ask ahead
+  Ahead<T> source = {};  ///< for Asks::kStream
   Ahead<T> result = {};
 };
 
@@ -58,7 +65,7 @@ struct ColumnOperand {
   int64_t run_step;
   int64_t runs;
   int64_t length;
-  int64_t ahead = 0;  ///< how far kernels that ask ahead look, in elements
+  int64_t ahead = 0;  ///< for Asks::kStream: how far to look, in elements
 };
 
 /// Right operand: row k begins at data + (k / length) * run_step + (k % length) * step and is read
@@ -68,7 +75,9 @@ struct PanelOperand {
   const T* data;
   int64_t step;
   int64_t run_step;
-  int64_t ahead = 0;  ///< as of ColumnOperand
+  int64_t ahead = 0;        ///< as of ColumnOperand
+  const T* next = nullptr;  ///< for Asks::kNext: `next_size` elements that a later call needs
+  int64_t next_size = 0;
 };
 
 template <typename T>
@@ -77,12 +86,11 @@ template <typename T>
 using ColumnKernel = void (*)(const ColumnOperand<T>&, const PanelOperand<T>&,
                               const BlockOutput<T>&);
 
-/// Kernels for 1 <= vectors <= kMaxVectors and 1 <= rows <= max_rows(vectors). Those that ask ahead
-/// are for operands that stream through once, from memory.
+/// Kernels for 1 <= vectors <= kMaxVectors and 1 <= rows <= max_rows(vectors).
 template <typename T>
-RowKernel<T> row_kernel(int64_t rows, int64_t vectors, bool asks_ahead = false);
+RowKernel<T> row_kernel(int64_t rows, int64_t vectors, Asks asks = Asks::kResult);
 template <typename T>
-ColumnKernel<T> column_kernel(int64_t rows, int64_t vectors, bool asks_ahead = false);
+ColumnKernel<T> column_kernel(int64_t rows, int64_t vectors, Asks asks = Asks::kResult);
 
 constexpr int64_t max_row_kernel_rows(int64_t /*vectors*/) {
   return kMaxRows;

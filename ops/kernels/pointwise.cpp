@@ -109,7 +109,8 @@ void PackedMatrix<T>::multiply(int64_t rows, const T* a, T* c, bool accumulate) 
   }
   RowProduct<T> product{rows, inner_, a, inner_, c, columns_};
   product.accumulate = accumulate;
-  product.asks_ahead = form_ == Form::transposed;  // inputs lie in memory, dy is made in cache
+  // Inputs lie in memory, dy is made in cache.
+  product.asks = form_ == Form::transposed ? Asks::kStream : Asks::kResult;
   multiply_rows(product, split_, kPassLength<T>, [&](int64_t panel, int64_t k) {
     const int64_t width = split_.vectors(panel) * kLanes<T>;
     return PanelOperand<T>{packed_.data() + split_.first_column(panel) * inner_ + k * width, width,

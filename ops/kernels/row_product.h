@@ -23,7 +23,7 @@ struct RowProduct {
   T alpha = 1;
   const T* bias = nullptr;
   bool accumulate = false;
-  bool asks_ahead = true;  ///< for rows that come from memory
+  Asks asks = Asks::kStream;
 };
 
 /// Runs on the calling thread: for each block of rows all panels of `split`, then the next block.
@@ -57,7 +57,7 @@ void multiply_rows(const RowProduct<T>& p, const PanelSplit<T>& split, int64_t p
         BlockOutput<T> out{targets.data(), split.columns(panel), p.alpha};
         out.accumulate = p.accumulate || pass > 0;
         out.bias = p.bias != nullptr && pass == 0 ? p.bias + column : nullptr;
-        row_kernel<T>(count, split.vectors(panel), p.asks_ahead)(
+        row_kernel<T>(count, split.vectors(panel), p.asks)(
             {sources.data(), &kNoOffset, 1, length, left, result}, panel_at(panel, k), out);
         left = {source, 0};
         result.data += length * result_step;

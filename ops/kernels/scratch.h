@@ -14,8 +14,10 @@ class Scratch {
  public:
   explicit Scratch(int64_t count)
       : bytes_(static_cast<size_t>(count) * sizeof(T)),
-        data_(static_cast<T*>(CpuAllocator::instance().allocate(bytes_))) {}
-  ~Scratch() { CpuAllocator::instance().deallocate(data_, bytes_); }
+        data_(bytes_ == 0 ? nullptr : static_cast<T*>(CpuAllocator::instance().allocate(bytes_))) {}
+  ~Scratch() {
+    if (data_ != nullptr) CpuAllocator::instance().deallocate(data_, bytes_);
+  }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 

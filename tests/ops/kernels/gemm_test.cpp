@@ -9,6 +9,7 @@
 
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
+#include "diagrad/ops/kernels/micro_kernel.h"
 
 namespace diagrad {
 namespace {
@@ -139,11 +140,31 @@ TEST_CASE_TEMPLATE("gemm equals the definition for sizes that use every loop", T
   check<T>(5, 0, 5, random);
 }
 
+TEST_CASE_TEMPLATE("gemm equals the definition where the left operand is packed", T, float,
+                   double) {
+  RandomStream random(3, 4);
+  for (const int64_t stride : {2048, 2049}) {  // rows that compete for lines of the cache, or not
+    constexpr int64_t kInner = 651;            // two passes, of 325 and 326
+    for (const bool ta : {false, true}) {
+      for (const bool tb : {false, true}) {
+        const int64_t n = 16 * kernels::kMaxVectors * kLanes<T> + 5;
+        Problem<T> problem(37, n, kInner, ta, tb, stride - kInner, random);
+        problem.product.accumulate = tb;
+        kernels::gemm(problem.product);
+        CAPTURE(stride);
+        CAPTURE(ta);
+        CAPTURE(tb);
+        REQUIRE(problem.error() <= problem.tolerance());
+      }
+    }
+  }
+}
+
 TEST_CASE("gemm gives the same bits for any number of threads") {
   RandomStream random(3, 3);
   const int threads = num_threads();
   for (const auto& [m, n, k] :
-       {std::array<int64_t, 3>{200, 300, 500}, {24, 40, 8000}, {3000, 40, 50}}) {
+       {std::array<int64_t, 3>{200, 300, 500}, {24, 40, 8000}, {3000, 40, 50}, {300, 800, 2048}}) {
     Problem<float> problem(m, n, k, false, false, 0, random);
     std::vector<std::vector<float>> results;
     for (const int count : {1, 2, 3}) {
