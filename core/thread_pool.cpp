@@ -1,5 +1,7 @@
 #include "diagrad/core/thread_pool.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <chrono>
 #include <system_error>
@@ -49,6 +51,29 @@ bool spin_until(const Ready& ready) {
   return false;
 }
 
+/// Has the calling thread go on elsewhere; it may come back later. Linux often wakes a thread on
+/// the processor of who woke it and lets the two share it for tens of milliseconds while another
+/// one idles. At most one try in a millisecond: where all processors are in use it would not help.
+class Mover {
+ public:
+  void leave(int processor) {
+    constexpr auto kPause = std::chrono::milliseconds(1);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ < kPause) return;
+    last_ = now;
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
+    cpu_set_t others = allowed;
+    CPU_CLR(static_cast<size_t>(processor), &others);
+    if (sched_setaffinity(0, sizeof others, &others) == 0) {
+      (void)sched_setaffinity(0, sizeof allowed, &allowed);
+    }
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_;
+};
+
 /// The caller of run() counts as a helper that is always allowed.
 constexpr int kCaller = -1;
 
@@ -69,6 +94,7 @@ void ThreadPool::run(int helpers, int64_t chunks, Body body) {
   start_helpers(helpers);
   done_.store(0, std::memory_order_relaxed);
   body_.store(&body, std::memory_order_relaxed);
+  caller_processor_.store(sched_getcpu(), std::memory_order_relaxed);
   ticket_.store(make_ticket(chunks, helpers));
   loops_.fetch_add(1);
   if (sleeping_.load() > 0) loops_.notify_all();
@@ -109,7 +135,12 @@ void ThreadPool::await_chunks(uint32_t count) {
 
 void ThreadPool::help(int id) {
   const SerialThread no_nesting;
+  Mover mover;
   for (;;) {
+    if (const int processor = sched_getcpu();
+        processor >= 0 && processor == caller_processor_.load(std::memory_order_relaxed)) {
+      mover.leave(processor);
+    }
     while (take_chunk(id)) continue;
     if (spin_until([&] { return has_chunk_for(ticket_.load(std::memory_order_relaxed), id); })) {
       continue;

@@ -12,6 +12,7 @@ namespace diagrad {
 /// for chunks that a helper has taken, never for a helper that has not begun: on a busy machine a
 /// loop costs what one thread needs, not a turn of the scheduler. Waiting threads spin for some
 /// 50 microseconds and sleep then, so that a helper without a core of its own gets the caller's.
+/// A helper that wakes up on the caller's processor moves to another one.
 /// Reasons and figures: docs/decisions/thread-pool.md.
 class ThreadPool {
  public:
@@ -44,6 +45,7 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> done_{0};   ///< chunks of the current loop that are finished
   alignas(64) std::atomic<uint32_t> loops_{0};  ///< what sleeping helpers watch
   std::atomic<int> sleeping_{0};
+  std::atomic<int> caller_processor_{-1};
   std::mutex in_use_;
   int started_ = 0;  ///< helpers that exist; guarded by in_use_
 };
