@@ -10,7 +10,7 @@ Each side is one process that keeps its threads; for each operation they take tu
 second) and the ratio ours / theirs of the same repetition: median [least .. largest]. On one thread
 the clock counts the time of the process, so that a busy machine matters little; on more it is that
 of the wall, a turn begins after a pause in which the other side's threads fall asleep, and a row with
-a * had to wait for processors.
+a * did not keep both of its threads busy: too small to be shared, or kept from running.
 
 FILTER: a regular expression that operations must contain; --list names them.
 """
@@ -25,7 +25,7 @@ import time
 from compare import HERE, spread
 
 PAUSE = 0.2  # seconds; idle threads of OpenBLAS and OpenMP keep a processor busy for a while
-BUSY = 0.85  # share of its threads' time below which a side was kept from running
+BUSY = 0.85  # share of its threads' time below which a side did not use them
 
 # name: batch, size, inputs, outputs, kernel, stride, groups
 CONVOLUTIONS = {
@@ -117,7 +117,7 @@ class Side:
         self.process.stdin.flush()
         result = self.answer()
         seconds = result["cpu"] if self.threads == 1 else result["wall"]
-        waited = self.threads > 1 and result["cpu"] < BUSY * self.threads * result["wall"]
+        waited = self.threads > 1 and result["used"] < BUSY * self.threads
         return 1e-9 * result["flops"] / seconds, waited
 
 

@@ -7,7 +7,8 @@
 //     conv DIRECTION B SIZE I O KERNEL STRIDE GROUPS MS     forward, input or weight; same padding
 //
 // The answer is a line of JSON: seconds of a call, by the clock and by the processors (the median
-// of some MS milliseconds), and its flops. With --blas, products are those of a BLAS.
+// of some MS milliseconds), processors used, and flops of a call. With --blas, products are those
+// of a BLAS.
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <time.h>
@@ -15,6 +16,7 @@
 #include <algorithm>
 #include <functional>
 #include <iostream>
+#include <numeric>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -59,8 +61,11 @@ std::string measure(const std::function<void()>& run, double flops, double budge
     cpu.push_back((seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_begin) / static_cast<double>(calls));
     wall.push_back((seconds(CLOCK_MONOTONIC) - wall_begin) / static_cast<double>(calls));
   }
-  return fmt::format(R"({{"wall": {:.9f}, "cpu": {:.9f}, "flops": {:.0f}}})", median(wall),
-                     median(cpu), flops);
+  // Processor time of other threads is counted late: not per sample.
+  const double used =
+      std::accumulate(cpu.begin(), cpu.end(), 0.0) / std::accumulate(wall.begin(), wall.end(), 0.0);
+  return fmt::format(R"({{"wall": {:.9f}, "cpu": {:.9f}, "used": {:.2f}, "flops": {:.0f}}})",
+                     median(wall), median(cpu), used, flops);
 }
 
 /// Random values at an address like a tensor's: on a line of the cache.
