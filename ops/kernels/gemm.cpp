@@ -24,7 +24,7 @@ constexpr int64_t kFewRows = 256;
 constexpr int64_t kInPlaceElements = int64_t{1} << 16;
 /// Inner length of a pass: a panel of this length and 3 vectors lies in L2, its left rows in L1.
 template <typename T>
-constexpr int64_t kPassLength = 2048 / static_cast<int64_t>(sizeof(T));
+constexpr int64_t kPassLength = 2816 / static_cast<int64_t>(sizeof(T));
 /// The same for a single block of rows, where passes cost little. The rounding error of a sum of n
 /// terms grows with n in one go, with n^(3/4) in parts of sqrt(n), and nothing averages out that of
 /// a net's last layer: in ResNet-164 it was more than that of all layers before it.
@@ -52,6 +52,8 @@ constexpr int64_t kCompetingRows = 8192;
 constexpr int64_t kFewTiles = 8;
 constexpr int64_t kFewElements = int64_t{1} << 18;
 constexpr int64_t kFewParts = 4;
+template <typename T>
+constexpr int64_t kPartLength = 4096 / static_cast<int64_t>(sizeof(T));
 constexpr int64_t kMaxSumParts = 16;
 
 /// What one thread computes at a time.
@@ -441,7 +443,7 @@ void gemm(const Gemm<T>& product) {
   constexpr TileSize kTile;
   const int64_t tiles = EvenSplit(product.m, kTile.rows).count *
                         EvenSplit(PanelSplit<T>(product.n).count(), kTile.panels).count;
-  const int64_t parts = std::min(kMaxSumParts, product.k / (2 * kPassLength<T>));
+  const int64_t parts = std::min(kMaxSumParts, product.k / kPartLength<T>);
   if (tiles < kFewTiles && product.m * product.n < kFewElements && parts >= kFewParts) {
     return multiply_in_parts(product, EvenSplit(product.k, (product.k + parts - 1) / parts));
   }
