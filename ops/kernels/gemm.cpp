@@ -241,7 +241,7 @@ class PackedRight {
   T* const data_;
 };
 
-/// Whether panels of the right operand are where they are.
+/// Whether the rows of the right operand can be read as panels: they are whole vectors.
 template <typename T>
 bool readable_in_place(const Gemm<T>& g) {
   return !g.transpose_b && g.n % kLanes<T> == 0;
