@@ -88,9 +88,20 @@ class Node {
   bool freed_ = false;
 };
 
+/// How a tensor follows from what its own node saves. An operation that would save the tensor may
+/// save this and make the values again as it needs them; both then share the memory.
+struct Recipe {
+  Recipe() = default;
+  virtual ~Recipe() = default;
+  Recipe(const Recipe&) = delete;
+  Recipe& operator=(const Recipe&) = delete;
+};
+
 /// The autograd side of a tensor: which node made it.
 struct AutogradMeta : GradMeta {
   Edge producer;
+  std::weak_ptr<const Recipe> recipe;  ///< owned by the node, freed with what that saves
+  uint32_t recipe_version = 0;         ///< of the data that the recipe gives
 };
 
 /// The edge to the producer of `tensor`; empty when it requires no gradient.

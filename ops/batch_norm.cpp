@@ -1,5 +1,7 @@
 #include "diagrad/ops/batch_norm.h"
 
+#include <memory>
+
 #include "diagrad/autograd/record.h"
 #include "diagrad/core/error.h"
 #include "diagrad/ops/batch_norm_checks.h"
@@ -81,23 +83,29 @@ Tensor record_batch_norm(const char* op, bool relu, const BatchNormSource& sourc
   const Tensor scale = contiguous_or_none(gamma);
   const Tensor shift = contiguous_or_none(beta);
   batch_norm_forward_kernel.on(device)({x, scale, shift, mean, inverse_std, relu, y});
-  return autograd::record(
+  const auto saved = std::make_shared<BatchNormRecipe>();
+  saved->x = SavedTensor(x);
+  saved->gamma = SavedTensor(scale);
+  saved->beta = SavedTensor(shift);
+  saved->mean = mean;
+  saved->inverse_std = inverse_std;
+  saved->relu = relu;
+  const Tensor result = autograd::record(
       {op, source.multiply_adds()}, {source.input, source.weight, gamma, beta}, y,
-      [=, training = options.training, front = SavedFront(front), x = SavedTensor(x),
-       gamma = SavedTensor(scale),
-       beta = SavedTensor(relu ? shift : Tensor())](const BackwardContext& context) {
+      [saved, training = options.training,
+       front = SavedFront(source)](const BackwardContext& context) {
         BatchNormBackward pass;
-        pass.x = x.get(context);
+        pass.x = saved->x.get(context);
         pass.front = front.gradients(context);
         const bool in_front = pass.front.front.defined();
         if (context.needs(0) && !in_front) pass.dx = context.gradient_or_new();
         pass.dy = context.gradient().contiguous();
-        pass.gamma = gamma.get(context);
-        pass.beta = beta.get(context);
-        pass.mean = mean;
-        pass.inverse_std = inverse_std;
+        pass.gamma = saved->gamma.get(context);
+        if (saved->relu) pass.beta = saved->beta.get(context);
+        pass.mean = saved->mean;
+        pass.inverse_std = saved->inverse_std;
         pass.training = training;
-        pass.relu = relu;
+        pass.relu = saved->relu;
         const Tensor channels = Tensor::empty({pass.x.size(-1)}, pass.x.dtype(), pass.x.device());
         pass.dgamma = like_if(context.needs(2), channels);
         pass.dbeta = like_if(context.needs(3), channels);
@@ -105,6 +113,8 @@ Tensor record_batch_norm(const char* op, bool relu, const BatchNormSource& sourc
         return Gradients{in_front ? pass.front.dinput : pass.dx, pass.front.dweight, pass.dgamma,
                          pass.dbeta};
       });
+  autograd::set_recipe(result, saved);
+  return result;
 }
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,

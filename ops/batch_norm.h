@@ -20,15 +20,15 @@ struct BatchNormOptions {
 /// evaluation: mean and var are the running statistics.
 ///
 /// gamma, beta [C] may be undefined (1 and 0), running_mean, running_var [C] too when training.
-/// Saves x, gamma, mean and 1/sqrt(var + epsilon). Derivative: docs/notes/batch_norm.md. Throws
-/// for shapes and dtypes that do not fit, for fewer than two values per channel when training and
-/// for missing running statistics otherwise.
-/// Source: Ioffe and Szegedy, "Batch normalization", ICML 2015, algorithm 1.
+/// Saves x, gamma, beta, mean and 1/sqrt(var + epsilon). Derivative: docs/notes/batch_norm.md.
+/// Throws for shapes and dtypes that do not fit, for fewer than two values per channel when
+/// training and for missing running statistics otherwise. Source: Ioffe and Szegedy, "Batch
+/// normalization", ICML 2015, algorithm 1.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const Tensor& running_mean, const Tensor& running_var,
                   const BatchNormOptions& options = {});
 
-/// relu(batch_norm(...)) without writing what lies between. Saves beta as well; the mask of the
+/// relu(batch_norm(...)) without writing what lies between. Saves the same; the mask of the
 /// derivative is computed again from x.
 Tensor batch_norm_relu(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                        const Tensor& running_mean, const Tensor& running_var,

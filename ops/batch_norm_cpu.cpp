@@ -68,46 +68,20 @@ void running_cpu(const Tensor& running_mean, const Tensor& running_var, double e
   for (int64_t c = 0; c < inverse_std.numel(); ++c) value[c] = 1.0 / std::sqrt(value[c] + epsilon);
 }
 
-/// The affine form of each channel of a pass, over a line.
 template <typename T>
-class AffineLines {
- public:
-  template <typename Pass>
-  AffineLines(const RowFold& fold, const Pass& pass)
-      : centre(fold, [&](int64_t c) { return channel(pass, c).centre; }),
-        scale(fold, [&](int64_t c) { return channel(pass, c).scale; }),
-        shift(fold, [&](int64_t c) { return channel(pass, c).shift; }) {}
-
-  LineOf<T> centre, scale, shift;
-
- private:
-  template <typename Pass>
-  static BatchNormAffine<T> channel(const Pass& pass, int64_t c) {
-    return {pass.mean.template data<double>()[c], pass.inverse_std.template data<double>()[c],
-            pass.gamma.defined() ? static_cast<double>(pass.gamma.template data<T>()[c]) : 1.0,
-            pass.beta.defined() ? static_cast<double>(pass.beta.template data<T>()[c]) : 0.0};
-  }
-};
-
-template <bool relu, typename T>
 void forward(const BatchNormForward& pass) {
   const Matrix matrix(pass.x);
   const RowFold fold(matrix.columns);
-  const AffineLines<T> affine(fold, pass);
+  const NormalRows<T> made(fold, pass);
   RowChunks(fold, matrix.rows).for_each([&](int64_t /*index*/, int64_t first, int64_t rows) {
-    const T* const x = pass.x.data<T>() + first * fold.columns;
-    T* const y = pass.y.data<T>() + first * fold.columns;
-    kernels::for_each_line(fold, rows, [&](int64_t offset, int64_t width) {
-      kernels::forward_line<relu>(width, x + offset, affine.centre.data(), affine.scale.data(),
-                                  affine.shift.data(), y + offset);
-    });
+    made.make(first, rows, pass.y.data<T>() + first * fold.columns);
   });
 }
 
 void forward_cpu(const BatchNormForward& pass) {
   dispatch_floating(pass.x.dtype(), "batch_norm", [&](auto tag) {
     using T = typename decltype(tag)::type;
-    pass.relu ? forward<true, T>(pass) : forward<false, T>(pass);
+    forward<T>(pass);
   });
 }
 

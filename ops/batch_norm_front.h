@@ -4,7 +4,10 @@
 
 #include "diagrad/core/dtype.h"
 #include "diagrad/ops/batch_norm_kernels.h"
+#include "diagrad/ops/batch_norm_math.h"
+#include "diagrad/ops/kernels/normal_lines.h"
 #include "diagrad/ops/kernels/pointwise.h"
+#include "diagrad/ops/kernels/row_fold.h"
 
 namespace diagrad {
 
@@ -36,20 +39,73 @@ class FrontRows {
   std::optional<kernels::PackedMatrix<T>> weights_;
 };
 
+/// The affine form of each channel of a pass, over a line.
+template <typename T>
+class AffineLines {
+ public:
+  template <typename Pass>
+  AffineLines(const kernels::RowFold& fold, const Pass& pass)
+      : centre(fold, [&](int64_t c) { return channel(pass, c).centre; }),
+        scale(fold, [&](int64_t c) { return channel(pass, c).scale; }),
+        shift(fold, [&](int64_t c) { return channel(pass, c).shift; }) {}
+
+  kernels::LineOf<T> centre, scale, shift;
+
+ private:
+  template <typename Pass>
+  static BatchNormAffine<T> channel(const Pass& pass, int64_t c) {
+    return {pass.mean.template data<double>()[c], pass.inverse_std.template data<double>()[c],
+            pass.gamma.defined() ? static_cast<double>(pass.gamma.template data<T>()[c]) : 1.0,
+            pass.beta.defined() ? static_cast<double>(pass.beta.template data<T>()[c]) : 0.0};
+  }
+};
+
+/// The rows of a normalised tensor.
+template <typename T>
+class NormalRows {
+ public:
+  NormalRows(const kernels::RowFold& fold, const BatchNormForward& pass)
+      : fold_(fold), affine_(fold, pass), x_(pass.x.template data<T>()), relu_(pass.relu) {}
+
+  /// Writes rows [first, first + rows) to y.
+  void make(int64_t first, int64_t rows, T* y) const {
+    relu_ ? make_as<true>(first, rows, y) : make_as<false>(first, rows, y);
+  }
+
+ private:
+  template <bool relu>
+  void make_as(int64_t first, int64_t rows, T* y) const {
+    const T* const x = x_ + first * fold_.columns;
+    kernels::for_each_line(fold_, rows, [&](int64_t offset, int64_t width) {
+      kernels::forward_line<relu>(width, x + offset, affine_.centre.data(), affine_.scale.data(),
+                                  affine_.shift.data(), y + offset);
+    });
+  }
+
+  kernels::RowFold fold_;
+  AffineLines<T> affine_;
+  const T* x_;
+  bool relu_;
+};
+
 /// The gradients behind the convolution; make_dx as make_dy of pointwise_gradients.
 template <typename T>
-void front_gradients(const PointwiseFrontGradients& front,
-                     FunctionRef<void(int64_t, int64_t, T*)> make_dx) {
+void front_gradients(const PointwiseFrontGradients& front, kernels::MakeRows<T> make_dx) {
+  const bool is_made = !front.front.input.defined();
+  const Tensor& input = is_made ? front.made.x : front.front.input;
   kernels::PointwiseGradients<T> pass;
   pass.outputs = front.front.weight.size(0);
-  pass.inputs = front.front.input.size(-1);
-  pass.rows = pass.inputs == 0 ? 0 : front.front.input.numel() / pass.inputs;
-  pass.x = front.front.input.data<T>();
+  pass.inputs = input.size(-1);
+  pass.rows = pass.inputs == 0 ? 0 : input.numel() / pass.inputs;
+  pass.x = is_made ? nullptr : input.data<T>();
   pass.w = front.front.weight.data<T>();
   if (front.dinput.defined()) pass.dx = front.dinput.data<T>();
   if (front.dweight.defined()) pass.dw = front.dweight.data<T>();
   pass.accumulate = front.accumulate;
-  kernels::pointwise_gradients<T>(pass, make_dx);
+  std::optional<NormalRows<T>> rows;
+  if (is_made) rows.emplace(kernels::RowFold(pass.inputs), front.made);
+  kernels::pointwise_gradients<T>(
+      pass, make_dx, [&](int64_t first, int64_t count, T* x) { rows->make(first, count, x); });
 }
 
 }  // namespace diagrad

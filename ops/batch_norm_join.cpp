@@ -126,7 +126,7 @@ void BatchNormJoin::begin(const BatchNormSource& source, const Tensor& gamma, co
       {front.defined() ? "conv_batch_norm_join" : kName, source.multiply_adds()}, inputs,
       std::move(outputs),
       [image_means, training = options.training, shared = shared_, x = SavedTensor(x),
-       front = SavedFront(front)](const BackwardContext& context) {
+       front = SavedFront(source)](const BackwardContext& context) {
         BatchNormJoinBackward pass;
         pass.x = x.get(context);
         pass.image_means = image_means;

@@ -12,9 +12,19 @@ struct PointwiseFront {
   bool defined() const { return weight.defined(); }
 };
 
+/// y = batch_norm(x) or relu of it, all contiguous; gamma and beta may be undefined.
+struct BatchNormForward {
+  Tensor x, gamma, beta, mean, inverse_std;
+  bool relu;
+  Tensor y;
+};
+inline KernelTable<void(const BatchNormForward&)> batch_norm_forward_kernel{"batch_norm"};
+
 /// Its gradients, each undefined where it is not asked for; `accumulate`: dinput is added to.
+/// Where front.input is undefined it is `made`, without y.
 struct PointwiseFrontGradients {
   PointwiseFront front = {};
+  BatchNormForward made = {};
   Tensor dinput = {};
   Tensor dweight = {};
   bool accumulate = false;
@@ -33,14 +43,6 @@ inline KernelTable<void(const BatchNormStatistics&)> batch_norm_statistics_kerne
 /// (running_mean, running_var, epsilon, mean, inverse_std): the statistics of evaluation.
 inline KernelTable<void(const Tensor&, const Tensor&, double, const Tensor&, const Tensor&)>
     batch_norm_running_kernel{"batch_norm"};
-
-/// All contiguous; gamma and beta may be undefined.
-struct BatchNormForward {
-  Tensor x, gamma, beta, mean, inverse_std;
-  bool relu;
-  Tensor y;
-};
-inline KernelTable<void(const BatchNormForward&)> batch_norm_forward_kernel{"batch_norm"};
 
 /// dx, dgamma, dbeta are undefined where they are not asked for; dx may be dy. beta is read for
 /// relu only. Where there is a front, its gradients are made instead of dx.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "diagrad/autograd/node.h"
 #include "diagrad/autograd/saved_tensor.h"
 #include "diagrad/core/tensor.h"
@@ -21,14 +23,22 @@ struct BatchNormSource {
   int64_t multiply_adds() const;
 };
 
-/// What a node keeps of the convolution.
+/// The result of batch_norm or batch_norm_relu from what its node saves.
+struct BatchNormRecipe : autograd::Recipe {
+  autograd::SavedTensor x, gamma, beta;
+  Tensor mean, inverse_std;
+  bool relu = false;
+};
+
+/// What a node keeps of the convolution: its weight and its input, or the recipe for that.
 class SavedFront {
  public:
-  explicit SavedFront(const PointwiseFront& front) : input_(front.input), weight_(front.weight) {}
+  explicit SavedFront(const BatchNormSource& source);
   /// Memory for the gradients that inputs 0 and 1 want; empty where there is no convolution.
   PointwiseFrontGradients gradients(const autograd::BackwardContext& context) const;
 
  private:
+  std::shared_ptr<const BatchNormRecipe> made_;
   autograd::SavedTensor input_;
   autograd::SavedTensor weight_;
 };

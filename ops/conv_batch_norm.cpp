@@ -1,5 +1,6 @@
 #include "diagrad/ops/conv_batch_norm.h"
 
+#include "diagrad/autograd/record.h"
 #include "diagrad/ops/batch_norm_source.h"
 #include "diagrad/ops/convolution.h"
 #include "diagrad/ops/kernels/pointwise.h"
@@ -7,6 +8,7 @@
 namespace diagrad {
 
 using autograd::BackwardContext;
+using autograd::SavedTensor;
 
 bool fuses_with_batch_norm(const Convolution& convolution, const BatchNormOptions& options) {
   const Tensor& w = convolution.weight;
@@ -44,14 +46,33 @@ int64_t BatchNormSource::multiply_adds() const {
   return weight.defined() ? input.numel() * weight.size(0) : 0;
 }
 
+SavedFront::SavedFront(const BatchNormSource& source) {
+  const PointwiseFront front = source.front();
+  if (!front.defined()) return;
+  weight_ = SavedTensor(front.weight);
+  made_ = std::dynamic_pointer_cast<const BatchNormRecipe>(autograd::recipe_of(source.input));
+  if (made_ == nullptr) input_ = SavedTensor(front.input);
+}
+
 PointwiseFrontGradients SavedFront::gradients(const BackwardContext& context) const {
   PointwiseFrontGradients result;
   result.front = {input_.get(context), weight_.get(context)};
   if (!result.front.defined()) return result;
+  if (made_ != nullptr) {
+    result.made = {.x = made_->x.get(context),
+                   .gamma = made_->gamma.get(context),
+                   .beta = made_->beta.get(context),
+                   .mean = made_->mean,
+                   .inverse_std = made_->inverse_std,
+                   .relu = made_->relu,
+                   .y = {}};
+  }
   if (context.needs(0)) {
     result.dinput = context.take_sum(0);
     result.accumulate = result.dinput.defined();
-    if (!result.accumulate) result.dinput = Tensor::empty_like(result.front.input);
+    if (!result.accumulate) {
+      result.dinput = Tensor::empty_like(made_ == nullptr ? result.front.input : result.made.x);
+    }
   }
   if (context.needs(1)) result.dweight = Tensor::empty_like(result.front.weight);
   return result;

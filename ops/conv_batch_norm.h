@@ -16,7 +16,8 @@ struct Convolution {
 /// convolution is made in one operation with its normalisation: the statistics are taken of rows
 /// that are still in cache, and the gradient of its result is used as it is made and never
 /// written. Else the two operations follow each other. Saves x, the weight, the convolution's
-/// result, gamma, beta and the statistics. Throws as they do.
+/// result, gamma, beta and the statistics; where x is the result of batch_norm or batch_norm_relu,
+/// it is made again from what that saves instead. Throws as they do.
 Tensor conv_batch_norm_relu(const Tensor& x, const Convolution& convolution, const Tensor& gamma,
                             const Tensor& beta, const Tensor& running_mean,
                             const Tensor& running_var, const BatchNormOptions& options = {});

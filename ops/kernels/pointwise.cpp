@@ -23,9 +23,10 @@ constexpr int64_t kPartialElements = int64_t{1} << 21;
 template <typename T>
 class Backward {
  public:
-  Backward(const PointwiseGradients<T>& g, FunctionRef<void(int64_t, int64_t, T*)> make_dy)
+  Backward(const PointwiseGradients<T>& g, MakeRows<T> make_dy, MakeRows<T> make_x)
       : g_(g),
         make_dy_(make_dy),
+        make_x_(make_x),
         weights_(PackedMatrix<T>::Form::plain, g.w, g.outputs, g.dx == nullptr ? 0 : g.inputs),
         tile_rows_(std::clamp<int64_t>(kTileElements / std::max<int64_t>(g.outputs, 1), kMaxRows,
                                        kTileRows)) {}
@@ -38,27 +39,38 @@ class Backward {
     const Scratch<T> partial(size * plan.count);
     parallel_for_chunks(plan, tiles, [&](int64_t chunk, int64_t first, int64_t last) {
       const Scratch<T> dy(tile_rows_ * g_.outputs);
+      const Scratch<T> x(g_.x == nullptr ? tile_rows_ * g_.inputs : 0);
       T* const dw = partial.data() + chunk * size;
       for (int64_t tile = first; tile < last; ++tile) {
         const int64_t row = tile * tile_rows_;
-        run_tile(row, std::min(tile_rows_, g_.rows - row), dy.data(), dw, tile > first);
+        const Tile made{row, std::min(tile_rows_, g_.rows - row), dy.data(), x.data()};
+        run_tile(made, dw, tile > first);
       }
     });
     if (g_.dw != nullptr) add_partial_sums(partial.data(), plan.count, size);
   }
 
  private:
-  void run_tile(int64_t row, int64_t rows, T* dy, T* dw, bool add_to_dw) const {
-    make_dy_(row, rows, dy);
-    if (g_.dx != nullptr) weights_.multiply(rows, dy, g_.dx + row * g_.inputs, g_.accumulate);
+  /// Some rows, with memory for those of dy and, where they are made, of x.
+  struct Tile {
+    int64_t row, rows;
+    T* dy;
+    T* x;
+  };
+
+  void run_tile(const Tile& tile, T* dw, bool add_to_dw) const {
+    make_dy_(tile.row, tile.rows, tile.dy);
+    T* const dx = g_.dx == nullptr ? nullptr : g_.dx + tile.row * g_.inputs;
+    if (dx != nullptr) weights_.multiply(tile.rows, tile.dy, dx, g_.accumulate);
     if (g_.dw == nullptr) return;
+    if (g_.x == nullptr) make_x_(tile.row, tile.rows, tile.x);
     Gemm<T> product;
     product.m = product.a_stride = g_.outputs;
     product.n = product.b_stride = product.c_stride = g_.inputs;
-    product.k = rows;
-    product.a = dy;
+    product.k = tile.rows;
+    product.a = tile.dy;
     product.transpose_a = true;
-    product.b = g_.x + row * g_.inputs;
+    product.b = g_.x == nullptr ? tile.x : g_.x + tile.row * g_.inputs;
     product.c = dw;
     product.accumulate = add_to_dw;
     gemm(product);
@@ -76,7 +88,8 @@ class Backward {
   }
 
   const PointwiseGradients<T>& g_;
-  FunctionRef<void(int64_t, int64_t, T*)> make_dy_;
+  MakeRows<T> make_dy_;
+  MakeRows<T> make_x_;
   PackedMatrix<T> weights_;
   int64_t tile_rows_;
 };
@@ -119,16 +132,16 @@ void PackedMatrix<T>::multiply(int64_t rows, const T* a, T* c, bool accumulate) 
 }
 
 template <typename T>
-void pointwise_gradients(const PointwiseGradients<T>& gradients,
-                         FunctionRef<void(int64_t first_row, int64_t rows, T* dy)> make_dy) {
-  Backward<T>(gradients, make_dy).run();
+void pointwise_gradients(const PointwiseGradients<T>& gradients, MakeRows<T> make_dy,
+                         MakeRows<T> make_x) {
+  Backward<T>(gradients, make_dy, make_x).run();
 }
 
 template class PackedMatrix<float>;
 template class PackedMatrix<double>;
-template void pointwise_gradients<float>(const PointwiseGradients<float>&,
-                                         FunctionRef<void(int64_t, int64_t, float*)>);
-template void pointwise_gradients<double>(const PointwiseGradients<double>&,
-                                          FunctionRef<void(int64_t, int64_t, double*)>);
+template void pointwise_gradients<float>(const PointwiseGradients<float>&, MakeRows<float>,
+                                         MakeRows<float>);
+template void pointwise_gradients<double>(const PointwiseGradients<double>&, MakeRows<double>,
+                                          MakeRows<double>);
 
 }  // namespace diagrad::kernels

@@ -50,10 +50,14 @@ struct PointwiseGradients {
   bool accumulate = false;
 };
 
-/// Runs over all threads; make_dy(first, count, dy) writes rows [first, first + count) of dy, which
-/// nobody else sees. Same bits for any number of threads.
+/// Writes rows [first, first + count) of an operand, contiguous, to memory nobody else sees.
 template <typename T>
-void pointwise_gradients(const PointwiseGradients<T>& gradients,
-                         FunctionRef<void(int64_t first_row, int64_t rows, T* dy)> make_dy);
+using MakeRows = FunctionRef<void(int64_t first, int64_t count, T* rows)>;
+
+/// Runs over all threads; make_dy gives the rows of dy, make_x those of x where x is null. Same
+/// bits for any number of threads.
+template <typename T>
+void pointwise_gradients(const PointwiseGradients<T>& gradients, MakeRows<T> make_dy,
+                         MakeRows<T> make_x);
 
 }  // namespace diagrad::kernels

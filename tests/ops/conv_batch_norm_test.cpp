@@ -6,9 +6,13 @@
 #include <cmath>
 
 #include "diagrad/autograd/engine.h"
+#include "diagrad/autograd/grad_mode.h"
+#include "diagrad/core/allocator.h"
 #include "diagrad/core/random.h"
 #include "diagrad/ops/activation.h"
 #include "diagrad/ops/batch_norm_join.h"
+#include "diagrad/ops/inplace.h"
+#include "diagrad/ops/reshape.h"
 #include "tests/support/op_case.h"
 
 namespace diagrad {
@@ -79,6 +83,68 @@ TEST_CASE("a convolution with its normalisation gives what the two give one by o
     // Images of several parts, more than one chunk of tiles.
     compare_with_composed(dtype, {3, 51, 103, 5}, {32, 1, 1, 5}, true);
   }
+}
+
+/// conv_batch_norm_relu of the activations of a normalisation, or of `pass(activations)`.
+struct Chain {
+  explicit Chain(DType dtype, bool with_relu = true) : relu(with_relu) {
+    RandomStream random(9, 1);
+    x = uniform({6, 8, 8, 24}, -1.0, 2.0, random, dtype).set_requires_grad(true);
+    g = uniform({24}, 0.5, 1.5, random, dtype).set_requires_grad(true);
+    b = uniform({24}, -0.5, 0.5, random, dtype).set_requires_grad(true);
+    w = uniform({32, 1, 1, 24}, -0.5, 0.5, random, dtype).set_requires_grad(true);
+  }
+  Tensor activations() const {
+    const auto norm = relu ? batch_norm_relu : batch_norm;
+    return norm(x, g, b, {}, {}, {.training = true});
+  }
+  Tensor convolved(const Tensor& input) const {
+    return conv_batch_norm_relu(input, {w}, {}, {}, {}, {}, {.training = true});
+  }
+  std::vector<Tensor> gradients(const Tensor& y) const {
+    return autograd::grad({y}, {x, g, b, w}, {y.detach()}, {.retain_graph = true});
+  }
+  void check_same_gradients(const Tensor& made, const Tensor& kept) const {
+    const std::vector<Tensor> left = gradients(made);
+    const std::vector<Tensor> right = gradients(kept);
+    for (size_t i = 0; i < left.size(); ++i) CHECK(largest_difference(left[i], right[i]) == 0.0);
+  }
+  bool relu;
+  Tensor x, g, b, w;
+};
+
+TEST_CASE("activations made again give the bits of activations that were saved") {
+  for (const DType dtype : {DType::f64, DType::f32}) {
+    for (const bool relu : {true, false}) {
+      const Chain chain(dtype, relu);
+      // A reshaped tensor is the result of another operation, so its values are kept.
+      const Tensor kept = reshape(reshape(chain.activations(), {-1}), {6, 8, 8, 24});
+      chain.check_same_gradients(chain.convolved(chain.activations()), chain.convolved(kept));
+    }
+  }
+}
+
+TEST_CASE("activations changed in place are not made again") {
+  const Chain chain(DType::f64);
+  const auto halved = [&](const Tensor& activations) {
+    {
+      const NoGrad no_grad;
+      mul_(activations, 0.5);
+    }
+    return chain.convolved(activations);
+  };
+  const Tensor kept = reshape(reshape(chain.activations(), {-1}), {6, 8, 8, 24});
+  chain.check_same_gradients(halved(chain.activations()), halved(kept));
+}
+
+TEST_CASE("activations that can be made again are not kept") {
+  const Chain chain(DType::f32);
+  Tensor activations = chain.activations();
+  const Tensor y = chain.convolved(activations);
+  const auto held = [] { return CpuAllocator::instance().stats().current_bytes; };
+  const int64_t before = held();
+  activations = Tensor();
+  CHECK(before - held() >= 6 * 8 * 8 * 24 * 4);
 }
 
 TEST_CASE("a convolution with its normalisation says what does not fit") {
