@@ -14,6 +14,9 @@ namespace {
 
 /// Multiply-adds that make a chunk of bands worth a thread.
 constexpr int64_t kChunkWork = int64_t{1} << 18;
+constexpr int64_t kWantedChunks = 32;
+/// Shorter sums end before they could ask for what the next band reads.
+constexpr int64_t kAskingLength = 256;
 
 /// A window set with everything that does not change from band to band.
 template <typename T>
@@ -24,6 +27,7 @@ struct Plan {
   int64_t inner = 0;
   T* weights = nullptr;  ///< groups x panels
 
+  bool is_long() const { return inner >= kAskingLength; }
   T* panel(const PanelSplit<T>& split, int64_t group, int64_t index) const {
     return weights + (group * split.padded_columns() + split.first_column(index)) * inner;
   }
@@ -77,12 +81,22 @@ struct Band {
   T* image;            ///< the result image
   int64_t first_row;   ///< of the grid
   int64_t last_row;
+  /// What the next band reads: each block of a long sum asks for its share.
+  const T* next = nullptr;
+  const T* next_end = nullptr;
+  int64_t share = 0;
+
+  void ask(PanelOperand<T>& operand) {
+    operand.next = next;
+    operand.next_size = std::min(share, next_end - next);
+    next += operand.next_size;
+  }
 };
 
 /// All points of a band, for the channels of one panel of one group.
 template <typename T>
 void correlate_panel(const Correlation& c, const Plan<T>& plan, const PanelSplit<T>& split,
-                     const Band<T>& band, int64_t group, int64_t panel, const T* bias) {
+                     Band<T>& band, int64_t group, int64_t panel, const T* bias) {
   const WindowSet& set = *plan.set;
   const int64_t rows = std::min(band.last_row, set.grid.h) - band.first_row;
   const int64_t vectors = split.vectors(panel);
@@ -95,7 +109,7 @@ void correlate_panel(const Correlation& c, const Plan<T>& plan, const PanelSplit
   std::array<T*, kMaxRows> targets;
   const RowOperand<T> left{sources.data(), plan.offsets.data(),
                            static_cast<int64_t>(plan.offsets.size()), plan.length};
-  const PanelOperand<T> right{plan.panel(split, group, panel), vectors * kLanes<T>, 0};
+  PanelOperand<T> right{plan.panel(split, group, panel), vectors * kLanes<T>, 0};
   const BlockOutput<T> out{targets.data(), split.columns(panel), T(1),
                            bias == nullptr ? nullptr : bias + channel, c.accumulate};
 
@@ -108,6 +122,7 @@ void correlate_panel(const Correlation& c, const Plan<T>& plan, const PanelSplit
   T* target_line = target;
   int64_t column = 0;
   const EvenSplit blocks(std::max<int64_t>(rows, 0) * set.grid.w, max_row_kernel_rows(vectors));
+  const Asks asks = plan.is_long() ? Asks::kNext : Asks::kResult;
   for (int64_t block = 0; block < blocks.count; ++block) {
     const int64_t count = blocks.size(block);
     for (int64_t r = 0; r < count; ++r) {
@@ -121,7 +136,8 @@ void correlate_panel(const Correlation& c, const Plan<T>& plan, const PanelSplit
         target = target_line += result_line;
       }
     }
-    (c.channelwise ? channelwise_kernel<T>(count, vectors) : row_kernel<T>(count, vectors))(
+    if (asks == Asks::kNext) band.ask(right);
+    (c.channelwise ? channelwise_kernel<T>(count, vectors) : row_kernel<T>(count, vectors, asks))(
         left, right, out);
   }
 }
@@ -151,7 +167,7 @@ void pack_all(const Correlation& c, const PanelSplit<T>& split, std::vector<Plan
 /// Everything behind one band of one image.
 template <typename T>
 void correlate_band(const Correlation& c, const std::vector<Plan<T>>& plans,
-                    const PanelSplit<T>& split, const Band<T>& band, const T* bias) {
+                    const PanelSplit<T>& split, Band<T> band, const T* bias) {
   for (const Plan<T>& plan : plans) {
     for (int64_t group = 0; group < c.groups; ++group) {
       for (int64_t panel = 0; panel < split.count(); ++panel) {
@@ -187,17 +203,31 @@ void correlate(const Correlation& c, PackWeights<T> pack, const T* source, const
   const Scratch<T> packed(c.groups * split.padded_columns() * inner);
   pack_all(c, split, plans, pack, packed.data());
 
+  // Blocks of long sums in a band.
+  const int64_t blocks = c.groups * split.count() *
+                         ((layout.rows_per_band() * grid.w + kMaxRows - 1) / kMaxRows) *
+                         std::ranges::count_if(plans, &Plan<T>::is_long);
   const int64_t work = layout.rows_per_band() * grid.w * inner * c.result_channels;
-  const int64_t grain = kChunkWork / std::max<int64_t>(work, 1) + 1;
-  parallel_for(c.batch * layout.bands(), grain, [&](int64_t first, int64_t last) {
+  const int64_t bands = c.batch * layout.bands();
+  // Chunks of several bands where there are many: then the same thread goes on with the next one.
+  const int64_t grain =
+      std::max(kChunkWork / std::max<int64_t>(work, 1) + 1, bands / kWantedChunks);
+  parallel_for(bands, grain, [&](int64_t first, int64_t last) {
     const Scratch<T> buffer(layout.buffer_size(kLanes<T>));
     for (int64_t i = first; i < last; ++i) {
-      const int64_t image = i / layout.bands();
+      const auto image_of = [&](int64_t band) {
+        return source + band / layout.bands() * c.source.h * c.source.w * c.source_channels;
+      };
       const int64_t index = i % layout.bands();
-      const T* pixels = source + image * c.source.h * c.source.w * c.source_channels;
-      const Band<T> band{layout.open(pixels, index, buffer.data()), layout.row_stride(),
-                         result + image * c.result.h * c.result.w * c.result_channels,
-                         layout.first_row(index), layout.last_row(index)};
+      Band<T> band{layout.open(image_of(i), index, buffer.data()), layout.row_stride(),
+                   result + i / layout.bands() * c.result.h * c.result.w * c.result_channels,
+                   layout.first_row(index), layout.last_row(index)};
+      if (blocks > 0 && i + 1 < bands) {
+        const BandLayout::Part part = layout.part((i + 1) % layout.bands());
+        band.next = image_of(i + 1) + part.first;
+        band.next_end = image_of(i + 1) + part.last;
+        band.share = (part.last - part.first) / blocks + 1;
+      }
       correlate_band(c, plans, split, band, bias);
     }
   });

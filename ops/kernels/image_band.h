@@ -66,7 +66,9 @@ class BandLayout {
     const int64_t fitting = std::max<int64_t>(kBandElements / row_elements, 1);
     const int64_t wanted = (kWantedBands + batch - 1) / std::max<int64_t>(batch, 1);
     const int64_t sharing = std::max<int64_t>(grid.h / std::max<int64_t>(wanted, 1), 1);
-    rows_per_band_ = std::max<int64_t>(std::min({fitting, sharing, grid.h}), 1);
+    const int64_t largest = std::max<int64_t>(std::min({fitting, sharing, grid.h}), 1);
+    const int64_t count = std::max<int64_t>((grid.h + largest - 1) / largest, 1);
+    rows_per_band_ = std::max<int64_t>((grid.h + count - 1) / count, 1);
   }
 
   int64_t row_stride() const { return row_stride_; }
@@ -78,6 +80,18 @@ class BandLayout {
   /// Elements of the buffer that open() needs; `room` may be read behind the last pixel.
   int64_t buffer_size(int64_t room) const {
     return in_place_ ? 0 : area(0, rows_per_band_).size.h * row_stride_ + room;
+  }
+  /// What a band reads of an image, as elements [first, last).
+  struct Part {
+    int64_t first;
+    int64_t last;
+  };
+  Part part(int64_t band) const {
+    const ImageBand pixels = area(first_row(band), last_row(band));
+    const auto element = [&](int64_t row) {
+      return std::clamp<int64_t>(row, 0, image_.h) * image_.w * channels_;
+    };
+    return {element(pixels.first_row), element(pixels.first_row + pixels.size.h)};
   }
   /// The top left corner of what the first window of a band of `image` reaches.
   template <typename T>
