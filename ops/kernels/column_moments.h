@@ -75,7 +75,8 @@ class BlockMoments {
     if (count_ >= moments_.count) begin_span(block);
     add_deviations(block, lines, width);
     add_repeats(width);
-    count_ += static_cast<double>(lines * width / fold_.columns);
+    const int64_t rows = lines * width / fold_.columns;
+    count_ += static_cast<double>(rows);
   }
 
   /// Brings the moments up to date.
