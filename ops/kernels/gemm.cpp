@@ -432,14 +432,21 @@ int64_t work(const Gemm<T>& g) {
   return g.m * g.n * g.k;
 }
 
+/// Whether the work of several threads is worth more than what they cost each other.
+template <typename T>
+bool worth_sharing(const Gemm<T>& g) {
+  if (work(g) < kTileWork) return false;
+  if (work(g) > kSerialWork || few_in_place(g)) return true;
+  // Each tile packs its own panels.
+  return tile_size<T>(g.m, PanelSplit<T>(g.n).count(), g.k).rows == g.m;
+}
+
 }  // namespace
 
 template <typename T>
 void gemm(const Gemm<T>& product) {
   if (product.m == 0 || product.n == 0) return;
-  if (work(product) < kTileWork || (work(product) <= kSerialWork && !few_in_place(product))) {
-    return multiply(product, false);
-  }
+  if (!worth_sharing(product)) return multiply(product, false);
   constexpr TileSize kTile;
   const int64_t tiles = EvenSplit(product.m, kTile.rows).count *
                         EvenSplit(PanelSplit<T>(product.n).count(), kTile.panels).count;
