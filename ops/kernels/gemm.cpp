@@ -63,9 +63,9 @@ struct TileSize {
 };
 
 /// Smaller tiles for smaller products, so that there are enough of them to share, but not below
-/// what is worth a thread.
+/// what is worth a thread. `whole_rows`: all panels stay in one tile.
 template <typename T>
-TileSize tile_size(int64_t m, int64_t panels, int64_t k) {
+TileSize tile_size(int64_t m, int64_t panels, int64_t k, bool whole_rows = false) {
   constexpr int64_t kWantedTiles = 16;
   constexpr int64_t kPanelColumns = kMaxVectors * kLanes<T>;
   TileSize size;
@@ -75,9 +75,10 @@ TileSize tile_size(int64_t m, int64_t panels, int64_t k) {
     return EvenSplit(m, size.rows).count * EvenSplit(panels, size.panels).count;
   };
   while (count() < kWantedTiles && size.rows * size.panels * kPanelColumns * k > kTileWork) {
-    if (size.rows > kMaxRows && (size.rows > size.panels * kPanelColumns || size.panels == 1)) {
+    const bool tall = size.rows > size.panels * kPanelColumns || size.panels == 1 || whole_rows;
+    if (size.rows > kMaxRows && tall) {
       size.rows = (size.rows + 1) / 2;
-    } else if (size.panels > 1) {
+    } else if (size.panels > 1 && !whole_rows) {
       size.panels = (size.panels + 1) / 2;
     } else {
       break;
@@ -253,6 +254,17 @@ bool few_in_place(const Gemm<T>& g) {
   return readable_in_place(g) && g.m <= kFewRows && g.k * g.n <= kInPlaceElements;
 }
 
+/// Whether the right operand stays in cache while rows of the left one and of the result stream
+/// through, once each.
+template <typename T>
+bool streams_rows(const Gemm<T>& g) {
+  constexpr TileSize kTile;
+  const PanelSplit<T> split(g.n, kWideVectors);
+  return !g.transpose_a && g.k > 0 && g.k <= kPassLength<T> && g.m > kMaxRows &&
+         split.count() <= kTile.panels && g.m * (g.k + g.n) >= kStreamElements &&
+         split.padded_columns() * g.k * static_cast<int64_t>(sizeof(T)) <= kResidentBytes;
+}
+
 /// A product in slabs of the inner index, each cut into tiles. Panels of the right operand are
 /// packed at once for all rows of tiles, or by the tile that alone needs them.
 template <typename T>
@@ -282,6 +294,7 @@ class TiledProduct {
 
   const Gemm<T>& g_;
   const bool parallel_;
+  const bool by_rows_;
   const PanelSplit<T> split_;
   const bool in_place_;
   const bool streams_;
@@ -291,7 +304,6 @@ class TiledProduct {
   const Scratch<T> packed_;
   const bool packs_left_;
   const TileSize tile_;
-  const bool by_rows_;
   const Asks asks_;
   const EvenSplit row_tiles_;
   const EvenSplit panel_tiles_;
@@ -301,7 +313,8 @@ template <typename T>
 TiledProduct<T>::TiledProduct(const Gemm<T>& product, bool parallel)
     : g_(product),
       parallel_(parallel),
-      split_(g_.n),
+      by_rows_(streams_rows(g_)),
+      split_(g_.n, by_rows_ ? kWideVectors : kMaxVectors),
       in_place_(readable_in_place(g_) && (g_.m <= 4 * kMaxRows || !parallel || few_in_place(g_))),
       streams_(in_place_ && g_.transpose_a),
       pass_length_(g_.m <= kMaxRows ? kShortPassLength
@@ -315,10 +328,7 @@ TiledProduct<T>::TiledProduct(const Gemm<T>& product, bool parallel)
                         : split_.padded_columns() *
                               std::min(g_.k, passes_per_slab_ * (passes_.base + 1))),
       packs_left_(parallel && !streams_ && packing_left_pays(g_, split_.count())),
-      tile_(parallel ? tile_size<T>(g_.m, split_.count(), g_.k) : TileSize{}),
-      by_rows_(!g_.transpose_a && g_.k > 0 && passes_.count == 1 &&
-               split_.count() <= tile_.panels && g_.m * (g_.k + g_.n) >= kStreamElements &&
-               split_.padded_columns() * g_.k * static_cast<int64_t>(sizeof(T)) <= kResidentBytes),
+      tile_(parallel ? tile_size<T>(g_.m, split_.count(), g_.k, by_rows_) : TileSize{}),
       asks_(streams_                                                     ? Asks::kStream
             : passes_.base >= kLongSum && g_.m * g_.n >= kStreamElements ? Asks::kNext
                                                                          : Asks::kResult),

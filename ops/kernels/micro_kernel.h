@@ -17,6 +17,9 @@ inline constexpr int kAccumulators = kVectorRegisters == 32 ? 24 : 12;
 inline constexpr int kMaxVectors = kVectorRegisters == 32 ? 3 : 2;
 /// Most rows when each has a pointer of its own: they live in general registers.
 inline constexpr int kMaxRows = kAccumulators / kMaxVectors;
+/// Widest block of a product with short rows, whose time goes into beginnings and ends: fewer rows,
+/// but often one panel instead of two.
+inline constexpr int kWideVectors = kVectorRegisters == 32 ? 4 : 2;
 
 /// Where a block of the result goes. result = alpha * product, + bias (one value per column), or
 /// + the values that are there when `accumulate`.
@@ -86,14 +89,15 @@ template <typename T>
 using ColumnKernel = void (*)(const ColumnOperand<T>&, const PanelOperand<T>&,
                               const BlockOutput<T>&);
 
-/// Kernels for 1 <= vectors <= kMaxVectors and 1 <= rows <= max_rows(vectors).
+/// Kernels for 1 <= rows <= max_..._kernel_rows(vectors) and 1 <= vectors, up to kWideVectors by
+/// rows and kMaxVectors by columns.
 template <typename T>
 RowKernel<T> row_kernel(int64_t rows, int64_t vectors, Asks asks = Asks::kResult);
 template <typename T>
 ColumnKernel<T> column_kernel(int64_t rows, int64_t vectors, Asks asks = Asks::kResult);
 
-constexpr int64_t max_row_kernel_rows(int64_t /*vectors*/) {
-  return kMaxRows;
+constexpr int64_t max_row_kernel_rows(int64_t vectors) {
+  return std::min<int64_t>(kMaxRows, kAccumulators / vectors);
 }
 constexpr int64_t max_column_kernel_rows(int64_t vectors) {
   return kAccumulators / vectors;
@@ -114,12 +118,12 @@ struct EvenSplit {
   int64_t extra;
 };
 
-/// How `columns` columns are cut into panels of at most kMaxVectors vectors.
+/// How `columns` columns are cut into panels of at most `widest` vectors.
 template <typename T>
 class PanelSplit {
  public:
-  explicit PanelSplit(int64_t columns)
-      : columns_(columns), split_((columns + kLanes<T> - 1) / kLanes<T>, kMaxVectors) {}
+  explicit PanelSplit(int64_t columns, int64_t widest = kMaxVectors)
+      : columns_(columns), split_((columns + kLanes<T> - 1) / kLanes<T>, widest) {}
   int64_t count() const { return split_.count; }
   int64_t vectors(int64_t panel) const { return split_.size(panel); }
   int64_t first_column(int64_t panel) const { return split_.first(panel) * kLanes<T>; }

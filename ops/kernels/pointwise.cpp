@@ -101,7 +101,7 @@ PackedMatrix<T>::PackedMatrix(Form form, const T* w, int64_t outputs, int64_t in
     : form_(form),
       inner_(form == Form::plain ? outputs : inputs),
       columns_(form == Form::plain ? inputs : outputs),
-      split_(columns_),
+      split_(columns_, kWideVectors),
       packed_(split_.padded_columns() * inner_) {
   for (int64_t panel = 0; panel < split_.count(); ++panel) {
     T* const target = packed_.data() + split_.first_column(panel) * inner_;

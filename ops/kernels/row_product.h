@@ -8,7 +8,7 @@
 namespace diagrad::kernels {
 
 /// How many rows ahead row products ask for what they will read and write.
-inline constexpr int64_t kRowsAhead = 32;
+inline constexpr int64_t kRowsAhead = 16;
 
 /// C = alpha * A * B (+ bias) (+ C), A [rows, inner], where B is small enough to stay in cache
 /// while A and C stream through once.
@@ -33,9 +33,10 @@ template <typename T, typename PanelAt>
 void multiply_rows(const RowProduct<T>& p, const PanelSplit<T>& split, int64_t pass_length,
                    const PanelAt& panel_at) {
   constexpr int64_t kNoOffset = 0;
-  const EvenSplit blocks(p.rows, kMaxRows);
+  const int64_t block_rows = max_row_kernel_rows(split.count() > 0 ? split.vectors(0) : 1);
+  const EvenSplit blocks(p.rows, block_rows);
   const EvenSplit passes(p.inner, pass_length);
-  const int64_t result_step = kMaxRows * p.c_stride / (passes.base * split.count()) + 1;
+  const int64_t result_step = block_rows * p.c_stride / (passes.base * split.count()) + 1;
   std::array<const T*, kMaxRows> sources;
   std::array<T*, kMaxRows> targets;
   for (int64_t block = 0; block < blocks.count; ++block) {
@@ -47,7 +48,7 @@ void multiply_rows(const RowProduct<T>& p, const PanelSplit<T>& split, int64_t p
       const int64_t k = passes.first(pass);
       const int64_t length = passes.size(pass);
       // The first panel asks for the rows of A, all panels of the first pass for those of C.
-      Ahead<T> left{source + kRowsAhead * p.a_stride + kMaxRows * k, kMaxRows};
+      Ahead<T> left{source + kRowsAhead * p.a_stride + block_rows * k, block_rows};
       for (int64_t panel = 0; panel < split.count(); ++panel) {
         const int64_t column = split.first_column(panel);
         for (int64_t r = 0; r < count; ++r) {
