@@ -7,6 +7,7 @@
 #include "diagrad/ops/kernels/micro_kernel.h"
 #include "diagrad/ops/kernels/pack.h"
 #include "diagrad/ops/kernels/scratch.h"
+#include "diagrad/ops/kernels/winograd_groups.h"
 #include "diagrad/ops/kernels/winograd_tiles.h"
 
 namespace diagrad::kernels {
@@ -22,10 +23,11 @@ constexpr int64_t kSumLength = 64;
 /// n)
 struct TileConvolution {
   TiledImages source;
-  Size2 origin;  ///< source pixel of the first window's corner; may be negative
-  float* result;
-  Size2 size;  ///< of the result images
+  Size2 origin;   ///< source pixel of the first window's corner; may be negative
+  float* result;  ///< the first of the channels
+  Size2 size;     ///< of the result images
   int64_t channels;
+  int64_t pixel;  ///< from one pixel of the result to the next
   TileGrid grid;
   bool accumulate;       ///< the result is added to what is there
   const float* weights;  ///< transformed; this and what follows is filled by convolve_tiles
@@ -178,8 +180,9 @@ MultiplyBlock block_kernel(int64_t points, int64_t vectors) {
 void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t tiles,
                     const TileGrid::Tile& first, const TileGrid::Tile& next, const float* v,
                     float* m) {
-  TilePrefetch result(c.result, c.size, c.channels, c.grid, first);
-  TilePrefetch source(c.source.data, c.source.size, c.source.channels, c.grid, next);
+  TilePrefetch result(c.result, c.size, c.channels, c.pixel, c.grid, first);
+  TilePrefetch source(c.source.data, c.source.size, c.source.channels, c.source.pixel, c.grid,
+                      next);
   const int64_t points = paired_points(group.panels);
   int64_t unasked = group.tiles * kWinogradTile;
   const int64_t asked = unasked * points / kWinogradPositions + 1;
@@ -212,9 +215,9 @@ void write_tile(const TileConvolution& c, const TileGroup& group, const TileGrid
                 const float* m) {
   constexpr int kWidth = kLanes<float>;
   const int64_t point_stride = group.point_stride;
-  const int64_t line = c.size.w * c.channels;
+  const int64_t line = c.size.w * c.pixel;
   float* const corner =
-      c.result + (tile.image * c.size.h + tile.row) * line + tile.column * c.channels;
+      c.result + (tile.image * c.size.h + tile.row) * line + tile.column * c.pixel;
   const int64_t rows = std::min<int64_t>(kWinogradTile, c.size.h - tile.row);
   const int64_t columns = std::min<int64_t>(kWinogradTile, c.size.w - tile.column);
   const bool whole = rows == kWinogradTile && columns == kWinogradTile;
@@ -227,7 +230,7 @@ void write_tile(const TileConvolution& c, const TileGroup& group, const TileGrid
     if (whole && n + kWidth <= c.channels) {
       transform_square<ResultLine<float>, Vec<float>>(
           product, [&](int r, int s, const Vec<float>& value) __attribute__((always_inline)) {
-            float* const target = corner + r * line + s * c.channels + n;
+            float* const target = corner + r * line + s * c.pixel + n;
             store<float>(target, accumulate ? load(target) + value : value + bias);
           });
       continue;
@@ -239,7 +242,7 @@ void write_tile(const TileConvolution& c, const TileGroup& group, const TileGrid
     const int64_t valid = std::min<int64_t>(kWidth, c.channels - n);
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t s = 0; s < columns; ++s) {
-        float* const target = corner + r * line + s * c.channels + n;
+        float* const target = corner + r * line + s * c.pixel + n;
         for (int64_t i = 0; i < valid; ++i) {
           target[i] = accumulate ? target[i] + values[r][s][i] : values[r][s][i];
         }
@@ -296,45 +299,59 @@ void convolve_tiles(TileConvolution c, PackTap pack, const float* bias) {
 
 void winograd_convolve(const ConvGeometry& g, const float* x, const float* w, const float* bias,
                        float* y) {
-  convolve_tiles(
-      {tiled_images(x, g.batch, g.input, g.in_channels),
-       {-g.padding.h, -g.padding.w},
-       y,
-       g.output,
-       g.out_channels,
-       TileGrid(g.batch, g.output),
-       false,
-       nullptr,
-       nullptr},
-      [&](const PanelSplit<float>& split, int64_t panel, int64_t tap, int64_t first, int64_t last,
-          float* packed) {
-        pack_panel_from_columns<float>(split, panel, last - first, w + tap * g.in_channels + first,
-                                       9 * g.in_channels, packed);
-      },
-      bias);
+  const WinogradGroups groups(g);
+  const WideWeights weights(groups, w);
+  const int64_t inputs = groups.inputs();
+  const int64_t outputs = groups.outputs();
+  for (int64_t group = 0; group < groups.count; ++group) {
+    const float* const from = weights.of(group);
+    convolve_tiles(
+        {tiled_images(x, g.batch, g.input, g.in_channels, groups.count, group),
+         {-g.padding.h, -g.padding.w},
+         y + group * outputs,
+         g.output,
+         outputs,
+         g.out_channels,
+         TileGrid(g.batch, g.output),
+         false,
+         nullptr,
+         nullptr},
+        [&](const PanelSplit<float>& split, int64_t panel, int64_t tap, int64_t first, int64_t last,
+            float* packed) {
+          pack_panel_from_columns<float>(split, panel, last - first, from + tap * inputs + first,
+                                         9 * inputs, packed);
+        },
+        bias == nullptr ? nullptr : bias + group * outputs);
+  }
 }
 
 void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float* w, float* dx,
                              bool accumulate) {
-  convolve_tiles(
-      {tiled_images(dy, g.batch, g.output, g.out_channels),
-       {g.padding.h - 2, g.padding.w - 2},
-       dx,
-       g.input,
-       g.in_channels,
-       TileGrid(g.batch, g.input),
-       accumulate,
-       nullptr,
-       nullptr},
-      [&](const PanelSplit<float>& split, int64_t panel, int64_t tap, int64_t first, int64_t last,
-          float* packed) {
-        // The kernel turned by half a circle.
-        const float* const from = w + (8 - tap) * g.in_channels;
-        pack_panel_from_rows<float>(
-            split, panel, last - first,
-            [&](int64_t k) { return from + (first + k) * 9 * g.in_channels; }, packed);
-      },
-      nullptr);
+  const WinogradGroups groups(g);
+  const WideWeights weights(groups, w);
+  const int64_t inputs = groups.inputs();
+  for (int64_t group = 0; group < groups.count; ++group) {
+    convolve_tiles(
+        {tiled_images(dy, g.batch, g.output, g.out_channels, groups.count, group),
+         {g.padding.h - 2, g.padding.w - 2},
+         dx + group * inputs,
+         g.input,
+         inputs,
+         g.in_channels,
+         TileGrid(g.batch, g.input),
+         accumulate,
+         nullptr,
+         nullptr},
+        [&](const PanelSplit<float>& split, int64_t panel, int64_t tap, int64_t first, int64_t last,
+            float* packed) {
+          // The kernel turned by half a circle.
+          const float* const from = weights.of(group) + (8 - tap) * inputs;
+          pack_panel_from_rows<float>(
+              split, panel, last - first,
+              [&](int64_t k) { return from + (first + k) * 9 * inputs; }, packed);
+        },
+        nullptr);
+  }
 }
 
 }  // namespace diagrad::kernels

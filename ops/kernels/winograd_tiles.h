@@ -14,18 +14,21 @@ inline int64_t padded_channels(int64_t channels) {
   return (channels + kLanes<float> - 1) / kLanes<float> * kLanes<float>;
 }
 
-/// Images [B,H,W,C] that are read tile by tile, with zeros around them.
+/// Some channels of images [B,H,W,C] that are read tile by tile, with zeros around them.
 struct TiledImages {
-  const float* data = nullptr;
-  const float* end = nullptr;  ///< of all images
+  const float* data = nullptr;  ///< the first of the channels
+  const float* end = nullptr;   ///< of all images
   int64_t channels = 0;
+  int64_t pixel = 0;  ///< from one pixel to the next: C
   Size2 size = 0;
   const float* zeros = nullptr;  ///< padded_channels(channels) of them
 };
 
+/// Group `group` of `groups` of the channels.
 inline TiledImages tiled_images(const float* data, int64_t batch, const Size2& size,
-                                int64_t channels) {
-  return {data, data + batch * size.h * size.w * channels, channels, size};
+                                int64_t channels, int64_t groups, int64_t group) {
+  const int64_t own = channels / groups;
+  return {data + group * own, data + batch * size.h * size.w * channels, own, channels, size};
 }
 
 /// The 4x4 tiles that cover result images of a size, counted row by row, image by image.
@@ -80,9 +83,10 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
   constexpr int kFrom = Line::kFrom;
   constexpr int kWidth = kLanes<float>;
   const int64_t channels = images.channels;
-  const int64_t line = images.size.w * channels;
+  const int64_t pixel = images.pixel;
+  const int64_t line = images.size.w * pixel;
   const float* const pixels = images.data + image * images.size.h * line;
-  const float* const corner = pixels + row * line + column * channels;
+  const float* const corner = pixels + row * line + column * pixel;
   const auto put = [&](int64_t channel) {
     float* const target = to.data + channel / kWidth * to.vector_stride;
     return [ target, stride = to.point_stride ](int r, int s, const Vec<float>& value)
@@ -94,7 +98,7 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
   const int64_t padded = padded_channels(channels);
   const int64_t last_row = std::min<int64_t>(row + kFrom, images.size.h) - 1;
   const int64_t last_column = std::min<int64_t>(column + kFrom, images.size.w) - 1;
-  const float* const last_pixel = pixels + last_row * line + last_column * channels;
+  const float* const last_pixel = pixels + last_row * line + last_column * pixel;
   const int64_t whole = images.end - last_pixel >= padded ? padded : channels / kWidth * kWidth;
   const bool inside =
       row >= 0 && column >= 0 && row + kFrom <= images.size.h && column + kFrom <= images.size.w;
@@ -102,7 +106,7 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
     for (int64_t c = 0; c < whole; c += kWidth) {
       transform_square<Line, Vec<float>>(
           [&](int r, int s)
-              __attribute__((always_inline)) { return load(corner + r * line + s * channels + c); },
+              __attribute__((always_inline)) { return load(corner + r * line + s * pixel + c); },
           put(c));
     }
     return;
@@ -112,7 +116,7 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
     const bool row_inside = row + r >= 0 && row + r < images.size.h;
     for (int s = 0; s < kFrom; ++s) {
       const bool pixel_inside = row_inside && column + s >= 0 && column + s < images.size.w;
-      at[r][s] = pixel_inside ? corner + r * line + s * channels : images.zeros;
+      at[r][s] = pixel_inside ? corner + r * line + s * pixel : images.zeros;
     }
   }
   for (int64_t c = 0; c < whole; c += kWidth) {
@@ -140,15 +144,17 @@ void transform_tiles(const TiledImages& images, const TileGrid& grid, TileGrid::
   }
 }
 
-/// Asks for the pixels under tiles of images [B,H,W,C], a few at a time, while something else is
-/// computed. At the border of an image it asks for a little more than there is, which is harmless.
+/// Asks for the pixels under tiles of images, a few at a time, while something else is computed. At
+/// the border of an image it asks for a little more than there is, which is harmless.
 class TilePrefetch {
  public:
-  TilePrefetch(const float* images, const Size2& size, int64_t channels, const TileGrid& grid,
-               const TileGrid::Tile& first)
+  /// Images as in TiledImages.
+  TilePrefetch(const float* images, const Size2& size, int64_t channels, int64_t pixel,
+               const TileGrid& grid, const TileGrid::Tile& first)
       : images_(images),
         size_(size),
         channels_(channels),
+        pixel_(pixel),
         grid_(grid),
         tile_(first),
         at_(corner()) {}
@@ -157,9 +163,14 @@ class TilePrefetch {
   void ask(int64_t count) {
     constexpr int64_t kLine = 64 / sizeof(float);
     for (; count > 0; --count) {
-      const float* const end = at_ + kWinogradTile * channels_;
-      for (const float* at = at_; at < end; at += kLine) __builtin_prefetch(at, 0, 2);
-      at_ += size_.w * channels_;
+      // Pixels whose channels follow each other are one run.
+      const bool dense = channels_ == pixel_;
+      const int64_t run = dense ? kWinogradTile * pixel_ : channels_;
+      for (int64_t i = 0; i < (dense ? 1 : kWinogradTile); ++i) {
+        const float* const start = at_ + i * pixel_;
+        for (const float* at = start; at < start + run; at += kLine) __builtin_prefetch(at, 0, 2);
+      }
+      at_ += size_.w * pixel_;
       if (++row_ < kWinogradTile) continue;
       row_ = 0;
       grid_.advance(tile_);
@@ -169,12 +180,13 @@ class TilePrefetch {
 
  private:
   const float* corner() const {
-    return images_ + ((tile_.image * size_.h + tile_.row) * size_.w + tile_.column) * channels_;
+    return images_ + ((tile_.image * size_.h + tile_.row) * size_.w + tile_.column) * pixel_;
   }
 
   const float* images_;
   Size2 size_;
   int64_t channels_;
+  int64_t pixel_;
   TileGrid grid_;
   TileGrid::Tile tile_;
   const float* at_;  ///< row row_ of tile_

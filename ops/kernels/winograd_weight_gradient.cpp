@@ -6,6 +6,7 @@
 #include "diagrad/ops/kernels/micro_kernel.h"
 #include "diagrad/ops/kernels/scratch.h"
 #include "diagrad/ops/kernels/winograd.h"
+#include "diagrad/ops/kernels/winograd_groups.h"
 #include "diagrad/ops/kernels/winograd_tiles.h"
 
 namespace diagrad::kernels {
@@ -26,22 +27,26 @@ constexpr int64_t kMinGroups = 2;  ///< in a chunk
 /// The sums S[point][o][c] over tiles of (transformed dy)[o] * (transformed x)[c], and what they
 /// are made of.
 struct TileSums {
-  explicit TileSums(const ConvGeometry& geometry)
+  TileSums(const ConvGeometry& geometry, const WinogradGroups& groups)
       : g(geometry),
+        inputs(groups.inputs()),
+        outputs(groups.outputs()),
         grid(g.batch, g.output),
-        panels(g.in_channels),
-        x_stride(padded_channels(g.in_channels)),
-        dy_stride(padded_channels(g.out_channels)) {
+        panels(inputs),
+        x_stride(padded_channels(inputs)),
+        dy_stride(padded_channels(outputs)) {
     for (int64_t vectors = 1; vectors <= kMaxVectors; ++vectors) {
-      blocks.emplace_back(g.out_channels, max_column_kernel_rows(vectors));
+      blocks.emplace_back(outputs, max_column_kernel_rows(vectors));
     }
   }
   /// From one point's sums to the next's.
-  int64_t stride() const { return g.out_channels * x_stride + kLanes<float>; }
+  int64_t stride() const { return outputs * x_stride + kLanes<float>; }
   /// Of one chunk's sums.
   int64_t size() const { return kWinogradPositions * stride(); }
 
   const ConvGeometry& g;
+  int64_t inputs;  ///< of a group
+  int64_t outputs;
   TileGrid grid;
   PanelSplit<float> panels;
   std::vector<EvenSplit> blocks;  ///< of outputs, by the vectors of a panel less one
@@ -101,9 +106,9 @@ void sum_groups(const TileSums& sums, int64_t first, int64_t last, float* sum) {
 /// dw = G^T S G of the partial sums, added in chunk order.
 void write_gradient(const TileSums& sums, const float* partial, int64_t chunks, float* dw) {
   constexpr int kWidth = kLanes<float>;
-  const int64_t channels = sums.g.in_channels;
+  const int64_t channels = sums.inputs;
   const int64_t grain = 1024 / std::max<int64_t>(channels, 1) + 1;
-  parallel_for(sums.g.out_channels, grain, [&](int64_t first, int64_t last) {
+  parallel_for(sums.outputs, grain, [&](int64_t first, int64_t last) {
     for (int64_t o = first; o < last; ++o) {
       float* const target = dw + o * 9 * channels;
       for (int64_t c = 0; c < channels; c += kWidth) {
@@ -131,25 +136,29 @@ void write_gradient(const TileSums& sums, const float* partial, int64_t chunks, 
 }  // namespace
 
 void winograd_weight_gradient(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
-  TileSums sums(g);
-  const int64_t weights = g.out_channels * 9 * g.in_channels;
+  const WinogradGroups groups(g);
+  TileSums sums(g, groups);
+  const int64_t weights = g.out_channels * 9 * g.group_inputs();
   if (weights == 0 || sums.grid.count() == 0) return std::fill(dw, dw + weights, 0.0F);
   const int64_t zero_count = std::max(sums.x_stride, sums.dy_stride);
   const Scratch<float> zeros(zero_count);
   std::fill(zeros.data(), zeros.data() + zero_count, 0.0F);
-  sums.x = tiled_images(x, g.batch, g.input, g.in_channels);
-  sums.dy = tiled_images(dy, g.batch, g.output, g.out_channels);
-  sums.x.zeros = sums.dy.zeros = zeros.data();
-
-  const int64_t groups = (sums.grid.count() + kGroupTiles - 1) / kGroupTiles;
+  const int64_t tile_groups = (sums.grid.count() + kGroupTiles - 1) / kGroupTiles;
   const int64_t fitting = kPartialBytes / (sums.size() * static_cast<int64_t>(sizeof(float)));
   const int64_t wanted = std::clamp<int64_t>(fitting, 2, kMaxChunks);
-  const ChunkPlan plan(groups, std::max(kMinGroups, (groups + wanted - 1) / wanted));
+  const ChunkPlan plan(tile_groups, std::max(kMinGroups, (tile_groups + wanted - 1) / wanted));
   const Scratch<float> partial(plan.count * sums.size());
-  parallel_for_chunks(plan, groups, [&](int64_t chunk, int64_t first, int64_t last) {
-    sum_groups(sums, first, last, partial.data() + chunk * sums.size());
-  });
-  write_gradient(sums, partial.data(), plan.count, dw);
+  const WideGradient gradient(groups, dw);
+  for (int64_t group = 0; group < groups.count; ++group) {
+    sums.x = tiled_images(x, g.batch, g.input, g.in_channels, groups.count, group);
+    sums.dy = tiled_images(dy, g.batch, g.output, g.out_channels, groups.count, group);
+    sums.x.zeros = sums.dy.zeros = zeros.data();
+    parallel_for_chunks(plan, tile_groups, [&](int64_t chunk, int64_t first, int64_t last) {
+      sum_groups(sums, first, last, partial.data() + chunk * sums.size());
+    });
+    write_gradient(sums, partial.data(), plan.count, gradient.of(group));
+  }
+  gradient.narrow();
 }
 
 }  // namespace diagrad::kernels

@@ -36,6 +36,11 @@ ConvGeometry geometry(int64_t batch, const Size2& input, int64_t inputs, int64_t
   return g;
 }
 
+ConvGeometry grouped(ConvGeometry g, int64_t groups) {
+  g.groups = groups;
+  return g;
+}
+
 /// Values between guards that must not be read into a result (NaN) or written (a mark).
 struct Guarded {
   Guarded(int64_t size, float filler)
@@ -92,7 +97,7 @@ struct Products {
   Products(const ConvGeometry& geometry_, RandomStream& random, bool rectified = false)
       : g(geometry_),
         x(random_values(g.in_pixels() * g.in_channels, random, rectified)),
-        w(random_values(g.out_channels * 9 * g.in_channels, random)),
+        w(random_values(g.out_channels * 9 * g.group_inputs(), random)),
         bias(random_values(g.out_channels, random)),
         dy(random_values(g.out_pixels() * g.out_channels, random)),
         y(dy.count, kMark),
@@ -119,9 +124,10 @@ struct Products {
       for (int64_t o = 0; o < g.out_channels; ++o) {
         const auto at_y = static_cast<size_t>(out * g.out_channels + o);
         const auto dy_value = static_cast<double>(dy.data()[at_y]);
-        for (int64_t c = 0; c < g.in_channels; ++c) {
-          const auto at_x = static_cast<size_t>(in * g.in_channels + c);
-          const auto at_w = static_cast<size_t>((o * 9 + tap) * g.in_channels + c);
+        const int64_t first = o / g.group_outputs() * g.group_inputs();
+        for (int64_t c = 0; c < g.group_inputs(); ++c) {
+          const auto at_x = static_cast<size_t>(in * g.in_channels + first + c);
+          const auto at_w = static_cast<size_t>((o * 9 + tap) * g.group_inputs() + c);
           const auto x_value = static_cast<double>(x.data()[at_x]);
           const auto w_value = static_cast<double>(w.data()[at_w]);
           want_y[at_y] += x_value * w_value;
@@ -139,8 +145,9 @@ struct Products {
 
 void check_against_definition(const ConvGeometry& g, bool rectified = false) {
   INFO("batch " << g.batch << ", input " << g.input.h << "x" << g.input.w << ", channels "
-                << g.in_channels << " -> " << g.out_channels << ", padding " << g.padding.h << ","
-                << g.padding.w << ", rectified " << rectified);
+                << g.in_channels << " -> " << g.out_channels << ", groups " << g.groups
+                << ", padding " << g.padding.h << "," << g.padding.w << ", rectified "
+                << rectified);
   RandomStream random(11, stream_id("winograd"));
   Products products(g, random, rectified);
   products.run();
@@ -171,6 +178,19 @@ TEST_CASE("winograd: any channel counts, whole vectors or not, one panel or seve
   }
 }
 
+TEST_CASE("winograd: groups alone, groups that fill a vector together, groups of unequal sides") {
+  // Groups, inputs of each, outputs of each.
+  constexpr int64_t kShapes[][3] = {{2, 16, 16}, {3, 24, 40}, {2, 17, 64}, {8, 8, 8},
+                                    {8, 4, 4},   {6, 3, 5},   {4, 1, 3},   {5, 2, 2},
+                                    {32, 1, 2},  {7, 4, 20},  {2, 100, 8}};
+  for (const auto& [groups, inputs, outputs] : kShapes) {
+    for (const int64_t size : {5, 8}) {
+      const ConvGeometry g = geometry(2, {size, size + 2}, groups * inputs, groups * outputs, 1);
+      check_against_definition(grouped(g, groups));
+    }
+  }
+}
+
 TEST_CASE("winograd: the error keeps its promise on normal and on rectified values") {
   for (const bool rectified : {false, true}) {
     check_against_definition(geometry(4, 32, 16, 16, 1), rectified);
@@ -182,7 +202,8 @@ TEST_CASE("winograd: the error keeps its promise on normal and on rectified valu
 
 TEST_CASE("winograd: an input gradient can be added to another") {
   RandomStream random(14, stream_id("winograd"));
-  for (const ConvGeometry& g : {geometry(2, {9, 6}, 5, 16, 1), geometry(1, 8, 48, 40, 0)}) {
+  for (const ConvGeometry& g : {geometry(2, {9, 6}, 5, 16, 1), geometry(1, 8, 48, 40, 0),
+                                grouped(geometry(2, {9, 6}, 12, 24, 1), 3)}) {
     Products products(g, random);
     products.run();
     const std::vector<float> alone = products.dx.all;
@@ -205,7 +226,8 @@ TEST_CASE("winograd: empty batches and no channels") {
 TEST_CASE("winograd: the same bits for any number of threads") {
   const int before = num_threads();
   RandomStream random(12, stream_id("winograd"));
-  for (const ConvGeometry& g : {geometry(9, {17, 16}, 24, 40, 1), geometry(5, 8, 128, 64, 1)}) {
+  for (const ConvGeometry& g : {geometry(9, {17, 16}, 24, 40, 1), geometry(5, 8, 128, 64, 1),
+                                grouped(geometry(5, 16, 48, 48, 1), 6)}) {
     Products products(g, random);
     std::vector<std::vector<float>> results;
     for (const int threads : {1, 2, 3}) {
@@ -249,6 +271,8 @@ TEST_CASE("winograd is chosen where it gains") {
   CHECK(chosen(geometry(128, 8, 64, 64, 1)));
   CHECK(chosen(geometry(64, 7, 64, 64, 1)));
   CHECK(chosen(geometry(32, 16, 24, 24, 1)));
+  CHECK(chosen(grouped(geometry(64, 32, 256, 256, 1), 8)));
+  CHECK(chosen(grouped(geometry(64, 32, 64, 64, 1), 8)));
   // Few channels, partial tiles, and a transform of weights for one tile take more than is gained.
   CHECK_FALSE(kernels::winograd_gains(geometry(128, 32, 3, 16, 1)));
   CHECK_FALSE(kernels::winograd_gains(geometry(64, 5, 32, 32, 1)));
@@ -256,9 +280,7 @@ TEST_CASE("winograd is chosen where it gains") {
   ConvGeometry strided = geometry(128, 32, 64, 64, 1);
   strided.stride = 2;
   strided.output = 16;
-  ConvGeometry grouped = geometry(128, 32, 64, 64, 1);
-  grouped.groups = 2;
-  for (const ConvGeometry& g : {strided, grouped}) {
+  for (const ConvGeometry& g : {strided, grouped(geometry(128, 32, 64, 64, 1), 64)}) {
     CHECK_FALSE(kernels::winograd_gains(g));
     CHECK_FALSE(kernels::winograd_input_gradient_gains(g));
     CHECK_FALSE(kernels::winograd_weight_gradient_gains(g));
