@@ -161,21 +161,22 @@ void sum_over_bands(const ConvGeometry& g, const T* x, bool tail_x, const T* dy,
   if (plan.count > 1) add_partial_sums(partial.data(), plan.count, size, result);
 }
 
-/// Adds what a band contributes to the weights [taps, C] of one kernel row.
+/// Adds what a band contributes to the weights [taps, C].
 template <typename T>
-void add_depthwise_row(const ConvGeometry& g, const Band<T>& band, int64_t r, T* sum) {
+void add_depthwise(const ConvGeometry& g, const Band<T>& band, T* sum) {
   const PanelSplit<T> split(g.in_channels);
-  const EvenSplit blocks(g.kernel.w, kMaxRows);
+  const EvenSplit blocks(g.taps(), kMaxRows);
   for (int64_t panel = 0; panel < split.count(); ++panel) {
     const int64_t channel = split.first_column(panel);
     for (int64_t block = 0; block < blocks.count; ++block) {
       std::array<const T*, kMaxRows> sources;
       std::array<T*, kMaxRows> targets;
       for (int64_t i = 0; i < blocks.size(block); ++i) {
-        const int64_t s = blocks.first(block) + i;
-        sources[static_cast<size_t>(i)] = band.x + r * g.dilation.h * band.row_stride +
-                                          s * g.dilation.w * g.in_channels + channel;
-        targets[static_cast<size_t>(i)] = sum + (r * g.kernel.w + s) * g.in_channels + channel;
+        const int64_t tap = blocks.first(block) + i;
+        sources[static_cast<size_t>(i)] = band.x +
+                                          tap / g.kernel.w * g.dilation.h * band.row_stride +
+                                          tap % g.kernel.w * g.dilation.w * g.in_channels + channel;
+        targets[static_cast<size_t>(i)] = sum + tap * g.in_channels + channel;
       }
       BlockOutput<T> out{targets.data(), split.columns(panel)};
       out.accumulate = !band.first;
@@ -229,9 +230,8 @@ void depthwise_weight_gradient(const ConvGeometry& g, const T* x, const T* dy, T
   const int64_t size = g.taps() * g.in_channels;
   const Scratch<T> by_tap(size);
   const bool tail = g.in_channels % kLanes<T> != 0;
-  sum_over_bands(g, x, tail, dy, tail, size, by_tap.data(), [&](const Band<T>& band, T* sum) {
-    for (int64_t r = 0; r < g.kernel.h; ++r) add_depthwise_row(g, band, r, sum);
-  });
+  sum_over_bands(g, x, tail, dy, tail, size, by_tap.data(),
+                 [&](const Band<T>& band, T* sum) { add_depthwise(g, band, sum); });
   for (int64_t channel = 0; channel < g.in_channels; ++channel) {
     for (int64_t tap = 0; tap < g.taps(); ++tap) {
       dw[channel * g.taps() + tap] = by_tap.data()[tap * g.in_channels + channel];
