@@ -4,12 +4,11 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <string_view>
 #include <vector>
 
 #include "diagrad/core/tensor.h"
+#include "tests/support/allocator_modes.h"
 #include "tests/support/op_case.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -26,18 +25,6 @@ namespace {
 CpuAllocator& allocator() {
   return CpuAllocator::instance();
 }
-
-/// Puts caching and guard mode back as the program started with them.
-struct Restore {
-  Restore() = default;
-  ~Restore() {
-    const char* off = std::getenv("DIAGRAD_NO_CACHE");
-    allocator().set_caching(off == nullptr || std::string_view(off) != "1");
-    allocator().set_guard(false);
-  }
-  Restore(const Restore&) = delete;
-  Restore& operator=(const Restore&) = delete;
-};
 
 TEST_CASE("statistics follow what is handed out, and the peak since it was reset") {
   allocator().reset_peak();
@@ -70,7 +57,7 @@ TEST_CASE("a tensor's memory is counted and given back") {
 }
 
 TEST_CASE("blocks are aligned to 64 bytes, of any size, cached, guarded or not") {
-  const Restore restore;
+  const testing::AllocatorModes restore;
   for (const bool guard : {false, true}) {
     allocator().set_guard(guard);
     for (const size_t bytes : {size_t{0}, size_t{1}, size_t{63}, size_t{65}, size_t{1000},
@@ -85,7 +72,7 @@ TEST_CASE("blocks are aligned to 64 bytes, of any size, cached, guarded or not")
 }
 
 TEST_CASE("the last block given back is the first handed out, also for a like size") {
-  const Restore restore;
+  const testing::AllocatorModes restore;
   allocator().set_caching(true);
   void* a = allocator().allocate(10'000);
   void* b = allocator().allocate(10'000);
@@ -103,7 +90,7 @@ TEST_CASE("the last block given back is the first handed out, also for a like si
 }
 
 TEST_CASE("without caching every block comes from and goes to the system") {
-  const Restore restore;
+  const testing::AllocatorModes restore;
   allocator().set_caching(false);
   const AllocatorStats before = allocator().stats();
   for (int i = 0; i < 5; ++i) allocator().deallocate(allocator().allocate(4096), 4096);
@@ -113,7 +100,7 @@ TEST_CASE("without caching every block comes from and goes to the system") {
 }
 
 TEST_CASE("guard mode starts blocks as NaN and counts writes outside of them") {
-  const Restore restore;
+  const testing::AllocatorModes restore;
   allocator().set_guard(true);
   const int64_t before = allocator().stats().guard_violations;
   {
@@ -135,7 +122,7 @@ TEST_CASE("guard mode starts blocks as NaN and counts writes outside of them") {
 }
 
 TEST_CASE("guard mode may change while blocks are out") {
-  const Restore restore;
+  const testing::AllocatorModes restore;
   const int64_t before = allocator().stats().guard_violations;
   Tensor plain = Tensor::zeros({100});
   allocator().set_guard(true);
