@@ -316,6 +316,26 @@ void multiply(const Gemm<T>& g, bool parallel) {
   TiledProduct<T>(g, parallel).run();
 }
 
+/// Row `row` of the product from the sums of its parts, each [m,n], in their order.
+template <typename T>
+void add_parts(const Gemm<T>& g, const T* sums, int64_t parts, int64_t row) {
+  constexpr int64_t kTogether = 64;
+  T* const target = g.c + row * g.c_stride;
+  for (int64_t column = 0; column < g.n; column += kTogether) {
+    const int64_t count = std::min(kTogether, g.n - column);
+    T sum[kTogether] = {};
+    const T* part = sums + row * g.n + column;
+    for (int64_t i = 0; i < parts; ++i, part += g.m * g.n) {
+      for (int64_t c = 0; c < count; ++c) sum[c] += part[c];
+    }
+    for (int64_t c = 0; c < count; ++c) {
+      T value = sum[c] * g.alpha;
+      if (g.bias != nullptr) value += g.bias[column + c];
+      target[column + c] = g.accumulate ? target[column + c] + value : value;
+    }
+  }
+}
+
 /// A small result with a long sum: parts of the sum in parallel, added up in order.
 template <typename T>
 void multiply_in_parts(const Gemm<T>& g, const EvenSplit& parts) {
@@ -336,19 +356,10 @@ void multiply_in_parts(const Gemm<T>& g, const EvenSplit& parts) {
       multiply(local, false);
     }
   });
-  parallel_for(g.m, std::max<int64_t>(1, kTileWork / 16 / (g.n * parts.count)),
+  parallel_for(g.m, std::max<int64_t>(1, kPackingGrain / (g.n * parts.count)),
                [&](int64_t first, int64_t last) {
                  for (int64_t row = first; row < last; ++row) {
-                   T* target = g.c + row * g.c_stride;
-                   for (int64_t column = 0; column < g.n; ++column) {
-                     T sum = 0;
-                     for (int64_t part = 0; part < parts.count; ++part) {
-                       sum += sums.data()[part * size + row * g.n + column];
-                     }
-                     sum *= g.alpha;
-                     if (g.bias != nullptr) sum += g.bias[column];
-                     target[column] = g.accumulate ? target[column] + sum : sum;
-                   }
+                   add_parts(g, sums.data(), parts.count, row);
                  }
                });
 }
