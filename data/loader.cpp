@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -35,6 +36,8 @@ void read_checked(const Dataset& dataset, int64_t index, Sample& sample) {
     if (sample.label < 0 || sample.label >= info.class_count()) {
       fail(ErrorKind::data, "label {} is outside 0..{}", sample.label, info.class_count() - 1);
     }
+  } catch (const std::bad_alloc&) {
+    throw;  // memory is short, the picture may be whole
   } catch (const std::exception& problem) {
     const std::string source = dataset.source(index);
     const std::string text = problem.what();

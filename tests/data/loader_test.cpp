@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <new>
 #include <set>
 #include <thread>
 
@@ -159,6 +160,23 @@ TEST_CASE("an error while reading surfaces at the turn of its batch with the sou
         CHECK_FALSE(loader.next(batch));
       }
     }
+  }
+}
+
+TEST_CASE("memory that is short is no fault of a picture") {
+  class Large : public CountingDataset {
+   public:
+    Large() : CountingDataset(40, {4, 4, 3}) {}
+    void read(int64_t index, data::Sample& sample) const override {
+      if (index == 5) throw std::bad_alloc();
+      CountingDataset::read(index, sample);
+    }
+  };
+  for (const int workers : {0, 2}) {
+    Loader loader(std::make_shared<Large>(), {.batch = 8, .workers = workers});
+    Batch batch;
+    loader.start(0);
+    CHECK_THROWS_AS(loader.next(batch), std::bad_alloc);
   }
 }
 
