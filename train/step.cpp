@@ -74,9 +74,14 @@ void Stepper::explain(std::span<const data::Batch> batches, const StepPlace& pla
                   place.step, place.epoch, text(result.loss), text(result.grad_norm));
   const std::string advice = fmt::format("try a smaller --lr than {}, --warmup or --clip-grad-norm",
                                          options_.learning_rate());
-  const std::string state = first_not_finite(model_.state_dict());
-  if (!state.empty() && place.step > 1) {
-    fail(ErrorKind::diverged, "{}; {} went bad with the update of step {}; {}", where, state,
+  // Not the buffers: statistics of this very step are in them already.
+  TensorMap weights;
+  for (const NamedParameter& parameter : model_.named_parameters()) {
+    weights[parameter.name] = parameter.tensor;
+  }
+  const std::string bad = first_not_finite(weights);
+  if (!bad.empty() && place.step > 1) {
+    fail(ErrorKind::diverged, "{}; {} went bad with the update of step {}; {}", where, bad,
          place.step - 1, advice);
   }
   NonFiniteFinder finder;
