@@ -67,6 +67,18 @@ std::optional<double> Schedule::momentum(int64_t step) const {
                   max_momentum_);
 }
 
+int64_t Schedule::highest() const {
+  // The rate rises up to the end of the warm-up or to the top of onecycle, and nowhere else.
+  const auto top =
+      static_cast<int64_t>(std::max(0.0, peak_at_ * static_cast<double>(steps_) - 1.0));
+  int64_t best = 0;
+  for (const int64_t turn : {warmup_ - 1, warmup_, top, top + 1}) {
+    const int64_t step = std::clamp<int64_t>(turn, 0, steps_ - 1);
+    if (lr(step) > lr(best)) best = step;
+  }
+  return best;
+}
+
 double Schedule::onecycle(double step, double start, double peak, double end) const {
   const double top = peak_at_ * static_cast<double>(steps_) - 1.0;
   const double last = static_cast<double>(steps_) - 1.0;

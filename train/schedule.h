@@ -31,6 +31,8 @@ class Schedule {
   /// alone.
   std::optional<double> momentum(int64_t step) const;
   int64_t steps() const { return steps_; }
+  /// The first step with the highest rate.
+  int64_t highest() const;
 
  private:
   enum class Kind { constant, multistep, cosine, onecycle };

@@ -93,5 +93,23 @@ TEST_CASE("onecycle gives the values of PyTorch's OneCycleLR") {
   CHECK(schedule("onecycle", 1, 1).lr(0) == 0.2);
 }
 
+TEST_CASE("the first step of the highest rate is found without going through all of them") {
+  for (const char* name : {"constant", "multistep", "cosine", "onecycle"}) {
+    for (const int64_t steps : {1, 2, 7}) {
+      for (const double warmup : {0.0, 0.3, 1.0, 2.5, 4.0}) {
+        if (name == std::string("onecycle") && warmup > 0.0) continue;
+        const Schedule all = schedule(name, 4, steps, warmup);
+        int64_t highest = 0;
+        for (int64_t step = 1; step < all.steps(); ++step) {
+          if (all.lr(step) > all.lr(highest)) highest = step;
+        }
+        INFO(name << " " << steps << " " << warmup);
+        CHECK(all.highest() == highest);
+      }
+    }
+  }
+  CHECK(schedule("cosine", 1'000'000, 50'000'000, 2.0).highest() == 100'000'000);
+}
+
 }  // namespace
 }  // namespace diagrad::train

@@ -36,10 +36,7 @@ std::string plural(int64_t count, const char* word) {
 
 std::string schedule_text(const RunPlan& plan, const Options& options) {
   const train::Schedule schedule(options, plan.steps_per_epoch);
-  int64_t highest = 0;
-  for (int64_t step = 1; step < plan.steps; ++step) {
-    if (schedule.lr(step) > schedule.lr(highest)) highest = step;
-  }
+  const int64_t highest = schedule.highest();
   if (options.schedule == "constant" && highest == 0) return fmt::format("{:.4g}", options.lr);
   std::string text = fmt::format("{}: {:.4g} at first, ", options.schedule, schedule.lr(0));
   if (highest > 0) {
