@@ -21,20 +21,48 @@ double cross_entropy_of(const double* row, int64_t classes, int64_t label) {
   return std::log(sum) + largest - row[label];
 }
 
-void finish(Evaluation& result, double loss_sum) {
-  int64_t correct = 0;
-  for (size_t k = 0; k < result.confusion.size(); ++k) {
-    int64_t count = 0;
-    for (const int64_t cell : result.confusion[k]) count += cell;
-    const int64_t hits = result.confusion[k][k];
-    correct += hits;
-    result.per_class.push_back(count > 0 ? static_cast<double>(hits) / static_cast<double>(count)
-                                         : std::numeric_limits<double>::quiet_NaN());
+/// Counts what each picture was taken for.
+class Counter {
+ public:
+  explicit Counter(Evaluation& result) : result_(result) {}
+
+  void add(const Tensor& labels, const Score& part, int64_t classes) {
+    if (hits_.empty()) begin(classes);
+    result_.examples += labels.numel();
+    result_.correct += part.correct;
+    for (int64_t b = 0; b < labels.numel(); ++b) {
+      const auto truth = static_cast<size_t>(labels.data<int64_t>()[b]);
+      const auto predicted = static_cast<size_t>(part.predicted[static_cast<size_t>(b)]);
+      ++result_.pictures[truth];
+      if (truth == predicted) ++hits_[truth];
+      if (!result_.confusion.empty()) ++result_.confusion[truth][predicted];
+    }
   }
-  const auto examples = static_cast<double>(std::max<int64_t>(result.examples, 1));
-  result.loss = loss_sum / examples;
-  result.accuracy = static_cast<double>(correct) / examples;
-}
+
+  void finish() {
+    for (size_t k = 0; k < hits_.size(); ++k) {
+      const int64_t count = result_.pictures[k];
+      result_.per_class.push_back(count > 0
+                                      ? static_cast<double>(hits_[k]) / static_cast<double>(count)
+                                      : std::numeric_limits<double>::quiet_NaN());
+    }
+    const auto examples = static_cast<double>(std::max<int64_t>(result_.examples, 1));
+    result_.accuracy = static_cast<double>(result_.correct) / examples;
+  }
+
+ private:
+  void begin(int64_t classes) {
+    const auto size = static_cast<size_t>(classes);
+    hits_.resize(size);
+    result_.pictures.resize(size);
+    if (classes <= kMostConfusionClasses) {
+      result_.confusion.assign(size, std::vector<int64_t>(size));
+    }
+  }
+
+  Evaluation& result_;
+  std::vector<int64_t> hits_;
+};
 
 void keep(Evaluation& result, int64_t total, const Tensor& logits, const Tensor& labels) {
   const int64_t classes = logits.size(1);
@@ -100,6 +128,7 @@ Evaluation evaluate(nn::Module& model, const data::DatasetPtr& set,
   const EvaluationMode mode(model);
   const DType dtype = dtype_of(model);
   Evaluation result;
+  Counter counter(result);
   SampleChooser samples(options.samples);
   double loss_sum = 0.0;
   loader.start(0);
@@ -110,19 +139,14 @@ Evaluation evaluate(nn::Module& model, const data::DatasetPtr& set,
     }
     const Tensor logits = model.forward(batch.images.to(dtype));
     const Score part = score(logits, batch.labels);
-    const auto classes = static_cast<size_t>(logits.size(1));
-    result.confusion.resize(classes, std::vector<int64_t>(classes));
-    for (int64_t b = 0; b < batch.labels.numel(); ++b) {
-      const auto truth = static_cast<size_t>(batch.labels.data<int64_t>()[b]);
-      ++result.confusion[truth][static_cast<size_t>(part.predicted[static_cast<size_t>(b)])];
-    }
     if (options.keep_logits) keep(result, set->size(), logits, batch.labels);
     if (options.samples > 0) samples.add(logits, batch.labels, batch.indices);
     loss_sum += part.loss_sum;
-    result.examples += batch.labels.numel();
+    counter.add(batch.labels, part, logits.size(1));
   }
   result.samples = samples.choice();
-  finish(result, loss_sum);
+  result.loss = loss_sum / static_cast<double>(std::max<int64_t>(result.examples, 1));
+  counter.finish();
   return result;
 }
 

@@ -35,16 +35,22 @@ struct EvaluateOptions {
   std::function<bool(int64_t done, int64_t total)> progress = {};
 };
 
+/// Beyond so many classes an evaluation keeps no confusion matrix: at 10,000 it takes 800 MB.
+constexpr int64_t kMostConfusionClasses = 1000;
+
 struct Evaluation {
   int64_t examples = 0;
+  int64_t correct = 0;
   double loss = 0.0;  ///< mean over the examples
   double accuracy = 0.0;
-  std::vector<double> per_class;                ///< accuracy by true label; NaN where none has it
-  std::vector<std::vector<int64_t>> confusion;  ///< [K][K] counts: true label, predicted label
-  Tensor logits;                                ///< f32 [N,K], with keep_logits
-  Tensor labels;                                ///< i64 [N], with keep_logits
-  SampleChoice samples;                         ///< with samples > 0
-  bool complete = true;                         ///< false: progress stopped it
+  std::vector<int64_t> pictures;  ///< [K] how many have each true label
+  std::vector<double> per_class;  ///< [K] accuracy by true label; NaN where none has it
+  /// [K][K] counts: true label, predicted label; empty for more than kMostConfusionClasses.
+  std::vector<std::vector<int64_t>> confusion;
+  Tensor logits;         ///< f32 [N,K], with keep_logits
+  Tensor labels;         ///< i64 [N], with keep_logits
+  SampleChoice samples;  ///< with samples > 0
+  bool complete = true;  ///< false: progress stopped it
 };
 
 /// That of the parameters; f32 for a model without any.

@@ -51,6 +51,8 @@ TEST_CASE("an evaluation counts every picture once") {
     CHECK(result.examples == 10);
     CHECK(result.loss == Approx(std::log(4.0)));
     CHECK(result.accuracy == 0.4);
+    CHECK(result.correct == 4);
+    CHECK(result.pictures == std::vector<int64_t>{4, 3, 3, 0});
     REQUIRE(result.confusion.size() == 4);
     CHECK(result.confusion[0] == std::vector<int64_t>{4, 0, 0, 0});
     CHECK(result.confusion[2] == std::vector<int64_t>{3, 0, 0, 0});
@@ -60,6 +62,23 @@ TEST_CASE("an evaluation counts every picture once") {
     CHECK(result.logits.shape() == Shape{10, 4});
     CHECK(result.labels.data<int64_t>()[9] == 0);
     CHECK(result.labels.data<int64_t>()[8] == 2);
+  }
+}
+
+TEST_CASE("with many classes an evaluation counts by class and keeps no confusion matrix") {
+  const auto set = std::make_shared<testing::CountingDataset>(10, kImage, 3);
+  for (const int64_t classes :
+       {kMostConfusionClasses, kMostConfusionClasses + 1, int64_t{100'000}}) {
+    testing::LinearNet net = indifferent(classes);
+    const Evaluation result = evaluate(net, set, {.batch = 4});
+    CHECK(result.accuracy == 0.4);
+    CHECK(result.correct == 4);
+    REQUIRE(result.per_class.size() == static_cast<size_t>(classes));
+    CHECK(result.per_class[0] == 1.0);
+    CHECK(result.per_class[2] == 0.0);
+    CHECK(std::isnan(result.per_class[3]));
+    const bool kept = classes <= kMostConfusionClasses;
+    CHECK(result.confusion.size() == static_cast<size_t>(kept ? classes : 0));
   }
 }
 

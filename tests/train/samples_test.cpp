@@ -38,7 +38,7 @@ Evaluation evaluation_with(const std::vector<int64_t>& wrong, const std::vector<
   Evaluation evaluation;
   evaluation.examples = 10;
   const auto mistakes = static_cast<int64_t>(wrong.size());
-  evaluation.confusion = {{10 - mistakes, mistakes, 0}, {0, 0, 0}, {0, 0, 0}};
+  evaluation.correct = 10 - mistakes;
   for (const int64_t index : wrong) {
     evaluation.samples.wrong.push_back({index, 0, 1, 0.875, 0.0625, 0.125});
   }

@@ -219,20 +219,18 @@ void EvalCommand::print_words(Console& console, const TrainedModel& trained,
   console.line("");
   std::vector<std::vector<std::string>> rows;
   for (size_t k = 0; k < info.classes.size(); ++k) {
-    int64_t count = 0;
-    for (const int64_t said : result.confusion[k]) count += said;
-    rows.push_back({class_name(info, k, 40), thousands(count), percent(result.per_class[k])});
+    rows.push_back(
+        {class_name(info, k, 40), thousands(result.pictures[k]), percent(result.per_class[k])});
   }
   for (const std::string& line : table({"class", ">pictures", ">accuracy"}, rows)) {
     console.line(line);
   }
   console.line("");
-  if (result.confusion.size() <= kWidestMatrix) {
-    print_matrix(console, info, result);
-  } else {
-    print_mistakes(console, info, result);
+  if (!result.confusion.empty()) {
+    const bool narrow = result.confusion.size() <= kWidestMatrix;
+    narrow ? print_matrix(console, info, result) : print_mistakes(console, info, result);
+    console.line("");
   }
-  console.line("");
   console.line(console.styled(
       Style::bold, fmt::format("accuracy {:.2f} % of {} test pictures, loss {:.4f}",
                                100.0 * result.accuracy, thousands(result.examples), result.loss)));

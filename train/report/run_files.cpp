@@ -20,7 +20,6 @@ namespace {
 using nlohmann::json;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr size_t kMostClasses = 1000;
 constexpr std::array<const char*, 5> kPhases = {"running", "finished", "stopped", "diverged",
                                                 "failed"};
 
@@ -204,7 +203,7 @@ std::vector<ConfigLine> read_config(const std::string& path) {
 std::vector<std::vector<int64_t>> read_confusion(const json& test) {
   if (!test.contains("confusion") || !test["confusion"].is_array()) return {};
   const json& rows = test["confusion"];
-  if (rows.size() > kMostClasses) return {};
+  if (rows.size() > static_cast<size_t>(kMostConfusionClasses)) return {};
   std::vector<std::vector<int64_t>> counts;
   for (const json& row : rows) {
     if (!row.is_array() || row.size() != rows.size()) return {};

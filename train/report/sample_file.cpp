@@ -202,10 +202,7 @@ std::vector<SamplePicture> pictures_of(const json& object, const char* key) {
 SamplePictures sample_pictures(const Evaluation& evaluation, const data::Dataset& set) {
   SamplePictures samples;
   samples.examples = evaluation.examples;
-  samples.mistakes = evaluation.examples;
-  for (size_t k = 0; k < evaluation.confusion.size(); ++k) {
-    samples.mistakes -= evaluation.confusion[k][k];
-  }
+  samples.mistakes = evaluation.examples - evaluation.correct;
   samples.height = set.info().image[0];
   samples.width = set.info().image[1];
   samples.wrong = read_pictures(evaluation.samples.wrong, set);
