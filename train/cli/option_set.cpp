@@ -33,7 +33,9 @@ class FlagBinder : public train::OptionVisitor {
   void visit(const train::OptionInfo& info, double& value) override {
     add(info, "X", fmt::format("{}", value));
   }
-  void visit(const train::OptionInfo& info, bool& /*value*/) override { add(info, "", ""); }
+  void visit(const train::OptionInfo& info, bool& value) override {
+    add(info, "", value ? "true" : "false");
+  }
   void visit(const train::OptionInfo& info, std::vector<std::string>& value) override {
     add(info, "A,B,...", fmt::format("{}", fmt::join(value, ",")));
   }
@@ -51,7 +53,10 @@ class FlagBinder : public train::OptionVisitor {
       given->push_back({name, values, false, "--" + name});
     };
     arguments_.heading(info.group);
-    const ArgumentInfo argument{info.name, type, fallback, info.help};
+    ArgumentInfo argument{info.name, type, fallback, info.help};
+    if (type.empty() && fallback == "true") {
+      argument.help += fmt::format("; off with --{}=false", info.name);
+    }
     if (type.empty()) {
       arguments_.flag(argument, receive);
     } else {
