@@ -6,7 +6,8 @@ namespace diagrad::train {
 
 std::string result_json(const TrainResult& result, const Options& options) {
   const Evaluation& last = result.last;
-  const nlohmann::json object = {{"task", options.task},
+  const nlohmann::json object = {{"format", 1},
+                                 {"task", options.task},
                                  {"model", options.model},
                                  {"attention", options.attention},
                                  {"data", options.data},
@@ -19,6 +20,7 @@ std::string result_json(const TrainResult& result, const Options& options) {
                                  {"stopped", result.stopped},
                                  {"test",
                                   {{"metric", "accuracy"},
+                                 {"overfit_one_batch", options.overfit_one_batch},
                                    {"weights", result.weights},
                                    {"last", last.accuracy},
                                    {"loss", last.loss},

@@ -69,6 +69,10 @@ std::string data_text(const TrainJob& job) {
   if (job.validation) text += fmt::format(", {} validation", thousands(job.validation->size()));
   const data::DatasetInfo& info = job.test->info();
   return text + fmt::format(" and {} test pictures {}, {} classes", thousands(job.test->size()),
+  if (job.options.overfit_one_batch) {
+    return fmt::format("{}: one batch of {}, to be learned by heart and to be tested on",
+                       printable(job.options.data), plural(job.train->size(), "picture"));
+  }
                             info.image.str(), info.class_count());
 }
 
@@ -142,6 +146,7 @@ std::string plan_json(const RunPlan& plan, const TrainJob& job) {
                                          {"eval_images", job.eval_set()->size()},
                                          {"test_images", job.test->size()},
                                          {"classes", job.test->info().class_count()},
+                                         {"overfit_one_batch", job.options.overfit_one_batch},
                                          {"epochs", job.options.epochs},
                                          {"steps_per_epoch", plan.steps_per_epoch},
                                          {"steps", plan.steps},

@@ -73,9 +73,14 @@ void TrainProgress::on_start(const train::TrainStart& start) {
   console_.line(fmt::format("{} with attention {} on {}: {} parameters", printable(options_.model),
                             printable(options_.attention), printable(options_.data),
                             thousands(start.parameters)));
-  console_.line(fmt::format("{} training and {} {} pictures, {} epochs of {} steps",
-                            thousands(start.train_images), thousands(start.eval_images),
-                            start.eval_set, start.epochs, thousands(start.steps_per_epoch)));
+  if (options_.overfit_one_batch) {
+    console_.line(fmt::format("one batch of {} pictures to learn by heart, {} steps",
+                              thousands(start.train_images), thousands(start.steps)));
+  } else {
+    console_.line(fmt::format("{} training and {} {} pictures, {} epochs of {} steps",
+                              thousands(start.train_images), thousands(start.eval_images),
+                              start.eval_set, start.epochs, thousands(start.steps_per_epoch)));
+  }
   console_.line(fmt::format("run folder {}", printable(start.folder)));
   if (start.resumed_at > 0) {
     console_.line(fmt::format("goes on after step {} of {}", thousands(start.resumed_at),

@@ -41,7 +41,7 @@ std::string spread_text(const Spread& spread) {
 }
 
 std::vector<std::string> runs_lines(const std::vector<train::TrainResult>& results,
-                                    const std::string& folder) {
+                                    const train::Options& options, const std::string& folder) {
   std::vector<std::vector<std::string>> rows;
   std::vector<double> last;
   std::vector<double> best;
@@ -52,13 +52,19 @@ std::vector<std::string> runs_lines(const std::vector<train::TrainResult>& resul
                     thousands(result.best_epoch), fmt::format("{:.4f}", result.last.loss),
                     duration(result.seconds)});
   }
+  const std::string loss = options.overfit_one_batch ? ">loss" : ">test loss";
   std::vector<std::string> lines =
-      table({">seed", ">accuracy", ">best", ">in epoch", ">test loss", ">time"}, rows);
+      table({">seed", ">accuracy", ">best", ">in epoch", loss, ">time"}, rows);
   const bool on_test = results.empty() || results.front().chosen_on == "test";
   lines.emplace_back();
-  lines.push_back("accuracy     " + spread_text(spread(last)) + " on the test set, at the end");
-  lines.push_back("best epoch   " + spread_text(spread(best)) +
-                  (on_test ? ", chosen on the test set itself" : ", chosen by validation"));
+  if (options.overfit_one_batch) {
+    lines.push_back("accuracy     " + spread_text(spread(last)) +
+                    " on the one batch that each learned by heart");
+  } else {
+    lines.push_back("accuracy     " + spread_text(spread(last)) + " on the test set, at the end");
+    lines.push_back("best epoch   " + spread_text(spread(best)) +
+                    (on_test ? ", chosen on the test set itself" : ", chosen by validation"));
+  }
   lines.push_back(fmt::format("report       {}/report.html", printable(folder)));
   lines.push_back(fmt::format("figures      {}/runs.json", printable(folder)));
   return lines;

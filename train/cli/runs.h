@@ -21,7 +21,7 @@ std::string spread_text(const Spread& spread);
 
 /// A row per run, mean and standard deviation, and where the files lie.
 std::vector<std::string> runs_lines(const std::vector<train::TrainResult>& results,
-                                    const std::string& folder);
+                                    const train::Options& options, const std::string& folder);
 
 /// result.json and the run's folder: what `train --json` prints.
 std::string run_json(const train::TrainResult& result, const train::Options& options);

@@ -156,7 +156,7 @@ int TrainCommand::train_all(const Options& options, Console& console) const {
     train::write_file(base + "/runs.json", runs_json(results, options) + "\n");
     train::write_runs_page(base);
   }
-  say(runs_lines(results, base), console);
+  say(runs_lines(results, options, base), console);
   if (json_) console.json(runs_json(results, options));
   return kDone;
 }

@@ -115,6 +115,15 @@ std::string chance_text(double accuracy, int64_t pictures) {
                      100.0 * error);
 }
 
+/// One batch was learned and tested on: no figure is of a test set.
+bool is_by_heart(const RunFiles& run) {
+  return run.option("overfit-one-batch") == "true";
+}
+
+std::string tested_set(const RunFiles& run) {
+  return is_by_heart(run) ? "batch that was learned" : "test set";
+}
+
 /// The large figure, and beneath it what it is of.
 struct Headline {
   double accuracy = NAN;
@@ -124,10 +133,11 @@ struct Headline {
 Headline headline(const RunFiles& run) {
   if (run.result) {
     const TrainResult& result = *run.result;
-    const bool by_heart = run.option("overfit-one-batch") == "true";
-    const std::string set = "accuracy on the " +
-                            std::string(by_heart ? "one batch that was learned" : "test set") +
-                            pictures_text(result.last.examples);
+    if (is_by_heart(run)) {
+      return {result.last.accuracy, "accuracy on the one batch that was learned by heart" +
+                                        pictures_text(result.last.examples)};
+    }
+    const std::string set = "accuracy on the test set" + pictures_text(result.last.examples);
     if (result.chosen_on == "validation" && result.best_epoch > 0) {
       return {result.best,
               fmt::format("{}, with the weights of epoch {}, which the validation set chose{}", set,
@@ -154,7 +164,9 @@ std::string tiles(const RunFiles& run) {
   if (run.result) {
     const TrainResult& result = *run.result;
     const bool flatters = result.chosen_on != "validation";
-    if (result.best_epoch > 0 && flatters) {
+    if (is_by_heart(run)) {
+      boxes += html_tile(short_number(result.last.loss), "loss on it, weights at the end");
+    } else if (result.best_epoch > 0 && flatters) {
       boxes +=
           html_tile(exact_percent(result.best),
                     fmt::format("best, epoch {}: chosen on the test set itself, so it flatters",
@@ -162,7 +174,9 @@ std::string tiles(const RunFiles& run) {
     } else if (!flatters) {
       boxes += html_tile(exact_percent(result.last.accuracy), "test set, weights at the end");
     }
-    boxes += html_tile(short_number(result.last.loss), "test loss, weights at the end");
+    if (!is_by_heart(run)) {
+      boxes += html_tile(short_number(result.last.loss), "test loss, weights at the end");
+    }
     seconds = result.seconds;
     if (result.images_per_second > 0.0) rate = result.images_per_second;
   }
@@ -193,7 +207,10 @@ std::string what_was_run(const RunFiles& run) {
   std::string model = option("model");
   if (!option("model-opt").empty()) model += " (" + option("model-opt") + ")";
   std::string data = option("data");
-  if (start.train_images > 0) {
+  if (start.train_images > 0 && is_by_heart(run)) {
+    data +=
+        fmt::format(": one batch of {}, learned by heart", counted(start.train_images, "picture"));
+  } else if (start.train_images > 0) {
     data += fmt::format(": {} training pictures", thousands(start.train_images));
     if (start.eval_set == "validation") {
       data += fmt::format(", {} for validation", thousands(start.eval_images));
@@ -228,7 +245,7 @@ std::string mistakes(const RunFiles& run) {
   const std::string bars = "<h3>Accuracy by class</h3>\n" + classes_html(counts, classes);
   const std::string pairs = "<h3>Most often mixed up</h3>\n" + pairs_html(counts, classes);
   const bool many = counts.size() > kMany;
-  return html_section("Right and wrong on the test set, weights at the end",
+  return html_section("Right and wrong on the " + tested_set(run) + ", weights at the end",
                       "<div class=\"matrix-row\">\n" + matrix_html(counts, classes) + "<div>\n" +
                           (many ? "" : bars) + pairs + "</div>\n</div>\n" + (many ? bars : ""));
 }
@@ -310,7 +327,7 @@ std::string run_page(const RunFiles& run) {
   body += fmt::format("<div class=\"headline\"><b>{}</b><span>{}</span></div>\n",
                       exact_percent(result.accuracy), escape_html(result.words));
   body += tiles(run) + run_charts_html(run) + mistakes(run);
-  if (run.samples) body += samples_html(*run.samples, run.state.classes);
+  if (run.samples) body += samples_html(*run.samples, run.state.classes, tested_set(run));
   body += "<div class=\"two\">\n" + what_was_run(run) + environment(run) + "</div>\n";
   body += html_section("In detail", epoch_table(run) + option_table(run));
   body +=

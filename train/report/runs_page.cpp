@@ -80,6 +80,7 @@ std::string runs_page(const std::string& runs_json) {
                   shorten(text(at(first, "attention")), 80), shorten(text(at(first, "data")), 80));
   const json test = at(all, "test");
   const bool flatters = text(at(at(first, "test"), "best_chosen_on")) != "validation";
+  const bool by_heart = at(first, "overfit_one_batch") == json(true);
   std::string rows;
   for (const json& run : runs) rows += table_row(run);
   const std::string body = fmt::format(
@@ -87,16 +88,19 @@ std::string runs_page(const std::string& runs_json) {
       "<p>{} runs that differ in their seed alone</p></header>\n<div "
       "class=\"tiles\">\n{}{}</div>\n",
       escape_html(title), runs.size(),
-      spread_tile(at(test, "last"), "test accuracy of the weights at the end"),
-      spread_tile(at(test, "best"), flatters
-                                        ? "best epoch, chosen on the test set itself: it flatters"
-                                        : "test accuracy of the epoch that validation chose"));
-  const std::string table =
+      spread_tile(at(test, "last"), by_heart ? "accuracy on the one batch that was learned by heart"
+                                             : "test accuracy of the weights at the end"),
+      by_heart ? ""
+               : spread_tile(at(test, "best"),
+                             flatters ? "best epoch, chosen on the test set itself: it flatters"
+                                      : "test accuracy of the epoch that validation chose"));
+  const std::string table = fmt::format(
       "<div class=\"wide\"><table class=\"figures\">\n<tr><th>seed</th><th>at the end</th>"
-      "<th>best</th><th>in epoch</th><th>test loss</th><th>steps</th><th>time</th><th>report</th>"
-      "</tr>\n" +
-      rows + "</table></div>\n";
-  return html_page(title, body + html_section("Accuracy on the test set", table) +
+      "<th>best</th><th>in epoch</th><th>{}</th><th>steps</th><th>time</th><th>report</th>"
+      "</tr>\n{}</table></div>\n",
+      by_heart ? "loss" : "test loss", rows);
+  const std::string heading = by_heart ? "Accuracy by run" : "Accuracy on the test set";
+  return html_page(title, body + html_section(heading, table) +
                               "<footer>Made from runs.json beside this page.</footer>\n");
 }
 

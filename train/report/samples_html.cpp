@@ -95,7 +95,8 @@ std::string right_words(const SamplePictures& samples, size_t classes) {
 
 }  // namespace
 
-std::string samples_html(const SamplePictures& samples, const std::vector<std::string>& classes) {
+std::string samples_html(const SamplePictures& samples, const std::vector<std::string>& classes,
+                         const std::string& set) {
   if (samples.examples == 0) return {};
   std::string body = "<h3>Surest mistakes</h3>\n<p class=\"words\">" + wrong_words(samples) +
                      "</p>\n" + cards(samples.wrong, classes);
@@ -106,7 +107,7 @@ std::string samples_html(const SamplePictures& samples, const std::vector<std::s
     body += fmt::format("<p class=\"words size\">Pictures of {} x {} pixels, shown smaller.</p>\n",
                         samples.width, samples.height);
   }
-  return html_section("Sample pictures from the test set, weights at the end", body);
+  return html_section("Sample pictures from the " + set + ", weights at the end", body);
 }
 
 }  // namespace diagrad::train
