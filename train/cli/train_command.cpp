@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -82,6 +83,12 @@ int TrainCommand::run() {
   DG_CHECK(runs_ == 1 || options.resume.empty() || options.resume == "auto",
            "runs: {} runs cannot all go on from one file {}; use --resume auto with --out", runs_,
            options.resume);
+  DG_CHECK(runs_ == 1 || options.resume.empty() || !options.out.empty(),
+           "runs: --resume auto does not find the folder of {} runs by itself; name it with --out",
+           runs_);
+  DG_CHECK(options.seed <= INT64_MAX - (runs_ - 1),
+           "runs: {} seeds from {} on go beyond the largest, {}; use a smaller --seed", runs_,
+           options.seed, INT64_MAX);
   if (print_config_) {
     fmt::print("{}", train::to_toml(options));
     return kDone;
