@@ -1,9 +1,12 @@
 #include "diagrad/train/checkpoint_folder.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "diagrad/core/error.h"
@@ -54,6 +57,17 @@ void CheckpointFolder::prepare() const {
 bool CheckpointFolder::has(const std::string& name) const {
   std::error_code ignored;
   return fs::exists(file(name), ignored);
+}
+
+int64_t CheckpointFolder::bytes() const {
+  std::set<std::pair<dev_t, ino_t>> seen;
+  int64_t sum = 0;
+  for (const fs::path& path : files_in(folder_)) {
+    struct stat status = {};
+    if (stat(path.c_str(), &status) != 0) continue;
+    if (seen.emplace(status.st_dev, status.st_ino).second) sum += status.st_size;
+  }
+  return sum;
 }
 
 std::optional<CheckpointFolder::Found> CheckpointFolder::find_last() {
@@ -107,3 +121,17 @@ void CheckpointFolder::keep_epoch(int64_t epoch, int64_t keep) const {
 }
 
 }  // namespace diagrad::train
+int64_t space_to_come(int64_t one, int64_t kept, int64_t present) {
+  constexpr int64_t kAtOnce = 4;
+  return std::max(one, (kAtOnce + kept) * one - present);
+}
+
+void check_space(const std::string& folder, int64_t needed, uintmax_t available) {
+  if (available >= static_cast<uintmax_t>(needed)) return;
+  constexpr int64_t kMiB = 1 << 20;
+  fail(ErrorKind::checkpoint,
+       "{}: has {} MiB of free space, the checkpoints to come need {}; free some or choose another "
+       "folder with --out",
+       folder, static_cast<int64_t>(available) / kMiB, (needed + kMiB - 1) / kMiB);
+}
+

@@ -40,8 +40,18 @@ class CheckpointFolder {
   std::string file(const std::string& name) const { return folder_ + "/" + name + ".safetensors"; }
 
  private:
+  /// What its files take; one with several names counts once.
+  int64_t bytes() const;
   std::string folder_;
   bool last_is_good_ = false;
 };
 
 }  // namespace diagrad::train
+/// Bytes that a run may still have to write where its checkpoints take `present`, one of them
+/// `one`, and `kept` files epoch-NNNN stay: at a save there are `last`, `last.prev`, a `best` that
+/// is older than both, and the next `last`.
+int64_t space_to_come(int64_t one, int64_t kept, int64_t present);
+
+/// Throws Error(checkpoint) where a folder's file system has fewer than `needed` bytes available.
+void check_space(const std::string& folder, int64_t needed, uintmax_t available);
+

@@ -112,19 +112,16 @@ void RunKeeper::check_data(const Checkpoint& checkpoint, const std::string& path
 }
 
 /// Hours later would be a bad moment to learn of a full disk.
-void RunKeeper::check_space() const {
-  int64_t needed = 0;
-  for (const auto& named : live()) {
-    needed += named.second.numel() * size_of(named.second.dtype());
-  }
+void RunKeeper::check_space() {
+  int64_t one = 0;
+  for (const auto& named : live()) one += named.second.numel() * size_of(named.second.dtype());
+  // How many files stay where none is removed, only the end of the run tells.
+  const int64_t kept = job_.options.keep_every > 0 ? job_.options.keep : 0;
   std::error_code problem;
   const auto space = std::filesystem::space(folder_.path(), problem);
-  if (problem || space.available >= static_cast<uintmax_t>(2 * needed)) return;
-  constexpr int64_t kMiB = 1 << 20;
-  fail(ErrorKind::checkpoint,
-       "{}: has {} MiB of free space, two checkpoints need {}; free some or choose another folder "
-       "with --out",
-       folder_.path(), static_cast<int64_t>(space.available) / kMiB, 2 * needed / kMiB + 1);
+  if (problem) return;
+  train::check_space(folder_.path(), space_to_come(one, kept, folder_.checkpoints().bytes()),
+                     space.available);
 }
 
 std::string RunKeeper::what_is_kept() const {

@@ -45,7 +45,7 @@ class RunKeeper {
   void adopt(const Checkpoint& checkpoint, const std::string& path);
   void check_options(const Checkpoint& checkpoint, const std::string& path);
   void check_data(const Checkpoint& checkpoint, const std::string& path) const;
-  void check_space() const;
+  void check_space();
   Checkpoint snapshot() const;
 
   const TrainJob& job_;

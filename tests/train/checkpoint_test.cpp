@@ -256,6 +256,33 @@ TEST_CASE("best and kept epochs are second names; old ones and stale temporaries
   CHECK_FALSE(fs::exists(store.file("last") + ".tmp"));
 }
 
+TEST_CASE("the space that is asked for is what may still be written") {
+  // An empty folder will hold last, last.prev, an older best and the next one.
+  CHECK(space_to_come(100, 0, 0) == 400);
+  CHECK(space_to_come(100, 3, 0) == 700);
+  CHECK(space_to_come(100, 0, 250) == 150);
+  // One is always written, whatever is there.
+  CHECK(space_to_come(100, 0, 1000) == 100);
+  check_space("run", 4 << 20, 4 << 20);
+  CHECK(error_message([] { check_space("run", (4 << 20) + 1, 4 << 20); }) ==
+        "run: has 4 MiB of free space, the checkpoints to come need 5; free some or choose another "
+        "folder with --out");
+}
+
+TEST_CASE("files with several names take their space once") {
+  const TemporaryFolder folder;
+  CheckpointFolder store(folder.path("c"));
+  store.prepare();
+  CHECK(store.bytes() == 0);
+  store.save_last(example(1));
+  const auto one = static_cast<int64_t>(fs::file_size(store.file("last")));
+  store.mark_best();
+  store.keep_epoch(1, 0);
+  CHECK(store.bytes() == one);
+  store.save_last(example(2));
+  CHECK(store.bytes() == 2 * one);
+}
+
 /// Files of this process may not grow beyond `bytes` while alive, as on a full disk.
 class FileSizeLimit {
  public:
