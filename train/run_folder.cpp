@@ -5,14 +5,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "diagrad/core/error.h"
@@ -23,68 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char* kRuns = "runs";
 constexpr std::string_view kMetricsHeader =
     "epoch,step,lr,train_loss,train_accuracy,eval_set,eval_loss,eval_accuracy,"
     "ema_loss,ema_accuracy,seconds,images_per_second";
-
-bool present(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
-/// Letters, digits, dot, minus and underscore of a word; everything else becomes a minus.
-std::string file_word(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(),
-      [](unsigned char c) { return std::isalnum(c) == 0 && c != '.' && c != '-' && c != '_'; },
-      '-');
-  return text;
-}
-
-std::string data_word(const std::string& data) {
-  const std::string name = data.substr(0, data.find(':'));
-  const fs::path path(name);
-  return file_word((path.has_filename() ? path : path.parent_path()).filename().string());
-}
-
-std::string local_time() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts = {};
-  localtime_r(&now, &parts);
-  char text[32] = {};
-  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &parts);
-  return text;
-}
-
-bool holds_run(const fs::path& folder) {
-  const CheckpointFolder checkpoints((folder / "checkpoints").string());
-  return checkpoints.has("last") || checkpoints.has("last.prev") ||
-         present(folder / "events.jsonl");
-}
-
-/// The newest folder in runs/ for these options that has a checkpoint but no result; empty if none.
-std::string unfinished_folder(const Options& options) {
-  const std::string ending = "-" + run_name(options);
-  std::string newest;
-  std::error_code problem;
-  for (const fs::directory_entry& entry : fs::directory_iterator(kRuns, problem)) {
-    const std::string name = entry.path().filename().string();
-    const bool ours = name.find(ending) != std::string::npos;
-    if (ours && holds_run(entry.path()) && !present(entry.path() / "result.json")) {
-      newest = std::max(newest, entry.path().string());
-    }
-  }
-  return newest;
-}
-
-/// runs/x for runs/x/checkpoints/last.safetensors; empty for a file elsewhere.
-std::string folder_of_run(const std::string& checkpoint) {
-  const fs::path folder = fs::path(checkpoint).parent_path();
-  if (folder.filename() != "checkpoints" || !present(folder.parent_path() / "config.toml"))
-    return {};
-  return folder.parent_path().string();
-}
 
 /// The field of a CSV line; empty if there is none.
 std::string_view field(std::string_view line, int column) {
@@ -98,10 +38,10 @@ std::string_view field(std::string_view line, int column) {
 
 bool is_row_up_to(std::string_view line, int64_t step) {
   const std::string_view text = field(line, 1);
-  const bool number =
-      !text.empty() && text.size() <= 18 &&
-      std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-  return number && std::stoll(std::string(text)) <= step;
+  const char* end = text.data() + text.size();
+  int64_t value = -1;
+  const auto [stop, problem] = std::from_chars(text.data(), end, value);
+  return problem == std::errc() && stop == end && value >= 0 && value <= step;
 }
 
 /// A number for JSON or CSV: the shortest text that reads back the same; NaN stays out of JSON.
@@ -110,19 +50,6 @@ std::string number(double value) {
 }
 
 }  // namespace
-
-std::string run_name(const Options& options) {
-  return fmt::format("{}-{}-{}", file_word(options.model),
-                     file_word(options.attention.substr(0, options.attention.find(':'))),
-                     data_word(options.data));
-}
-
-std::string new_run_folder(const Options& options) {
-  const std::string first = fmt::format("{}/{}-{}", kRuns, local_time(), run_name(options));
-  std::string path = first;
-  for (int number = 2; present(path); ++number) path = fmt::format("{}-{}", first, number);
-  return path;
-}
 
 /// The lock is the system's, so it ends with the process however that dies.
 class FolderLock {
@@ -146,19 +73,6 @@ class FolderLock {
   int descriptor_;
 };
 
-std::string find_run_folder(const Options& options) {
-  std::string path = options.out;
-  if (path.empty() && options.resume == "auto") path = unfinished_folder(options);
-  if (path.empty() && !options.resume.empty() && options.resume != "auto") {
-    path = folder_of_run(options.resume);
-  }
-  if (path.empty()) path = new_run_folder(options);
-  DG_CHECK(!options.resume.empty() || !holds_run(path),
-           "out: {} holds a run already; continue it with --resume auto or choose another folder",
-           path);
-  return path;
-}
-
 RunFolder::RunFolder(const Options& options)
     : path_(find_run_folder(options)), checkpoints_(path_ + "/checkpoints") {
   std::error_code problem;
@@ -173,8 +87,9 @@ RunFolder::~RunFolder() = default;
 
 void RunFolder::start(const Options& options, int64_t step) {
   std::error_code ignored;
-  fs::remove(path_ + "/result.json", ignored);
-  fs::remove(path_ + "/samples.json", ignored);
+  for (const char* name : {"/result.json", "/samples.json"}) {
+    if (!stay) fs::remove(path_ + name, ignored);
+  }
   Options again = options;
   again.out = again.resume = "";  // a run of this file is a new run
   write_file(path_ + "/config.toml", to_toml(again));

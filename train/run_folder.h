@@ -85,7 +85,7 @@ std::string environment_json(const Options& options);
 /// <attention>-<data>. With `resume` auto and no `out`: the newest folder of that name whose run
 /// has no result yet. With `resume` FILE and no `out`: the run that the file belongs to, where it
 /// lies in the checkpoints of one. Makes nothing. Throws when the folder holds a run and `resume`
-/// is not given.
+/// is not given, or is a file that is not one of its checkpoints.
 std::string find_run_folder(const Options& options);
 
 /// The last part of a run folder's name: `resnet20-dia-lstm-shapes`.

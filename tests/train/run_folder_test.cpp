@@ -161,6 +161,58 @@ TEST_CASE("without --out a run gets a folder of its own, and --resume auto finds
   CHECK(RunFolder(options).path().find("resnet56") != std::string::npos);
 }
 
+/// A run that began and has no result, in a folder of this name.
+void begin_run(const std::string& name, const std::string& data) {
+  Options options;
+  options.data = data;
+  options.out = "runs/" + name;
+  RunFolder(options).start(options, 0);
+}
+
+TEST_CASE("--resume auto takes the newest run of exactly these names") {
+  const TemporaryFolder folder;
+  const WorkingFolder here(folder.path());
+  const auto found = [](const std::string& data) {
+    Options options = in_folder("", "auto");
+    options.data = data;
+    return find_run_folder(options);
+  };
+  CHECK(found("cifar-10").rfind("runs/20", 0) == 0);  // no folder runs: a new one
+  const std::string first = "20260101-000000-resnet20-dia-lstm-cifar";
+  begin_run(first, "some/cifar");
+  begin_run("20260102-000000-resnet20-dia-lstm-cifar-10", "other/cifar-10");
+  begin_run("20260103-000000-resnet20-dia-lstm-cifar-10-lossless", "cifar-10-lossless");
+  begin_run("20260104-000000-my-resnet20-dia-lstm-cifar-10", "cifar-10");
+  begin_run("20260105-000000-resnet20-dia-lstm-cifar-100", "cifar-100");
+  CHECK(found("cifar-10") == "runs/20260102-000000-resnet20-dia-lstm-cifar-10");
+  CHECK(found("cifar") == "runs/" + first);
+  for (const int number : {2, 9, 10, 11}) begin_run(fmt::format("{}-{}", first, number), "cifar");
+  CHECK(found("cifar") == "runs/" + first + "-11");
+  CHECK(found("cifar-10") == "runs/20260102-000000-resnet20-dia-lstm-cifar-10");
+  fs::create_directories("runs/20260109-000000-resnet20-dia-lstm-cifar");  // holds nothing
+  append("runs/20260108-000000-resnet20-dia-lstm-cifar", "a file");
+  CHECK(found("cifar") == "runs/" + first + "-11");
+}
+
+TEST_CASE("a folder that holds a run takes no checkpoint of another one") {
+  const TemporaryFolder folder;
+  for (const char* name : {"a", "b"}) {
+    RunFolder run(in_folder(folder.path(name)));
+    run.start(Options(), 0);
+    append(folder.path(name) + "/checkpoints/last.safetensors", "x");
+  }
+  const std::string own = folder.path("a/checkpoints/last.safetensors");
+  CHECK(find_run_folder(in_folder(folder.path("a"), own)) == folder.path("a"));
+  CHECK(find_run_folder(in_folder(folder.path("a/../a/"), own)) == folder.path("a/../a/"));
+  CHECK(find_run_folder(in_folder(folder.path("new"), own)) == folder.path("new"));
+  fs::create_symlink(own, folder.path("link"));
+  CHECK(find_run_folder(in_folder(folder.path("a"), folder.path("link"))) == folder.path("a"));
+  CHECK(error_message([&] { find_run_folder(in_folder(folder.path("b"), own)); }) ==
+        "out: " + folder.path("b") + " holds a run, and " + own +
+            " is none of its checkpoints; choose a new folder, or continue the run that is there "
+            "with --resume auto");
+}
+
 TEST_CASE("the first signal is noted, and handlers come back") {
   {
     const SignalGuard guard;
