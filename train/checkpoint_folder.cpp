@@ -59,6 +59,15 @@ bool CheckpointFolder::has(const std::string& name) const {
   return fs::exists(file(name), ignored);
 }
 
+bool CheckpointFolder::has_others() const {
+  std::error_code ignored;
+  if (!fs::is_directory(folder_, ignored)) return false;
+  const std::vector<fs::path> files = files_in(folder_);
+  return std::any_of(files.begin(), files.end(), [](const fs::path& path) {
+    return path.stem() == "best" || epoch_of(path) >= 0;
+  });
+}
+
 int64_t CheckpointFolder::bytes() const {
   std::set<std::pair<dev_t, ino_t>> seen;
   int64_t sum = 0;
@@ -83,7 +92,13 @@ std::optional<CheckpointFolder::Found> CheckpointFolder::find_last() {
     }
   }
   if (!has("last.prev")) {
-    if (damage.empty()) return std::nullopt;
+    if (damage.empty() && !has_others()) return std::nullopt;
+    if (damage.empty()) {
+      fail(ErrorKind::checkpoint,
+           "{}: has no last checkpoint, but others; go on from one of them with --resume FILE, or "
+           "choose another folder with --out",
+           folder_);
+    }
     fail(ErrorKind::checkpoint, "{}; there is none before it, remove it to start again", damage);
   }
   try {
@@ -93,6 +108,28 @@ std::optional<CheckpointFolder::Found> CheckpointFolder::find_last() {
     if (damage.empty()) throw;
     fail(ErrorKind::checkpoint, "{}; and the one before it: {}", damage, error.what());
   }
+}
+
+void CheckpointFolder::check_newest(const Progress& given, const std::string& path) {
+  std::error_code ignored;
+  if (fs::equivalent(path, file("last"), ignored)) {
+    last_is_good_ = true;
+    return;
+  }
+  Progress newest;
+  try {
+    const auto found = find_last();
+    if (!found) return;
+    newest = found->checkpoint.info.progress;
+  } catch (const Error&) {
+    return;  // nothing else can be used
+  }
+  const auto place = [](const Progress& p) { return std::pair(p.step, p.epoch); };
+  DG_CHECK(
+      place(given) >= place(newest),
+      "resume: {} is at step {}, and its run has come to step {}; go back in a new folder with "
+      "--out, or go on with --resume auto",
+      path, given.step, newest.step);
 }
 
 void CheckpointFolder::save_last(const Checkpoint& checkpoint) {
@@ -111,7 +148,7 @@ void CheckpointFolder::keep_epoch(int64_t epoch, int64_t keep) const {
   std::vector<std::pair<int64_t, fs::path>> kept;
   for (const fs::path& path : files_in(folder_)) {
     const int64_t number = epoch_of(path);
-    if (number >= 0) kept.emplace_back(number, path);
+    if (number >= 0 && number <= epoch) kept.emplace_back(number, path);
   }
   std::sort(kept.begin(), kept.end());
   std::error_code ignored;
@@ -120,7 +157,6 @@ void CheckpointFolder::keep_epoch(int64_t epoch, int64_t keep) const {
   }
 }
 
-}  // namespace diagrad::train
 int64_t space_to_come(int64_t one, int64_t kept, int64_t present) {
   constexpr int64_t kAtOnce = 4;
   return std::max(one, (kAtOnce + kept) * one - present);
@@ -135,3 +171,4 @@ void check_space(const std::string& folder, int64_t needed, uintmax_t available)
        folder, static_cast<int64_t>(available) / kMiB, (needed + kMiB - 1) / kMiB);
 }
 
+}  // namespace diagrad::train

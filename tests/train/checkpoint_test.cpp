@@ -256,6 +256,40 @@ TEST_CASE("best and kept epochs are second names; old ones and stale temporaries
   CHECK_FALSE(fs::exists(store.file("last") + ".tmp"));
 }
 
+TEST_CASE("kept epochs of a future that was given up do not push out the new ones") {
+  const TemporaryFolder folder;
+  CheckpointFolder store(folder.path("c"));
+  store.prepare();
+  for (const int64_t epoch : {7, 8, 9, 3, 4, 5}) {
+    store.save_last(example(epoch * 10));
+    store.keep_epoch(epoch, 2);
+  }
+  CHECK_FALSE(store.has("epoch-0003"));
+  CHECK(read_checkpoint(store.file("epoch-0004")).info.progress.step == 40);
+  CHECK(read_checkpoint(store.file("epoch-0005")).info.progress.step == 50);
+}
+
+TEST_CASE("a state is the newest of a folder where nothing whole is beyond it") {
+  const TemporaryFolder folder;
+  CheckpointFolder store(folder.path("c"));
+  store.prepare();
+  const auto refusal = [&](int64_t step) {
+    return error_message([&] { store.check_newest(example(step).info.progress, "file"); });
+  };
+  CHECK(refusal(0).empty());  // an empty folder
+  for (const int64_t step : {1, 2, 3}) store.save_last(example(step));
+  CHECK(refusal(3).empty());
+  CHECK(refusal(4).empty());
+  CHECK(refusal(2) ==
+        "resume: file is at step 2, and its run has come to step 3; go back in a new folder with "
+        "--out, or go on with --resume auto");
+  write_bytes(store.file("last"), "x");
+  CHECK(refusal(2).empty());
+  CHECK_FALSE(refusal(1).empty());
+  write_bytes(store.file("last.prev"), "y");
+  CHECK(refusal(1).empty());  // whatever is whole is all there is
+}
+
 TEST_CASE("the space that is asked for is what may still be written") {
   // An empty folder will hold last, last.prev, an older best and the next one.
   CHECK(space_to_come(100, 0, 0) == 400);
