@@ -19,6 +19,7 @@ struct TrainStart {
   int64_t eval_images = 0;
   std::string eval_set;    ///< "test" or "validation"
   int64_t resumed_at = 0;  ///< the step that was restored; 0: a new run
+  bool is_done = false;    ///< nothing is left to train, and the result stands
 };
 
 /// How a run ended; what result.json holds, and more.
@@ -28,7 +29,9 @@ struct TrainResult {
   int64_t epochs = 0;  ///< whole ones done
   int64_t steps = 0;
   double seconds = 0.0;
-  double images_per_second = 0.0;  ///< of training alone, in this process; 0: nothing was trained
+  /// Of training alone, in the process that trained last; where that did not live to say it, in
+  /// its last epoch. 0: nothing was trained.
+  double images_per_second = 0.0;
   int64_t seed = 0;
   std::string weights;     ///< which weights the figures are of: "trained" or "ema"
   std::string chosen_on;   ///< which set chose the best epoch: "test" or "validation"

@@ -1,5 +1,8 @@
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "diagrad/train/report/run_files.h"
 #include "diagrad/train/trainer.h"
 
 namespace diagrad::train {
@@ -17,10 +20,10 @@ std::string result_json(const TrainResult& result, const Options& options) {
                                  {"seconds", result.seconds},
                                  {"images_per_second", result.images_per_second},
                                  {"seed", result.seed},
+                                 {"overfit_one_batch", options.overfit_one_batch},
                                  {"stopped", result.stopped},
                                  {"test",
                                   {{"metric", "accuracy"},
-                                 {"overfit_one_batch", options.overfit_one_batch},
                                    {"weights", result.weights},
                                    {"last", last.accuracy},
                                    {"loss", last.loss},
@@ -31,6 +34,17 @@ std::string result_json(const TrainResult& result, const Options& options) {
                                    {"per_class", last.per_class},
                                    {"confusion", last.confusion}}}};
   return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::optional<TrainResult> standing_result(const std::string& folder, const Options& options) {
+  const std::string path = folder + "/result.json";
+  auto result = read_result(path);
+  if (!result) return std::nullopt;
+  std::ifstream file(path, std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  if (text != result_json(*result, options) + "\n") return std::nullopt;
+  result->folder = folder;
+  return result;
 }
 
 }  // namespace diagrad::train

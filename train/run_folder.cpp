@@ -44,6 +44,15 @@ bool is_row_up_to(std::string_view line, int64_t step) {
   return problem == std::errc() && stop == end && value >= 0 && value <= step;
 }
 
+/// The last column of a row; 0 for what is no number.
+double rate_of(std::string_view line) {
+  constexpr int kColumn = 11;
+  const std::string_view text = field(line, kColumn);
+  double value = 0.0;
+  const auto [stop, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return problem == std::errc() && std::isfinite(value) ? value : 0.0;
+}
+
 /// A number for JSON or CSV: the shortest text that reads back the same; NaN stays out of JSON.
 std::string number(double value) {
   return std::isfinite(value) ? fmt::format("{}", value) : "null";
@@ -85,7 +94,7 @@ RunFolder::RunFolder(const Options& options)
 
 RunFolder::~RunFolder() = default;
 
-void RunFolder::start(const Options& options, int64_t step) {
+void RunFolder::start(const Options& options, int64_t step, bool stay) {
   std::error_code ignored;
   for (const char* name : {"/result.json", "/samples.json"}) {
     if (!stay) fs::remove(path_ + name, ignored);
@@ -103,8 +112,12 @@ void RunFolder::start(const Options& options, int64_t step) {
     return true;
   });
   bool header = true;
+  rate_before_ = 0.0;
   metrics_ = std::make_unique<LogFile>(path_ + "/metrics.csv", [&](std::string_view line) {
-    return std::exchange(header, false) ? line == kMetricsHeader : is_row_up_to(line, step);
+    if (std::exchange(header, false)) return line == kMetricsHeader;
+    if (!is_row_up_to(line, step)) return false;
+    rate_before_ = rate_of(line);
+    return true;
   });
   if (metrics_->empty()) metrics_->add(kMetricsHeader);
   flush();

@@ -57,11 +57,13 @@ class RunFolder {
   const std::string& path() const { return path_; }
   CheckpointFolder& checkpoints() { return checkpoints_; }
 
-  /// Writes config.toml and env.json, removes result.json and
-  /// samples.json, and cuts the rows after `step`.
-  void start(const Options& options, int64_t step);
+  /// Writes config.toml and env.json, and cuts the rows after `step`. result.json and samples.json
+  /// are removed unless they `stay`: there is nothing left to train, they are of this step.
+  void start(const Options& options, int64_t step, bool stay = false);
   /// Seconds that the run had taken at `step`, from events.jsonl; 0 for a new run.
   double seconds_before() const { return seconds_before_; }
+  /// Pictures per second of the last epoch up to `step`, from metrics.csv; 0 for a new run.
+  double rate_before() const { return rate_before_; }
 
   void add(const StepRow& row);
   void add(const EpochRow& row);
@@ -76,6 +78,7 @@ class RunFolder {
   std::unique_ptr<LogFile> events_;
   std::unique_ptr<LogFile> metrics_;
   double seconds_before_ = 0.0;
+  double rate_before_ = 0.0;
 };
 
 /// Version, commit, compiler, processor, threads, libraries: what env.json holds, as JSON text.

@@ -33,30 +33,37 @@ TensorMap RunKeeper::live() const {
   return all;
 }
 
-void RunKeeper::begin(int64_t batches_per_epoch) {
-  std::string path;
+void RunKeeper::restore(int64_t batches_per_epoch) {
+  const Options& options = job_.options;
   if (given_) {
-    path = job_.options.resume;
-    adopt(*given_, path);
+    restored_ = options.resume;
+    folder_.checkpoints().check_newest(given_->info.progress, restored_);
+    adopt(*given_, restored_);
     given_.reset();
-  } else if (job_.options.resume == "auto") {
+  } else if (options.resume == "auto") {
     if (const auto found = folder_.checkpoints().find_last()) {
-      path = found->path;
+      restored_ = found->path;
       if (!found->warning.empty()) listener_.on_message(found->warning);
-      adopt(found->checkpoint, path);
+      adopt(found->checkpoint, restored_);
+    } else if (options.out.empty()) {
+      listener_.on_message(fmt::format(
+          "resume: no unfinished run of {} lies in runs, this is a new one", run_name(options)));
     }
   }
   if (progress.batch > batches_per_epoch) {
     fail(ErrorKind::checkpoint,
-         "{}: is at batch {} of an epoch that has {} here; is it the same data?", path,
+         "{}: is at batch {} of an epoch that has {} here; is it the same data?", restored_,
          progress.batch, batches_per_epoch);
   }
+}
+
+void RunKeeper::start(bool results_stay) {
   check_space();
-  folder_.start(job_.options, progress.step);
-  if (path.empty()) return;
+  folder_.start(job_.options, progress.step, results_stay);
+  if (restored_.empty()) return;
   std::error_code ignored;
   const std::string last = folder_.checkpoints().file("last");
-  if (std::filesystem::equivalent(path, last, ignored)) {
+  if (std::filesystem::equivalent(restored_, last, ignored)) {
     saved_ = progress;
   } else {
     save();
@@ -69,7 +76,7 @@ void RunKeeper::begin(int64_t batches_per_epoch) {
 
 void RunKeeper::adopt(const Checkpoint& checkpoint, const std::string& path) {
   try {
-    restore(live(), checkpoint.tensors, path);
+    train::restore(live(), checkpoint.tensors, path);
   } catch (const Error& error) {
     std::string text = error.what();
     for (const OptionDifference& option : differences(checkpoint.info.options, job_.options)) {

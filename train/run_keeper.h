@@ -21,9 +21,12 @@ class RunKeeper {
             TrainListener& listener);
 
   /// Restores what `options.resume` names: a file, or (auto) the newest whole checkpoint of the
-  /// folder, if there is one. Throws Error(checkpoint) where it is damaged, of another model, or
-  /// made with options that give another run; then starts the folder's files.
-  void begin(int64_t batches_per_epoch);
+  /// folder, if there is one. Changes no file. Throws Error(checkpoint) where it is damaged, of
+  /// another model, or made with options that give another run, Error(usage) where the run of the
+  /// folder has come further.
+  void restore(int64_t batches_per_epoch);
+  /// Starts the folder's files; see RunFolder::start.
+  void start(bool results_stay);
 
   /// Saves `last`. Throws Error(diverged) instead where a value is not finite, Error(checkpoint)
   /// where it cannot be written. Does nothing when the state has just been saved.
@@ -53,6 +56,7 @@ class RunKeeper {
   const Ema* ema_;
   TrainListener& listener_;
   std::optional<Checkpoint> given_;  ///< the file that `resume` names
+  std::string restored_;             ///< the path of what was restored; empty for a new run
   RunFolder folder_;
   int64_t resumed_at_ = 0;
   std::optional<Progress> saved_;

@@ -65,9 +65,16 @@ class Trainer {
   void fail(const Error& error);
 
  private:
+  TrainStart outline(bool is_done);
   void announce();
   /// Empty: go on.
   std::string stop_reason() const;
+  /// Why the run ends before its last epoch; empty at that.
+  std::string reason_of_end() const;
+  /// What result.json says already, where it is of this step.
+  std::optional<TrainResult> result_before();
+  /// Ends with a result that stands; the run's files stay as they are.
+  TrainResult repeat(TrainResult result);
   /// False: stopped before its last batch.
   bool train_epoch();
   std::vector<data::Batch> next_batches();
@@ -81,7 +88,9 @@ class Trainer {
                                         int64_t samples = 0);
   TrainResult finish(const std::string& stopped);
   void evaluate_result(TrainResult& result);
-  double accuracy_of_best();
+  /// Nothing where the run has no best epoch, or its weights are not there.
+  std::optional<double> accuracy_of_best();
+  bool restore_best(const TensorMap& state);
 
   int64_t parameter_count() const;
   /// Of the whole run, time between its processes left out.
@@ -123,13 +132,36 @@ Trainer::Trainer(const TrainJob& job, TrainListener& listener)
       progress_(keeper_.progress) {}
 
 TrainResult Trainer::run() {
-  keeper_.begin(loader_.batch_count());
+  keeper_.restore(loader_.batch_count());
+  begin_ = Clock::now();
+  const bool is_done = progress_.epoch >= options_.epochs || !stop_reason().empty();
+  if (const auto result = is_done ? result_before() : std::nullopt) return repeat(*result);
+  keeper_.start(/*results_stay=*/is_done);
   announce();
   begin_ = Clock::now();
   while (progress_.epoch < options_.epochs && stop_reason().empty()) {
     if (!train_epoch() || !close_epoch()) break;
   }
-  return finish(progress_.epoch < options_.epochs ? stop_reason() : "");
+  return finish(reason_of_end());
+}
+
+std::string Trainer::reason_of_end() const {
+  return progress_.epoch < options_.epochs ? stop_reason() : "";
+}
+
+std::optional<TrainResult> Trainer::result_before() {
+  auto result = standing_result(keeper_.folder().path(), options_);
+  const bool same = result && result->steps == progress_.step &&
+                    result->epochs == progress_.epoch && result->stopped == reason_of_end() &&
+                    result->last.examples == job_.test->size();
+  return same ? result : std::nullopt;
+}
+
+TrainResult Trainer::repeat(TrainResult result) {
+  listener_.on_start(outline(/*is_done=*/true));
+  reporter_.refresh(result.folder);
+  listener_.on_end(result);
+  return result;
 }
 
 int64_t Trainer::parameter_count() const {
@@ -139,7 +171,7 @@ int64_t Trainer::parameter_count() const {
   return count;
 }
 
-void Trainer::announce() {
+TrainStart Trainer::outline(bool is_done) {
   TrainStart start;
   start.folder = keeper_.folder().path();
   start.parameters = parameter_count();
@@ -150,6 +182,12 @@ void Trainer::announce() {
   start.eval_images = job_.eval_set()->size();
   start.eval_set = job_.eval_name();
   start.resumed_at = keeper_.resumed_at();
+  start.is_done = is_done;
+  return start;
+}
+
+void Trainer::announce() {
+  const TrainStart start = outline(/*is_done=*/false);
   listener_.on_start(start);
   reporter_.begin(start);
 }
@@ -308,7 +346,7 @@ TrainResult Trainer::finish(const std::string& stopped) {
   result.parameters = parameter_count();
   result.epochs = progress_.epoch;
   result.steps = progress_.step;
-  result.images_per_second = all_.rate();
+  result.images_per_second = all_.images > 0 ? all_.rate() : keeper_.folder().rate_before();
   result.seed = options_.seed;
   result.weights = ema_ ? "ema" : "trained";
   result.chosen_on = job_.eval_name();
@@ -343,9 +381,9 @@ void Trainer::evaluate_result(TrainResult& result) {
     if (auto last = evaluate_on(job_.test, "test", kSamples)) result.last = std::move(*last);
   }
   if (signals_.caught() == 0) {
-    // A run continued elsewhere from a single file does not have its best one.
-    if (job_.validation && !keeper_.folder().checkpoints().has("best")) result.best_epoch = 0;
-    result.best = result.best_epoch == 0 ? result.last.accuracy : accuracy_of_best();
+    const auto best = accuracy_of_best();
+    if (!best) result.best_epoch = 0;
+    result.best = best.value_or(result.last.accuracy);
   }
   result.signal = signals_.caught();
   if (result.signal != 0) result.stopped = "signal";
@@ -353,17 +391,32 @@ void Trainer::evaluate_result(TrainResult& result) {
 
 /// Chosen on the test set, it is known. Chosen on the validation set, the test set sees these
 /// weights now, for the first time.
-double Trainer::accuracy_of_best() {
+std::optional<double> Trainer::accuracy_of_best() {
+  if (progress_.best_epoch == 0) return std::nullopt;
   if (!job_.validation) return progress_.best_accuracy;
-  const CheckpointFolder& checkpoints = keeper_.folder().checkpoints();
-  const Checkpoint best = read_checkpoint(checkpoints.file("best"));
   const TensorMap state = model_.state_dict();
   TensorMap now;
   for (const auto& named : state) now[named.first] = named.second.clone();
-  restore(state, best.part(ema_ ? "ema" : "model"), checkpoints.file("best"));
+  if (!restore_best(state)) return std::nullopt;
   const auto result = evaluate_on(job_.test, "test");
   restore(state, now, "model");
   return result ? result->accuracy : 0.0;
+}
+
+/// False where `best` is not of the best epoch: a run that goes on elsewhere from a single file
+/// does not have it, and one that lost its newest state may have one of a later epoch.
+bool Trainer::restore_best(const TensorMap& state) {
+  const CheckpointFolder& checkpoints = keeper_.folder().checkpoints();
+  if (!checkpoints.has("best")) return false;
+  try {
+    const Checkpoint best = read_checkpoint(checkpoints.file("best"));
+    if (best.info.progress.epoch != progress_.best_epoch) return false;
+    restore(state, best.part(ema_ ? "ema" : "model"), checkpoints.file("best"));
+    return true;
+  } catch (const Error& error) {
+    listener_.on_message(fmt::format("{}; the result has the weights at the end", error.what()));
+    return false;
+  }
 }
 
 }  // namespace

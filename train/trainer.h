@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "diagrad/train/job.h"
 #include "diagrad/train/listener.h"
 
@@ -14,6 +17,7 @@ namespace diagrad::train {
 /// - A checkpoint is saved after each epoch, every `save_every` steps, and when the run stops early
 ///   (max_steps, max_time, SIGINT, SIGTERM). Nothing with a number that is not finite is saved.
 /// - SIGINT and SIGTERM finish the step, save and return with `signal` set; a second one quits.
+/// - Where nothing is left to train and result.json is of this step, it is returned as it is.
 ///
 /// Sets the math mode (core/math_mode.h) for its time; threads are set by the caller
 /// (set_num_threads). Throws Error: usage, data, diverged (names the
@@ -23,5 +27,9 @@ TrainResult train(const TrainJob& job, TrainListener& listener);
 
 /// The text of result.json.
 std::string result_json(const TrainResult& result, const Options& options);
+
+/// What result.json of a folder tells, where it is whole and a run with these options would write
+/// it so.
+std::optional<TrainResult> standing_result(const std::string& folder, const Options& options);
 
 }  // namespace diagrad::train

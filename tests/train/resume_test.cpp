@@ -6,6 +6,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/train/checkpoint.h"
 #include "diagrad/train/trainer.h"
 #include "tests/support/op_case.h"
 #include "tests/train/support.h"
@@ -163,6 +164,44 @@ TEST_CASE("a run that is done stays as it is; one without a checkpoint begins ag
   go_on(folder.path("straight"), [](TrainJob&, Recorder&) {});
   CHECK(last_of(folder.path("straight")) == straight.last);
   CHECK(events_of(folder.path("straight")) == straight.events);
+}
+
+TEST_CASE("with a best checkpoint that is damaged or of another epoch, the result is of the last") {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("run");
+  const auto split = [](TrainJob& job, Recorder&) {
+    const data::Split parts = data::split_validation(job.train, 12, 0);
+    job.train = parts.train;
+    job.validation = parts.validation;
+    job.options.val_split = 12;
+    job.options.ema_decay = 0.0;
+  };
+  go_on(out, split);
+  const std::string best = out + "/checkpoints/best.safetensors";
+  Checkpoint other = read_checkpoint(best);
+  const std::string whole = text_of(best);
+  const auto replace = [&](const std::string& bytes) {
+    fs::remove(best);
+    std::ofstream(best, std::ios::binary) << bytes;
+    fs::remove(out + "/result.json");
+  };
+  replace(whole);
+  CHECK(go_on(out, split).best_epoch == other.info.progress.best_epoch);
+  replace(whole.substr(0, whole.size() - 1));
+  TrainResult result = go_on(out, split);
+  CHECK(result.best_epoch == 0);
+  CHECK(result.best == result.last.accuracy);
+  other.info.progress.epoch = 7;
+  fs::remove(best);
+  {
+    AtomicFile file(best);
+    write_checkpoint(file, other);
+    file.commit();
+  }
+  fs::remove(out + "/result.json");
+  result = go_on(out, split);
+  CHECK(result.best_epoch == 0);
+  CHECK(result.best == result.last.accuracy);
 }
 
 TEST_CASE("a checkpoint file continues in its run or in a new folder") {

@@ -24,8 +24,13 @@ using train::TrainJob;
 std::optional<train::Progress> progress_to_restore(const Options& options,
                                                    const std::string& folder) {
   if (options.resume.empty()) return std::nullopt;
-  if (options.resume != "auto") return train::read_checkpoint(options.resume).info.progress;
-  const auto found = train::CheckpointFolder(folder + "/checkpoints").find_last();
+  train::CheckpointFolder checkpoints(folder + "/checkpoints");
+  if (options.resume != "auto") {
+    const train::Progress given = train::read_checkpoint(options.resume).info.progress;
+    checkpoints.check_newest(given, options.resume);
+    return given;
+  }
+  const auto found = checkpoints.find_last();
   if (!found) return std::nullopt;
   return found->checkpoint.info.progress;
 }
@@ -64,15 +69,15 @@ std::string attention_text(const Options& options) {
 }
 
 std::string data_text(const TrainJob& job) {
+  if (job.options.overfit_one_batch) {
+    return fmt::format("{}: one batch of {}, to be learned by heart and to be tested on",
+                       printable(job.options.data), plural(job.train->size(), "picture"));
+  }
   std::string text =
       fmt::format("{}: {} training", printable(job.options.data), thousands(job.train->size()));
   if (job.validation) text += fmt::format(", {} validation", thousands(job.validation->size()));
   const data::DatasetInfo& info = job.test->info();
   return text + fmt::format(" and {} test pictures {}, {} classes", thousands(job.test->size()),
-  if (job.options.overfit_one_batch) {
-    return fmt::format("{}: one batch of {}, to be learned by heart and to be tested on",
-                       printable(job.options.data), plural(job.train->size(), "picture"));
-  }
                             info.image.str(), info.class_count());
 }
 
@@ -141,12 +146,12 @@ std::string plan_json(const RunPlan& plan, const TrainJob& job) {
                                          {"attention", job.options.attention},
                                          {"data", job.options.data},
                                          {"parameters", plan.parameters},
+                                         {"overfit_one_batch", job.options.overfit_one_batch},
                                          {"train_images", job.train->size()},
                                          {"eval_set", job.eval_name()},
                                          {"eval_images", job.eval_set()->size()},
                                          {"test_images", job.test->size()},
                                          {"classes", job.test->info().class_count()},
-                                         {"overfit_one_batch", job.options.overfit_one_batch},
                                          {"epochs", job.options.epochs},
                                          {"steps_per_epoch", plan.steps_per_epoch},
                                          {"steps", plan.steps},

@@ -82,7 +82,10 @@ void TrainProgress::on_start(const train::TrainStart& start) {
                               start.eval_set, start.epochs, thousands(start.steps_per_epoch)));
   }
   console_.line(fmt::format("run folder {}", printable(start.folder)));
-  if (start.resumed_at > 0) {
+  if (start.is_done) {
+    console_.line(fmt::format("done before, at step {} of {}: nothing is left to train",
+                              thousands(start.resumed_at), thousands(start.steps)));
+  } else if (start.resumed_at > 0) {
     console_.line(fmt::format("goes on after step {} of {}", thousands(start.resumed_at),
                               thousands(start.steps)));
   }

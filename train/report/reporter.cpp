@@ -74,6 +74,10 @@ void Reporter::end(const TrainResult& result) {
   write_page();
 }
 
+void Reporter::refresh(const std::string& folder) {
+  attempt([&] { write_run_page(folder); });
+}
+
 void Reporter::fail(RunPhase phase, const std::string& message, int64_t step) {
   state_.phase = phase;
   state_.reason = message;

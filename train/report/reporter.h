@@ -24,6 +24,8 @@ class Reporter {
   /// The chosen pictures of the last evaluation, for the page to come: samples.json.
   void keep_samples(const Evaluation& evaluation);
   void end(const TrainResult& result);
+  /// Makes the page of a run again whose files stay as they are.
+  void refresh(const std::string& folder);
   /// The run ends with an error.
   void fail(RunPhase phase, const std::string& message, int64_t step);
 

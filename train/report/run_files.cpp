@@ -199,6 +199,16 @@ std::vector<ConfigLine> read_config(const std::string& path) {
   return lines;
 }
 
+/// The accuracy of each class; NaN for what is no number.
+std::vector<double> read_shares(const json& test) {
+  std::vector<double> shares;
+  if (!test.contains("per_class") || !test["per_class"].is_array()) return shares;
+  for (const json& share : test["per_class"]) {
+    shares.push_back(share.is_number() ? share.get<double>() : kNone);
+  }
+  return shares;
+}
+
 /// The matrix of counts; empty unless it is square and holds counts alone.
 std::vector<std::vector<int64_t>> read_confusion(const json& test) {
   if (!test.contains("confusion") || !test["confusion"].is_array()) return {};
@@ -215,29 +225,6 @@ std::vector<std::vector<int64_t>> read_confusion(const json& test) {
     }
   }
   return counts;
-}
-
-std::optional<TrainResult> read_result(const std::string& path) {
-  const json object = json_of(path);
-  if (!object.is_object() || !object.contains("test") || !object["test"].is_object()) return {};
-  const json& test = object["test"];
-  TrainResult result;
-  result.parameters = whole(object, "parameters");
-  result.epochs = whole(object, "epochs");
-  result.steps = whole(object, "steps");
-  result.seconds = number(object, "seconds");
-  result.images_per_second = number(object, "images_per_second");
-  result.seed = whole(object, "seed");
-  result.stopped = text(object, "stopped");
-  result.weights = text(test, "weights");
-  result.chosen_on = text(test, "best_chosen_on");
-  result.best = number(test, "best");
-  result.best_epoch = whole(test, "best_epoch");
-  result.last.accuracy = number(test, "last");
-  result.last.loss = number(test, "loss");
-  result.last.examples = whole(test, "examples");
-  result.last.confusion = read_confusion(test);
-  return result;
 }
 
 /// What a reader looks for first; the rest follows by name.
@@ -282,6 +269,30 @@ std::string run_json(const RunState& state) {
                                          {"test_images", state.test_images},
                                          {"classes", state.classes}};
   return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+std::optional<TrainResult> read_result(const std::string& path) {
+  const json object = json_of(path);
+  if (!object.is_object() || !object.contains("test") || !object["test"].is_object()) return {};
+  const json& test = object["test"];
+  TrainResult result;
+  result.parameters = whole(object, "parameters");
+  result.epochs = whole(object, "epochs");
+  result.steps = whole(object, "steps");
+  result.seconds = number(object, "seconds");
+  result.images_per_second = number(object, "images_per_second");
+  result.seed = whole(object, "seed");
+  result.stopped = text(object, "stopped");
+  result.weights = text(test, "weights");
+  result.chosen_on = text(test, "best_chosen_on");
+  result.best = number(test, "best");
+  result.best_epoch = whole(test, "best_epoch");
+  result.last.accuracy = number(test, "last");
+  result.last.loss = number(test, "loss");
+  result.last.examples = whole(test, "examples");
+  result.last.per_class = read_shares(test);
+  result.last.confusion = read_confusion(test);
+  return result;
 }
 
 RunFiles read_run_files(const std::string& folder) {

@@ -55,6 +55,10 @@ struct RunFiles {
 
 RunFiles read_run_files(const std::string& folder);
 
+/// What a file result.json tells; `folder` and `signal` are not in it. Nothing where it is missing
+/// or no such object.
+std::optional<TrainResult> read_result(const std::string& path);
+
 /// The steps in stretches of equal length, at most `most` of them, each as its last row with the
 /// means of loss, accuracy and norm. The last stretch may be shorter.
 std::vector<StepRow> in_stretches(const std::vector<StepRow>& steps, size_t most);
