@@ -36,6 +36,15 @@ TEST_CASE("a run folder that cannot be made is refused before any work") {
   CHECK(contents(folder.path()).size() == 1);
 }
 
+TEST_CASE("a folder that takes no files is refused before any work, also for root") {
+  CHECK(refuses(small_train("/proc/diagrad-run"), 2,
+                "--out: /proc/diagrad-run cannot be made: No such file or directory; choose"));
+  CHECK(refuses(small_train("/proc/self"), 2,
+                "--out: cannot write to /proc/self: No such file or directory; choose another"));
+  CHECK(refuses(small_train("/proc/diagrad-runs", {"--runs", "2", "--quiet"}), 2,
+                "--out: /proc/diagrad-runs/seed-0 cannot be made: "));
+}
+
 TEST_CASE("logits that cannot be written are refused before any work") {
   const TemporaryFolder folder;
   const std::string out = folder.path("run");
