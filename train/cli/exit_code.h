@@ -4,7 +4,7 @@
 
 namespace diagrad::cli {
 
-/// What the program returns, as documented in its README.
+/// What the program returns; docs/output.md tells what each one means.
 enum ExitCode : int {
   kDone = 0,
   kUnexpected = 1,
