@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cmath>
 #include <map>
 #include <tuple>
 
+#include "diagrad/data/cifar.h"
 #include "tests/data/support.h"
 #include "tests/support/op_case.h"
 
@@ -119,6 +122,58 @@ TEST_CASE("random choices are a function of seed, epoch and picture, and reach e
   CHECK(flips < kCount / 2 + 130);
   CHECK(other_epoch > kCount * 9 / 10);
   CHECK(other_seed > kCount * 9 / 10);
+}
+
+TEST_CASE("the presets of normalisation have the figures that their pages give") {
+  struct Preset {
+    std::string name;
+    std::array<float, 3> mean, deviation;
+  };
+  const Preset presets[] = {
+      // transforms.Normalize of the authors' cifar.py, for both sets.
+      {"cifar", {0.4914F, 0.4822F, 0.4465F}, {0.2023F, 0.1994F, 0.2010F}},
+      // Over all pixels of the 50,000 training pictures, to four digits.
+      {"cifar10", {0.4914F, 0.4822F, 0.4465F}, {0.2470F, 0.2435F, 0.2616F}},
+      {"cifar100", {0.5071F, 0.4865F, 0.4409F}, {0.2673F, 0.2564F, 0.2762F}},
+      {"half", {0.5F, 0.5F, 0.5F}, {0.5F, 0.5F, 0.5F}},
+  };
+  CHECK(data::normalizations().size() == std::size(presets));
+  for (const Preset& preset : presets) {
+    CAPTURE(preset.name);
+    CHECK(normalization(preset.name).mean == preset.mean);
+    CHECK(normalization(preset.name).deviation == preset.deviation);
+  }
+}
+
+/// Checks a preset against what the first pictures of a set say.
+void check_measured(const std::string& preset, const data::DatasetPtr& pictures) {
+  std::array<double, 3> sum{};
+  std::array<double, 3> squares{};
+  data::Sample sample;
+  const int64_t count = std::min<int64_t>(pictures->size(), 10000);
+  for (int64_t i = 0; i < count; ++i) {
+    pictures->read(i, sample);
+    for (size_t k = 0; k < sample.pixels.size(); ++k) {
+      const double value = sample.pixels[k] / 255.0;
+      sum[k % 3] += value;
+      squares[k % 3] += value * value;
+    }
+  }
+  const double pixels = static_cast<double>(count) * 32 * 32;
+  for (size_t c = 0; c < 3; ++c) {
+    const double mean = sum[c] / pixels;
+    const double deviation = std::sqrt(squares[c] / pixels - mean * mean);
+    // The mean over 10,000 pictures has a standard error of 0.0015.
+    CHECK(std::abs(mean - static_cast<double>(normalization(preset).mean[c])) < 0.005);
+    CHECK(std::abs(deviation - static_cast<double>(normalization(preset).deviation[c])) < 0.005);
+  }
+}
+
+TEST_CASE("the presets cifar10 and cifar100 are what real pictures measure") {
+  const std::string ten = testing::real_data("cifar-10-batches-bin");
+  if (!ten.empty()) check_measured("cifar10", data::open_cifar10(ten).train);
+  const std::string hundred = testing::real_data("cifar-100-binary");
+  if (!hundred.empty()) check_measured("cifar100", data::open_cifar100(hundred).train);
 }
 
 TEST_CASE("a transform rejects what does not fit the picture") {
