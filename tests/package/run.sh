@@ -22,17 +22,13 @@ must_say() {
         { cat "$work/log"; echo "package: expected '$text' from: $*"; exit 1; }
 }
 
-# The first indented block of the section, without its indent.
-awk '/^## / { section = ($0 == "## Add an attention variant") }
-     section && /^    / { block = 1 }
-     section && block && /^[^ ]/ { exit }
-     section && block { sub(/^    /, ""); print }' "$source/CONTRIBUTING.md" >"$work/my_gate.cpp"
-grep -q '"my-gate"' "$work/my_gate.cpp" || { echo "package: CONTRIBUTING.md has no my-gate"; exit 1; }
+variant=$build/contributing/diagrad/nn/attention/my_gate.cpp  # by tests/contributing
+grep -q '"my-gate"' "$variant" || { echo "package: CONTRIBUTING.md has no my-gate"; exit 1; }
 
 step "install" cmake --install "$build" --prefix "$work/prefix"
 step "configure" cmake -S "$source/tests/package" -B "$work/build" -G Ninja \
     -D CMAKE_CXX_COMPILER="$compiler" -D CMAKE_BUILD_TYPE=Release \
-    -D CMAKE_PREFIX_PATH="$work/prefix" -D VARIANT="$work/my_gate.cpp"
+    -D CMAKE_PREFIX_PATH="$work/prefix" -D VARIANT="$variant"
 step "build" cmake --build "$work/build"
 
 cd "$work"

@@ -1,0 +1,24 @@
+# Writes the code of CONTRIBUTING.md to files and prints their names: each indented block behind a
+# paragraph that begins with a file's name, such as `ops/cube.h`.
+#     awk -v to=FOLDER -f code_of.awk CONTRIBUTING.md
+/^[^ ]/ {
+    if (begun) path = ""
+    if (match($0, /^`[a-z_\/]+\.(h|cpp)`/)) {
+        path = to "/" substr($0, 2, RLENGTH - 2)
+        begun = 0
+    }
+}
+path && /^    / {
+    if (!begun) {
+        folder = path
+        sub(/\/[^\/]*$/, "", folder)
+        system("mkdir -p '" folder "'")
+        print substr(path, length(to) + 2)
+    }
+    begun = 1
+    while (blank > 0) { print "" > path; --blank }
+    print substr($0, 5) > path
+    next
+}
+path && begun && /^$/ { ++blank; next }
+{ blank = 0 }
