@@ -53,6 +53,28 @@ TEST_CASE("parameter totals are those of the published networks, to the unit") {
   }
 }
 
+TEST_CASE("options of attention change the totals by their closed forms, to the unit") {
+  constexpr int64_t kBase = 1727284;
+  const auto added = [](const std::string& attention, const std::string& sharing) {
+    return parameters(*cifar_net("resnet164", attention, sharing, 100)) - kBase;
+  };
+  // Each stacked cell of DIA-LSTM has two layers C to 4C, with C = 64, 128, 256.
+  constexpr int64_t kCell = 691712;
+  CHECK(added("dia-lstm", "") == 218848);                      // 1.946 million in all
+  CHECK(added("dia-lstm:cells=2", "") == 218848 + kCell);      // 2.638
+  CHECK(added("dia-lstm:cells=3", "") == 218848 + 2 * kCell);  // 3.330
+  CHECK(added("dia-lstm:cells=4", "") == 218848 + 3 * kCell);  // 4.021
+  CHECK(added("dia-lstm:reduction=1", "") == 864640);
+  CHECK(added("dia-lstm:reduction=8", "") == 111216);
+  CHECK(added("dia-lstm:reduction=16", "") == 57400);
+  CHECK(added("dia-lstm:output=tanh", "") == 218848);
+  CHECK(added("dia-lstm:reduction=32", "") == 30492);
+  CHECK(added("se:reduction=4", "") == 784224);
+  CHECK(added("se:reduction=4", "stage") == 43568);
+  CHECK(added("eca", "") == 234);
+  CHECK(added("eca", "stage") == 13);
+}
+
 TEST_CASE("a summary counts a shared cell once and its work per call") {
   const auto net = cifar_net("resnet164", "dia-lstm", "", 100);
   const Summary summary = summarize(*net, {32, 32, 3});

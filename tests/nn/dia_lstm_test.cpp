@@ -4,7 +4,12 @@
 
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/nn/attention/attention.h"
-#include "tests/support/op_case.h"
+#include "diagrad/nn/random_scope.h"
+#include "diagrad/ops/binary.h"
+#include "diagrad/ops/channel_scale.h"
+#include "diagrad/ops/dropout.h"
+#include "diagrad/ops/linear.h"
+#include "diagrad/ops/lstm_gates.h"
 
 namespace diagrad::nn {
 namespace {
@@ -66,32 +71,86 @@ TEST_CASE("the mean attention of the first call lies near a quarter") {
   }
 }
 
-TEST_CASE("every variant has the parameters its closed form says") {
-  for (const AttentionInfo& info : attention_variants()) {
-    for (const int64_t channels : {16, 64, 256}) {
-      const AttentionFactory factory(info.name);
-      RandomStream random(1, 1);
-      int64_t count = 0;
-      for (const auto& parameter : factory({.channels = channels}, random)->named_parameters()) {
-        count += parameter.tensor.numel();
-      }
-      CHECK_MESSAGE(count == factory.parameters({.channels = channels}), info.name);
-    }
+constexpr int64_t kWidth = 6;
+
+/// The state after two calls of a unit whose weights are the same for every setting.
+State state_after(const std::string& setting, bool training) {
+  RandomStream random(3, stream_id("unit"));
+  const auto unit = AttentionFactory(setting)({.channels = kWidth, .calls = 2}, random);
+  unit->to(DType::f64);
+  unit->train(training);
+  RandomStream pictures(4, stream_id("pictures"));
+  const NoGrad no_grad;
+  const RandomScope scope(5, 6);
+  State state;
+  for (int call = 0; call < 2; ++call) {
+    (void)unit->apply(normal({32, 2, 2, kWidth}, 0.0, 1.0, pictures, DType::f64), state);
   }
+  return state;
 }
 
-TEST_CASE("wrong names and options of attention are named") {
-  using testing::error_message;
-  CHECK(error_message([] { AttentionFactory("dia-gru"); }).find("'dia-gru' is unknown") !=
-        std::string::npos);
-  CHECK(error_message([] { AttentionFactory("se:ratio=4"); }).find("ratio") != std::string::npos);
-  CHECK(error_message([] {
-          AttentionFactory("dia-lstm:output=sine");
-        }).find("output=sine of 'dia-lstm'") != std::string::npos);
-  CHECK(error_message([] { AttentionFactory("eca:kernel=4"); }).find("of 'eca' is even") !=
-        std::string::npos);
-  CHECK(error_message([] { AttentionFactory("se", "layer"); }).find("block, stage, network") !=
-        std::string::npos);
+bool equal(const Tensor& a, const Tensor& b) {
+  for (int64_t i = 0; i < a.numel(); ++i) {
+    if (a.data<double>()[i] != b.data<double>()[i]) return false;
+  }
+  return a.shape() == b.shape();
+}
+
+bool equal(const State& a, const State& b) {
+  if (a.tensors.size() != b.tensors.size()) return false;
+  for (size_t i = 0; i < a.tensors.size(); ++i) {
+    if (!equal(a.tensors[i], b.tensors[i])) return false;
+  }
+  return true;
+}
+
+TEST_CASE("dropout acts between stacked cells alone, and in training alone") {
+  CHECK(equal(state_after("dia-lstm:dropout=0.9", true), state_after("dia-lstm:dropout=0", true)));
+  const State kept = state_after("dia-lstm:cells=2,dropout=0", true);
+  const State dropped = state_after("dia-lstm:cells=2", true);
+  CHECK(equal(state_after("dia-lstm:cells=2", false), kept));
+  CHECK(equal(state_after("dia-lstm:cells=2,dropout=0", false), kept));
+  // h and c of the first cell, which no mask has touched, then those of the second.
+  REQUIRE(dropped.tensors.size() == 4);
+  CHECK(equal(dropped.tensors[0], kept.tensors[0]));
+  CHECK(equal(dropped.tensors[1], kept.tensors[1]));
+  CHECK_FALSE(equal(dropped.tensors[2], kept.tensors[2]));
+  CHECK_FALSE(equal(dropped.tensors[3], kept.tensors[3]));
+}
+
+TEST_CASE("a stacked cell is a plain LSTM cell on the first one's h, a tenth of it dropped") {
+  RandomStream random(3, stream_id("unit"));
+  const auto unit = AttentionFactory("dia-lstm:cells=2")({.channels = kWidth, .calls = 2}, random);
+  unit->to(DType::f64);
+  const StateDict weights = unit->state_dict();
+  const auto plain = [&](const Tensor& x, const std::string& layer) {
+    return linear(x, weights.at("cells.1." + layer + ".weight"),
+                  weights.at("cells.1." + layer + ".bias"));
+  };
+  RandomStream pictures(4, stream_id("pictures"));
+  const NoGrad no_grad;
+  const auto draws = [] {
+    const RandomScope scope(5, 6);
+    return std::vector<RandomScope::Draw>{RandomScope::next(), RandomScope::next()};
+  }();
+  const RandomScope scope(5, 6);
+  State state;
+  LstmState second{Tensor::zeros({32, kWidth}, DType::f64),
+                   Tensor::zeros({32, kWidth}, DType::f64)};
+  for (const RandomScope::Draw& draw : draws) {
+    const Tensor x = normal({32, 2, 2, kWidth}, 0.0, 1.0, pictures, DType::f64);
+    const Tensor y = unit->apply(x, state).contiguous();
+    const Tensor input =
+        dropout(state.tensors[0], {.p = 0.1, .seed = draw.seed, .stream = draw.stream});
+    second = lstm_gates(plain(input, "x") + plain(second.h, "h"), second.c);
+    CHECK(equal(state.tensors[2], second.h));
+    CHECK(equal(state.tensors[3], second.c));
+    CHECK(equal(y, channel_scale(x, second.h)));
+    int64_t zeros = 0;
+    for (int64_t i = 0; i < input.numel(); ++i) zeros += input.data<double>()[i] == 0.0 ? 1 : 0;
+    CHECK(zeros > 4);  // of 192: 19 by expectation, standard deviation 4
+    CHECK(zeros < 36);
+  }
 }
 
 }  // namespace
