@@ -1,101 +1,26 @@
-// Every variant x sharing x placement x model family. What is registered is tested; nothing is
-// listed here but one small net per family.
+// Every net of the matrix (matrix.h): shapes, gradients, save and load, learning.
 #include <doctest/doctest.h>
 
 #include <fmt/ranges.h>
 
 #include <cmath>
-#include <functional>
 #include <set>
 
 #include "diagrad/autograd/engine.h"
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/autograd/gradcheck.h"
-#include "diagrad/models/registry.h"
-#include "diagrad/nn/attention/attention.h"
 #include "diagrad/nn/random_scope.h"
 #include "diagrad/ops/losses.h"
 #include "diagrad/train/adamw.h"
-#include "tests/support/op_case.h"
+#include "tests/models/matrix.h"
 
 namespace diagrad::models {
 namespace {
 
-using nn::Placement;
-using nn::Sharing;
-
-constexpr int64_t kClasses = 3;
-constexpr int64_t kBlocks = 2;  ///< per stage, so that a shared unit is called twice
-
-/// The smallest net of a family with two blocks per stage.
-struct Family {
-  const char* name;
-  const char* model;
-  std::vector<std::pair<std::string, std::string>> options;
-  std::vector<int64_t> channels;  ///< at pre_add, per stage
-};
-
-const std::vector<Family>& families() {
-  static const std::vector<Family> all = {
-      {"resnet, basic", "resnet", {{"depth", "14"}, {"width", "4"}}, {4, 8, 16}},
-      {"resnet, bottleneck",
-       "resnet",
-       {{"depth", "20"}, {"block", "bottleneck"}, {"width", "2"}},
-       {8, 16, 32}},
-  };
-  return all;
-}
-
-struct Cell {
-  const Family& family;
-  const nn::AttentionInfo& info;
-  Sharing sharing;
-  Placement placement;
-
-  std::string attention() const {
-    return info.placements.size() > 1 ? info.name + ":at=" + nn::name(placement) : info.name;
-  }
-  std::string text() const {
-    return fmt::format("{}, {}, sharing {}", family.name, attention(), nn::name(sharing));
-  }
-  std::shared_ptr<nn::Module> make(uint64_t seed) const {
-    return create(family.model, {.classes = kClasses,
-                                 .input = {8, 8, 3},
-                                 .attention = attention(),
-                                 .sharing = nn::name(sharing),
-                                 .options = family.options,
-                                 .seed = seed});
-  }
-  /// A unit with a memory that serves one call sees the empty state only: the weights that read
-  /// the state have no gradient, by the mathematics.
-  bool state_is_idle() const { return info.carries_state && sharing == Sharing::block; }
-};
-
-/// Calls `visit` for every cell; the default placement with every sharing, the others shared by
-/// the stage.
-void for_each_cell(const std::function<void(const Cell&)>& visit) {
-  int64_t count = 0;
-  for (const Family& family : families()) {
-    for (const nn::AttentionInfo& info : nn::attention_variants()) {
-      for (const Placement placement : info.placements) {
-        for (const Sharing sharing : {Sharing::block, Sharing::stage, Sharing::network}) {
-          if (placement != info.placements.front() && sharing != Sharing::stage) continue;
-          const Cell cell{family, info, sharing, placement};
-          CAPTURE(cell.text());
-          visit(cell);
-          ++count;
-        }
-      }
-    }
-  }
-  MESSAGE(count << " combinations");
-  CHECK(count >= static_cast<int64_t>(families().size()) * 3 * 4);
-}
-
-Tensor pictures(const Shape& shape, DType dtype) {
-  RandomStream random(7, stream_id("pictures"));
-  return uniform(shape, -1.0, 1.0, random, dtype);
-}
+using matrix::Cell;
+using matrix::for_each_cell;
+using matrix::kClasses;
+using matrix::pictures;
 
 Tensor labels(int64_t count) {
   const Tensor result = Tensor::empty({count}, DType::i64);
@@ -169,28 +94,6 @@ TEST_CASE("matrix: gradients agree with differences in double precision, and non
   });
 }
 
-TEST_CASE("matrix: the parameters of the units are those of the closed form") {
-  for_each_cell([](const Cell& cell) {
-    const nn::AttentionFactory factory(cell.attention(), nn::name(cell.sharing));
-    int64_t counted = 0;
-    for (const nn::NamedTensor& parameter : cell.make(1)->named_parameters()) {
-      if (parameter.name.find("attention.") != std::string::npos) {
-        counted += parameter.tensor.numel();
-      }
-    }
-    int64_t expected = 0;
-    for (const int64_t width : cell.family.channels) {
-      const bool wide =
-          cell.placement == Placement::pre_add || cell.placement == Placement::in_norm;
-      const bool narrowed = !wide && std::string(cell.family.name) == "resnet, bottleneck";
-      const int64_t units = cell.sharing == Sharing::block ? kBlocks : 1;
-      expected += units * factory.parameters(
-                              {.channels = narrowed ? width / 4 : width, .calls = kBlocks / units});
-    }
-    CHECK(counted == expected);
-  });
-}
-
 TEST_CASE("matrix: a net given the state of another one gives the same bits") {
   for_each_cell([](const Cell& cell) {
     const auto first = cell.make(1);
@@ -225,25 +128,6 @@ TEST_CASE("matrix: every net learns one batch by heart") {
     const double after = loss_of(*model, x).item();
     CHECK_MESSAGE(after < 0.1 * before, "loss " << before << " to " << after);
   });
-}
-
-TEST_CASE("arms of one seed differ in their attention alone") {
-  for (const nn::AttentionInfo& info : nn::attention_variants()) {
-    if (info.placements.front() == Placement::replaces_conv) continue;
-    const auto plain =
-        create("resnet8", {.input = {8, 8, 3}, .attention = "none", .seed = 5})->state_dict();
-    const auto other =
-        create("resnet8", {.input = {8, 8, 3}, .attention = info.name, .seed = 5})->state_dict();
-    for (const auto& entry : plain) {
-      const Tensor& tensor = entry.second;
-      const Tensor& same = other.at(entry.first);
-      bool equal = tensor.numel() == same.numel();
-      for (int64_t i = 0; equal && i < tensor.numel(); ++i) {
-        equal = tensor.data<float>()[i] == same.data<float>()[i];
-      }
-      CHECK_MESSAGE(equal, info.name << ": " << entry.first);
-    }
-  }
 }
 
 }  // namespace
