@@ -164,8 +164,9 @@ void check_f32(const std::string& name) {
 }
 
 TEST_CASE("the f32 error of ResNet-20 is at most twice PyTorch's") {
-  for (const char* name : {"resnet20-none", "resnet20-dia-lstm", "resnet20-se-block",
-                           "resnet20-se-stage", "resnet20-eca-block"}) {
+  for (const char* name :
+       {"resnet20-none", "resnet20-dia-lstm", "resnet20-dia-lstm-cells2", "resnet20-dia-lstm-tanh",
+        "resnet20-se-block", "resnet20-se-stage", "resnet20-eca-block"}) {
     check_f32(name);
   }
 }

@@ -97,9 +97,9 @@ void check_losses(const json& reference) {
 }
 
 TEST_CASE("f64 logits, gradients, statistics and losses are PyTorch's") {
-  for (const char* name :
-       {"resnet20-none", "resnet20-dia-lstm", "resnet20-se-block", "resnet20-se-stage",
-        "resnet20-eca-block", "resnet164-none", "resnet164-dia-lstm"}) {
+  for (const std::string name : {"resnet20-none", "resnet20-dia-lstm", "resnet20-dia-lstm-cells2",
+                                 "resnet20-dia-lstm-tanh", "resnet20-se-block", "resnet20-se-stage",
+                                 "resnet20-eca-block", "resnet164-none", "resnet164-dia-lstm"}) {
     CAPTURE(name);
     const json reference = golden(name);
     check_first_step(reference);

@@ -12,6 +12,7 @@ State-dict names are torchvision's; attention is `layer1.0.attention.*` when a b
 `layer1.attention.*` when a stage does.
 """
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from torch import nn
 from torch.nn import functional as F
 
 MODELS = {"resnet20-none": ("none", "block"), "resnet20-dia-lstm": ("dia-lstm", "stage"),
+          "resnet20-dia-lstm-cells2": ("dia-lstm:cells=2,dropout=0", "stage"),
+          "resnet20-dia-lstm-tanh": ("dia-lstm:output=tanh", "stage"),
           "resnet20-se-block": ("se", "block"), "resnet20-se-stage": ("se", "stage"),
           "resnet20-eca-block": ("eca", "block"), "resnet164-none": ("none", "block"),
           "resnet164-dia-lstm": ("dia-lstm", "stage")}
@@ -105,26 +108,48 @@ class DiaCell(nn.Module):
         self.x_down, self.x_up = nn.Linear(channels, hidden), nn.Linear(hidden, 4 * channels)
         self.h_down, self.h_up = nn.Linear(channels, hidden), nn.Linear(hidden, 4 * channels)
 
-    def forward(self, pooled, state):
+    def gates(self, pooled, h):
+        return self.x_up(F.relu(self.x_down(pooled))) + self.h_up(F.relu(self.h_down(h)))
+
+    def forward(self, pooled, state, output=torch.sigmoid):
         h, c = state
-        gates = self.x_up(F.relu(self.x_down(pooled))) + self.h_up(F.relu(self.h_down(h)))
-        i, f, g, o = gates.chunk(4, dim=1)
+        i, f, g, o = self.gates(pooled, h).chunk(4, dim=1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.sigmoid(c), c
+        return torch.sigmoid(o) * output(c), c
+
+
+class StackedCell(DiaCell):
+    """The second and later cells have no bottleneck."""
+
+    def __init__(self, channels):
+        nn.Module.__init__(self)
+        self.x, self.h = nn.Linear(channels, 4 * channels), nn.Linear(channels, 4 * channels)
+
+    def gates(self, pooled, h):
+        return self.x(pooled) + self.h(h)
 
 
 class DiaLstm(nn.Module):
-    def __init__(self, channels):
+    """The authors drop a tenth of what a stacked cell reads, in training; without that here, since
+    masks of two programs are never the same."""
+
+    def __init__(self, channels, cells=1, output=torch.sigmoid):
         super().__init__()
-        self.cells = nn.ModuleList([DiaCell(channels)])
+        stacked = [StackedCell(channels) for _ in range(cells - 1)]
+        self.cells, self.output = nn.ModuleList([DiaCell(channels)] + stacked), output
 
     def forward(self, pooled, state):
         zero = torch.zeros_like(pooled)
-        state = self.cells[0](pooled, state or (zero, zero))
-        return state[0], state
+        before, state, y = state or [(zero, zero)] * len(self.cells), [], pooled
+        for cell, own in zip(self.cells, before):
+            state.append(cell(y, own, self.output))
+            y = state[-1][0]
+        return y, state
 
 
-ATTENTION = {"none": None, "se": SE, "eca": ECA, "dia-lstm": DiaLstm}
+ATTENTION = {"none": None, "se": SE, "eca": ECA, "dia-lstm": DiaLstm,
+             "dia-lstm:cells=2,dropout=0": partial(DiaLstm, cells=2),
+             "dia-lstm:output=tanh": partial(DiaLstm, output=torch.tanh)}
 
 
 class Block(nn.Module):
