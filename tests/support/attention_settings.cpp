@@ -1,6 +1,7 @@
 #include "tests/support/attention_settings.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -15,7 +16,7 @@ bool is_placement(const Option& option) {
 }
 
 std::string setting(const nn::AttentionInfo& info, const Option& option, const std::string& value) {
-  return info.name + ":" + option.name + "=" + value;
+  return fmt::format("{}:{}={}", info.name, option.name, value);
 }
 
 std::string next_taken(const nn::AttentionInfo& info, const Option& option) {
@@ -59,7 +60,7 @@ std::vector<std::string> all_settings(const nn::AttentionInfo& info) {
     std::vector<std::string> longer;
     for (const std::string& begin : settings) {
       for (const std::string& value : tested_values(info, option)) {
-        longer.push_back(begin + before + option.name + "=" + value);
+        longer.push_back(fmt::format("{}{}{}={}", begin, before, option.name, value));
       }
     }
     settings = std::move(longer);
