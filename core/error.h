@@ -12,10 +12,11 @@ namespace diagrad {
 enum class ErrorKind { internal, usage, data, diverged, checkpoint, device };
 
 /// The only exception type the library throws on purpose. `what()` is one line: what came, what
-/// was expected (with the numbers), what to try.
+/// was expected (with the numbers), what to try. Control characters, which names out of files may
+/// hold, become escapes such as \n and \x1b; a message beyond 8 KiB is cut.
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  Error(ErrorKind kind, const std::string& message);
   ErrorKind kind() const { return kind_; }
 
  private:

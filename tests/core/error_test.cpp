@@ -43,6 +43,16 @@ TEST_CASE("a broken invariant says that it is a bug, and where") {
   CHECK(kind_of(failing) == ErrorKind::internal);
 }
 
+TEST_CASE("a message is one line of moderate length, whatever the names in it hold") {
+  const auto told = [](const std::string& text) {
+    return error_message([&] { fail(ErrorKind::data, "{}", text); });
+  };
+  CHECK(told("two\nlines\tand\r\x1b[31m\x7f") == "two\\nlines\\tand\\x0d\\x1b[31m\\x7f");
+  CHECK(told("caf\xc3\xa9") == "caf\xc3\xa9");
+  CHECK(told(std::string(8192, 'x')).size() == 8192);
+  CHECK(told(std::string(1 << 20, 'x')).size() == 8192 + 3);
+}
+
 TEST_CASE("fail carries its kind") {
   for (const ErrorKind kind : {ErrorKind::internal, ErrorKind::usage, ErrorKind::data,
                                ErrorKind::diverged, ErrorKind::checkpoint, ErrorKind::device}) {
