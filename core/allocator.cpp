@@ -39,6 +39,9 @@ void* system_allocate(size_t bytes) {
   return data;
 }
 
+constexpr int64_t kUnlimited = INT64_MAX;
+thread_local int64_t allowance = kUnlimited;
+
 /// Where a handed-out block lives: guard mode may be switched while blocks are out.
 struct Guarded {
   size_t bytes;
@@ -68,6 +71,11 @@ CpuAllocator::CpuAllocator() : state_(new State()) {
 
 void* CpuAllocator::allocate(size_t bytes) {
   const size_t block_bytes = size_class(bytes);
+  if (allowance != kUnlimited) {
+    DG_CHECK(block_bytes <= static_cast<size_t>(allowance),
+             "{} bytes of memory asked for where {} more are allowed", bytes, allowance);
+    allowance -= static_cast<int64_t>(block_bytes);
+  }
   std::unique_lock lock(state_->mutex);
   AllocatorStats& stats = state_->stats;
   void* data = nullptr;
@@ -159,6 +167,15 @@ void CpuAllocator::release_cache() {
     state_->stats.reserved_bytes -= static_cast<int64_t>(block_bytes * list.size());
     list.clear();
   }
+}
+
+AllocationLimit::AllocationLimit(int64_t bytes) : before_(allowance) {
+  DG_ASSERT(bytes >= 0, "a limit of {} bytes", bytes);
+  allowance = std::min(bytes, before_);
+}
+
+AllocationLimit::~AllocationLimit() {
+  allowance = before_;
 }
 
 }  // namespace diagrad

@@ -49,4 +49,18 @@ class CpuAllocator {
   State* state_;
 };
 
+/// While it lives, the blocks that the current thread takes from the CPU allocator may add up to
+/// `bytes` at most, those that are freed again included; the next one throws Error(usage) before
+/// any memory is taken. For what a file asks for that nobody has reason to trust.
+class AllocationLimit {
+ public:
+  explicit AllocationLimit(int64_t bytes);
+  ~AllocationLimit();
+  AllocationLimit(const AllocationLimit&) = delete;
+  AllocationLimit& operator=(const AllocationLimit&) = delete;
+
+ private:
+  int64_t before_;
+};
+
 }  // namespace diagrad

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "diagrad/core/allocator.h"
+#include "diagrad/core/dtype.h"
 #include "diagrad/core/error.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/train/job.h"
@@ -35,6 +37,17 @@ std::vector<std::string> candidates(const std::string& path) {
   return files;
 }
 
+/// What its tensors take, with room for what is freed again while they are made. The net that a
+/// file describes may take no more than the tensors in it explain: its options are only words.
+int64_t most_memory(const TensorMap& weights) {
+  constexpr int64_t kRoom = int64_t{4} << 20;
+  int64_t bytes = 0;
+  for (const auto& named : weights) {
+    bytes += named.second.numel() * size_of(named.second.dtype());
+  }
+  return 4 * bytes + kRoom;
+}
+
 }  // namespace
 
 TrainedModel load_trained(const std::string& path) {
@@ -57,16 +70,19 @@ TrainedModel load_trained(const std::string& path) {
   }
   trained.info = std::move(checkpoint.info);
   const Options& options = trained.info.options;
+  const bool averaged = options.ema_decay > 0.0;
+  const TensorMap weights = checkpoint.part(averaged ? "ema" : "model");
   try {
+    const AllocationLimit limit(most_memory(weights));
     options.validate();
     trained.model = make_model(options, trained.info.input, options.classes);
+    trained.model->to(parse_dtype(options.precision));
   } catch (const Error& error) {
     fail(ErrorKind::checkpoint, "{}: this program cannot build its model: {}", trained.path,
          error.what());
   }
-  const bool averaged = options.ema_decay > 0.0;
   trained.weights = averaged ? "ema" : "trained";
-  restore(trained.model->state_dict(), checkpoint.part(averaged ? "ema" : "model"), trained.path);
+  restore(trained.model->state_dict(), weights, trained.path);
   trained.model->eval();
   return trained;
 }

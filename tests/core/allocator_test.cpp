@@ -133,6 +133,24 @@ TEST_CASE("guard mode may change while blocks are out") {
   CHECK(allocator().stats().guard_violations == before);
 }
 
+TEST_CASE("within a limit a thread may take so much and no more") {
+  const int64_t before = allocator().stats().current_bytes;
+  {
+    const AllocationLimit limit(4096);
+    Tensor::zeros({512});
+    Tensor::zeros({256});  // freed blocks count, too: 2048 + 1024 bytes so far
+    CHECK(testing::error_message([] { Tensor::zeros({1 << 20}); }) ==
+          "4194304 bytes of memory asked for where 1024 more are allowed");
+    {
+      const AllocationLimit wider(1 << 30);  // an inner limit only narrows
+      CHECK_FALSE(testing::error_message([] { Tensor::zeros({1 << 20}); }).empty());
+    }
+    CHECK(testing::error_message([] { Tensor::zeros({256}); }).empty());
+  }
+  CHECK(testing::error_message([] { Tensor::zeros({1 << 20}); }).empty());
+  CHECK(allocator().stats().current_bytes == before);
+}
+
 #ifndef DG_TEST_SANITIZED
 // Sanitizers end the program at such a size instead of refusing it.
 TEST_CASE("memory that does not exist is an error with the numbers, and leaves no trace") {
