@@ -37,8 +37,10 @@ void flush_folder_of(const std::string& path) {
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  // Made anew: what lies there may be a pipe, or a link to a file of somebody else.
+  unlink(temporary(path_).c_str());
   descriptor_ =
-      open(temporary(path_).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);  // NOLINT
+      open(temporary(path_).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);  // NOLINT
   if (descriptor_ < 0) fail_with_reason("write", path_);
 }
 
@@ -128,6 +130,17 @@ void InputFile::read(void* data, size_t bytes, int64_t offset) const {
     offset += count;
     bytes -= static_cast<size_t>(count);
   }
+}
+
+std::string read_file(const std::string& path, int64_t most) {
+  const InputFile file(path);
+  if (file.size() > most) {
+    fail(ErrorKind::checkpoint, "{}: has {} bytes, more than the {} that are read of such a file",
+         path, file.size(), most);
+  }
+  std::string bytes(static_cast<size_t>(file.size()), '\0');
+  file.read(bytes.data(), bytes.size(), 0);
+  return bytes;
 }
 
 }  // namespace diagrad::train

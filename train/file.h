@@ -63,4 +63,7 @@ class InputFile {
   int64_t size_ = 0;
 };
 
+/// What a regular file of at most `most` bytes holds. Throws Error(checkpoint).
+std::string read_file(const std::string& path, int64_t most);
+
 }  // namespace diagrad::train
