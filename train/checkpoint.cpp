@@ -2,14 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "diagrad/core/build_info.h"
 #include "diagrad/core/error.h"
+#include "diagrad/train/json_text.h"
 #include "diagrad/train/update_kernels.h"
 
 namespace diagrad::train {
@@ -51,32 +52,17 @@ std::string to_text(const CheckpointInfo& info) {
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-/// Parsed text is never nested deeper than ours: what goes deeper is dropped while reading, so
-/// that no later recursion can be deep.
-json parse_shallow(const std::string& text) {
-  constexpr int kDepth = 4;
-  return json::parse(
-      text,
-      [](int depth, json::parse_event_t /*event*/, json& /*value*/) { return depth <= kDepth; },
-      /*allow_exceptions=*/false);
-}
-
-/// Names and values out of a file may be anything.
-std::string one_line(std::string text) {
+/// Names and values out of a file may be long.
+std::string shortened(const std::string& text) {
   constexpr size_t kLongest = 300;
-  if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 32 || c == 127; }, '?');
-  return text;
+  return text.size() > kLongest ? text.substr(0, kLongest) + "..." : text;
 }
 
 /// A whole number from 0 up to what no sum of two overflows from.
 void read_number(const char* name, const json& entry, int64_t& value) {
-  constexpr int64_t kLargest = int64_t{1} << 60;
-  if (!entry.is_number_unsigned() || entry.get<uint64_t>() > static_cast<uint64_t>(kLargest)) {
-    fail(ErrorKind::checkpoint, "has an impossible count for {}", name);
-  }
-  value = entry.get<int64_t>();
+  const std::optional<int64_t> count = count_of(entry, int64_t{1} << 60);
+  if (!count) fail(ErrorKind::checkpoint, "has an impossible count for {}", name);
+  value = *count;
 }
 
 /// JSON has no NaN: the loss of an evaluation that went wrong is null.
@@ -85,10 +71,10 @@ void read_number(const char* /*name*/, const json& entry, double& value) {
 }
 
 CheckpointInfo from_text(const std::string& text) {
-  const json object = parse_shallow(text);
-  const auto format = object.at("format").get<int64_t>();
+  const json object = parse_json(text);
+  const json& format = object.at("format");
   if (format != kFormat) {
-    fail(ErrorKind::checkpoint, "has format {}, this diagrad reads {}", format, kFormat);
+    fail(ErrorKind::checkpoint, "has format {}, this diagrad reads {}", format.dump(), kFormat);
   }
   CheckpointInfo info;
   info.options = options_from_json(object.at("config").dump());
@@ -151,12 +137,12 @@ Checkpoint read_checkpoint(const std::string& path) {
   const std::string sum = checksum_text(checkpoint.tensors, without_checksum(reader.metadata()));
   if (sum != expected->second) {
     fail(ErrorKind::checkpoint, "{}: is damaged: its checksum is {}, and it says {}", path, sum,
-         one_line(expected->second.substr(0, 16)));
+         expected->second.substr(0, 16));
   }
   try {
     checkpoint.info = from_text(text->second);
   } catch (const Error& error) {
-    fail(ErrorKind::checkpoint, "{}: {}", path, one_line(error.what()));
+    fail(ErrorKind::checkpoint, "{}: {}", path, shortened(error.what()));
   } catch (const json::exception&) {
     fail(ErrorKind::checkpoint, "{}: its description lacks something or is no JSON text", path);
   }

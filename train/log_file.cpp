@@ -1,6 +1,7 @@
 #include "diagrad/train/log_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,8 +23,15 @@ namespace {
 
 LogFile::LogFile(std::string path, FunctionRef<bool(std::string_view line)> keep)
     : path_(std::move(path)) {
-  descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);  // NOLINT
+  // Without O_NONBLOCK, opening a pipe would wait for a reader.
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC;
+  descriptor_ = open(path_.c_str(), kFlags, 0666);  // NOLINT
   if (descriptor_ < 0) fail_with_reason("write", path_);
+  struct stat status = {};
+  if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+    close(descriptor_);
+    fail(ErrorKind::checkpoint, "{}: is not a regular file", path_);
+  }
   cut(keep);
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/error.h"
+#include "diagrad/train/json_text.h"
 #include "diagrad/train/options.h"
 
 namespace diagrad::train {
@@ -57,10 +58,14 @@ class Reader : public OptionVisitor {
   const json& rest() const { return object_; }
 
  private:
+  /// Beyond 63 bits there are numbers without a sign; they would come out negative.
+  static bool is_whole(const json& value) {
+    return count_of(value, INT64_MAX) || (value.is_number_integer() && !value.is_number_unsigned());
+  }
   template <typename T>
   static bool holds(const json& value) {
     if constexpr (std::is_same_v<T, std::string>) return value.is_string();
-    if constexpr (std::is_same_v<T, int64_t>) return value.is_number_integer();
+    if constexpr (std::is_same_v<T, int64_t>) return is_whole(value);
     if constexpr (std::is_same_v<T, double>) return value.is_number();
     if constexpr (std::is_same_v<T, bool>) return value.is_boolean();
     if constexpr (std::is_same_v<T, std::vector<std::string>>) return all<std::string>(value);
@@ -122,7 +127,7 @@ std::string to_json(const Options& options) {
 }
 
 Options options_from_json(const std::string& text) {
-  json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  json object = parse_json(text);
   if (!object.is_object()) fail(ErrorKind::checkpoint, "config: is not a JSON object");
   Options options;
   Reader reader(std::move(object));

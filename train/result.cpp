@@ -1,7 +1,6 @@
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "diagrad/train/report/file_text.h"
 #include "diagrad/train/report/run_files.h"
 #include "diagrad/train/trainer.h"
 
@@ -40,9 +39,7 @@ std::optional<TrainResult> standing_result(const std::string& folder, const Opti
   const std::string path = folder + "/result.json";
   auto result = read_result(path);
   if (!result) return std::nullopt;
-  std::ifstream file(path, std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  if (text != result_json(*result, options) + "\n") return std::nullopt;
+  if (file_text(path) != result_json(*result, options) + "\n") return std::nullopt;
   result->folder = folder;
   return result;
 }

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
+#include "diagrad/train/json_text.h"
 
 namespace diagrad::train {
 namespace {
@@ -105,9 +106,9 @@ void RunFolder::start(const Options& options, int64_t step, bool stay) {
   write_file(path_ + "/env.json", environment_json(options));
   seconds_before_ = 0.0;
   events_ = std::make_unique<LogFile>(path_ + "/events.jsonl", [&](std::string_view line) {
-    const json row = json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const json row = parse_json(line);
     if (!row.is_object() || !row.contains("step") || !row.contains("seconds")) return false;
-    if (!row["step"].is_number_integer() || row["step"].get<int64_t>() > step) return false;
+    if (!count_of(row["step"], step)) return false;
     if (row["seconds"].is_number()) seconds_before_ = row["seconds"].get<double>();
     return true;
   });

@@ -11,9 +11,7 @@
 #include <limits>
 
 #include "diagrad/core/error.h"
-#include "diagrad/core/random.h"
 #include "diagrad/train/checkpoint_folder.h"
-#include "diagrad/train/safetensors_header.h"
 #include "tests/data/support.h"
 #include "tests/support/op_case.h"
 
@@ -139,49 +137,20 @@ TEST_CASE("files that are no checkpoint say what they are") {
   CHECK(complaint(R"({"format":2})") == "has format 2, this diagrad reads 1");
   CHECK(complaint(R"({"format":1})") == "its description lacks something or is no JSON text");
   CHECK(complaint(R"({"format":1,"config":{"a\nb":1}})") ==
-        "config: unknown option 'a?b'; was it written by a newer diagrad?");
+        "config: unknown option 'a\\nb'; was it written by a newer diagrad?");
   CHECK(complaint("{") == "its description lacks something or is no JSON text");
   CHECK(complaint("[]") == "its description lacks something or is no JSON text");
   CHECK(complaint(R"({"format":1,"config":{"batch":[)" + std::string(200000, '[')) ==
         "its description lacks something or is no JSON text");
   CHECK(complaint(R"({"format":1,"config":{"batch":)" + std::string(100000, '[') +
                   std::string(100000, ']') + "}}") ==
+        "its description lacks something or is no JSON text");
+  CHECK(complaint(R"({"format":1,"config":{"batch":[[1]]}})") ==
         "config: batch has a value of the wrong type (array)");
-}
-
-TEST_CASE("a description that was tampered with is read or refused, checksum or not") {
-  const TemporaryFolder folder;
-  write(folder.path("good"), example(100));
-  const std::string good = SafetensorsReader(folder.path("good")).metadata().at("diagrad");
-  const std::string path = folder.path("changed");
-  RandomStream random(3, stream_id("checkpoint fuzz"));
-  int read = 0;
-  for (int i = 0; i < 2000; ++i) {
-    std::string text = good;
-    for (int64_t changes = 1 + random.below(3); changes > 0; --changes) {
-      const auto place = static_cast<size_t>(random.below(static_cast<int64_t>(text.size())));
-      const int64_t kind = random.below(4);
-      if (kind == 0) text.erase(place, static_cast<size_t>(1 + random.below(12)));
-      if (kind == 1) text[place] = "0123456789[]{},:\"-e."[random.below(20)];
-      if (kind == 2) text.insert(place, "99999999999");
-      if (kind == 3) text.insert(place, text.substr(place, static_cast<size_t>(random.below(40))));
-      if (text.empty()) text = "{";
-    }
-    Metadata metadata = {{"diagrad", text}};
-    metadata["checksum"] = fmt::format("{:016x}", checksum({}, metadata));
-    const std::string header = detail::make_safetensors_header({}, metadata);
-    const uint64_t length = header.size();
-    write_bytes(path, std::string(reinterpret_cast<const char*>(&length), 8) + header);
-    try {
-      read_checkpoint(path);
-      ++read;
-    } catch (const Error& error) {
-      CHECK(error.kind() == ErrorKind::checkpoint);
-      CHECK(std::string(error.what()).find('\n') == std::string::npos);
-    }
-  }
-  CHECK(read > 0);
-  CHECK(read < 2000);
+  CHECK(complaint(R"({"format":1e300})") == "has format 1e+300, this diagrad reads 1");
+  CHECK(complaint(R"({"format":"\n"})") == R"(has format "\n", this diagrad reads 1)");
+  CHECK(complaint(R"({"format":1,"config":{"seed":18446744073709551615}})") ==
+        "config: seed has a value of the wrong type (number)");
 }
 
 TEST_CASE("restoring into another model names what differs and changes nothing") {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <csignal>
@@ -180,6 +181,47 @@ TEST_CASE("damaged files cost what they held, and nothing else") {
   CHECK(contains(page_of(folder.path("nowhere")), "nothing has been evaluated yet"));
 }
 
+TEST_CASE("values nested without end, pipes and devices are passed over in any file") {
+  const TemporaryFolder folder;
+  const std::string run = folder.path("run");
+  make_run(run, 3, "test");
+  const std::string deep = std::string(100000, '[');
+  const std::string closed = deep + std::string(100000, ']');
+  for (const std::string name : {"run.json", "result.json", "metrics.csv", "events.jsonl",
+                                 "config.toml", "env.json", "samples.json"}) {
+    const std::string path = fmt::format("{}/{}", run, name);
+    const std::string whole = fs::exists(path) ? text_of(path) : "";
+    for (const std::string& text :
+         {deep, closed, R"({"a":)" + closed + "}", R"({"test":{"confusion":)" + closed + "}}",
+          R"({"step":)" + closed + "}\n", "# x\nmodel = " + closed + "\n",
+          fmt::format("lr = [{0},{0}]\n", closed)}) {
+      write(path, text);
+      page_of(run);
+    }
+    fs::remove(path);
+    REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+    page_of(run);
+    fs::remove(path);
+    fs::create_symlink("/dev/zero", path);
+    page_of(run);
+    fs::remove(path);
+    write(path, whole);
+  }
+  CHECK(contains(page_of(run), "90.50 %"));
+}
+
+TEST_CASE("names of classes without end do not make a page without end") {
+  const TemporaryFolder folder;
+  const std::string run = folder.path("run");
+  constexpr size_t kClasses = 100;
+  make_run(run, 1, "test", std::vector<std::string>(kClasses, std::string(20000, 'x')));
+  nlohmann::json result = nlohmann::json::parse(text_of(run + "/result.json"));
+  result["test"]["confusion"] =
+      std::vector<std::vector<int>>(kClasses, std::vector<int>(kClasses, 1));
+  write(run + "/result.json", result.dump());
+  CHECK(page_of(run).size() < (size_t{1} << 23));
+}
+
 TEST_CASE("a row that was being written when the run was killed is not read") {
   const TemporaryFolder folder;
   const std::string run = folder.path("run");
@@ -294,6 +336,19 @@ TEST_CASE("the page over several runs tells mean, deviation and number") {
   for (const char* other : {"", "[]", "{\"runs\":{}}", "{\"runs\":[null]}"}) {
     CHECK(html_fault(runs_page(other)) == "");
   }
+}
+
+TEST_CASE("the page over several runs passes over what is nested without end, pipes and devices") {
+  const std::string closed = std::string(100000, '[') + std::string(100000, ']');
+  for (const std::string& text : {std::string(100000, '['), closed, R"({"runs":)" + closed + "}",
+                                  R"({"runs":[{"test":)" + closed + "}]}",
+                                  std::string(R"({"runs":[{"seed":1e300,"steps":-1e300}]})")}) {
+    CHECK(html_fault(runs_page(text)) == "");
+  }
+  const TemporaryFolder folder;
+  REQUIRE(mkfifo(folder.path("runs.json").c_str(), 0600) == 0);
+  write_runs_page(folder.path());
+  CHECK(html_fault(text_of(folder.path("report.html"))) == "");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -78,6 +79,35 @@ TEST_CASE("rows after the restored step are cut, also one that was not written t
   RunFolder run(in_folder(out, "auto"));
   run.start(Options(), 99);
   CHECK(text_of(out + "/metrics.csv") == metrics);
+}
+
+TEST_CASE("rows that are nested without end or count beyond all numbers are cut, too") {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("run");
+  for (const std::string& bad :
+       {std::string(100000, '['), R"({"step":2,"seconds":)" + std::string(100000, '[') + "}",
+        std::string(R"({"step":18446744073709551615,"seconds":1})"),
+        std::string(R"({"step":1e300,"seconds":1})")}) {
+    fs::remove_all(out);
+    fs::create_directories(out);
+    append(out + "/events.jsonl", R"({"step":1,"seconds":1.5})"
+                                  "\n" +
+                                      bad + "\n");
+    RunFolder run(in_folder(out, "auto"));
+    run.start(Options(), 5);
+    CHECK(run.seconds_before() == 1.5);
+    CHECK(text_of(out + "/events.jsonl") == R"({"step":1,"seconds":1.5})"
+                                            "\n");
+  }
+}
+
+TEST_CASE("a log that is a pipe is refused instead of waited for") {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("run");
+  fs::create_directories(out);
+  REQUIRE(mkfifo((out + "/events.jsonl").c_str(), 0600) == 0);
+  RunFolder run(in_folder(out, "auto"));
+  CHECK(error_message([&] { run.start(Options(), 0); }).rfind(out + "/events.jsonl: ", 0) == 0);
 }
 
 TEST_CASE("every row is valid JSON, numbers that are not finite included") {

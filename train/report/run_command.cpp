@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "diagrad/train/json_text.h"
+
 namespace diagrad::train {
 namespace {
 
@@ -16,7 +18,7 @@ std::string bare(const json& value) {
 
 /// A value of config.toml without quotes and brackets.
 std::string bare_value(const std::string& written) {
-  const json value = json::parse(written, nullptr, /*allow_exceptions=*/false);
+  const json value = parse_json(written);
   if (value.is_discarded()) return written;
   if (!value.is_array()) return bare(value);
   std::string joined;

@@ -4,15 +4,15 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string_view>
 
+#include "diagrad/train/json_text.h"
 #include "diagrad/train/options.h"
+#include "diagrad/train/report/file_text.h"
+#include "diagrad/train/report/html.h"
 
 namespace diagrad::train {
 namespace {
@@ -20,20 +20,11 @@ namespace {
 using nlohmann::json;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr int64_t kMostCount = int64_t{1} << 53;
+constexpr int64_t kMostLogBytes = int64_t{1} << 28;
+constexpr int64_t kMostConfigBytes = int64_t{1} << 20;
 constexpr std::array<const char*, 5> kPhases = {"running", "finished", "stopped", "diverged",
                                                 "failed"};
-
-/// Empty for what is no file: a folder in its place would throw while it is read.
-std::string text_of(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return {};
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-json json_of(const std::string& path) {
-  return json::parse(text_of(path), nullptr, /*allow_exceptions=*/false);
-}
 
 /// The lines of a text that have an end: the last one of a process that died may have none.
 std::vector<std::string_view> whole_lines(std::string_view text) {
@@ -70,12 +61,18 @@ double number(const json& object, const char* key) {
 }
 
 /// A count; 0 for what is none.
-int64_t whole(double value) {
-  return value >= 0.0 && value < 9e15 ? static_cast<int64_t>(value) : 0;
+int64_t whole(std::string_view text) {
+  int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, value);
+  const bool good = problem == std::errc() && stop == end && value >= 0 && value <= kMostCount;
+  return good ? value : 0;
 }
 
-int64_t whole(const json& object, const char* key) {
-  return whole(number(object, key));
+int64_t whole(const json& object, const char* key, int64_t most = kMostCount) {
+  if (!object.is_object()) return 0;
+  const auto found = object.find(key);
+  return found != object.end() ? count_of(*found, most).value_or(0) : 0;
 }
 
 std::string text(const json& object, const char* key) {
@@ -84,17 +81,19 @@ std::string text(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-std::vector<std::string> texts(const json& object, const char* key) {
+/// Names of classes: they stand in every cell of the confusion matrix, so they must stay short.
+std::vector<std::string> names(const json& object, const char* key) {
+  constexpr size_t kLongest = 100;
   std::vector<std::string> all;
   if (!object.is_object() || !object.contains(key) || !object[key].is_array()) return all;
   for (const json& item : object[key]) {
-    all.push_back(item.is_string() ? item.get<std::string>() : "?");
+    all.push_back(item.is_string() ? shorten(item.get_ref<const std::string&>(), kLongest) : "?");
   }
   return all;
 }
 
 RunState read_state(const std::string& path) {
-  const json object = json_of(path);
+  const json object = file_json(path);
   RunState state;
   const std::string phase = text(object, "phase");
   const auto found = std::find(kPhases.begin(), kPhases.end(), phase);
@@ -103,7 +102,7 @@ RunState read_state(const std::string& path) {
   state.epoch = whole(object, "epoch");
   state.step = whole(object, "step");
   state.sharing = text(object, "sharing");
-  state.classes = texts(object, "classes");
+  state.classes = names(object, "classes");
   state.test_images = whole(object, "test_images");
   state.start.parameters = whole(object, "parameters");
   state.start.epochs = whole(object, "epochs");
@@ -118,14 +117,14 @@ RunState read_state(const std::string& path) {
 
 std::vector<EpochRow> read_epochs(const std::string& path) {
   std::vector<EpochRow> rows;
-  const std::string contents = text_of(path);
+  const std::string contents = file_text(path, kMostLogBytes);
   for (const std::string_view line : whole_lines(contents)) {
     constexpr size_t kColumns = 12;
     const std::vector<std::string_view> f = split(line);
-    if (f.size() < kColumns || whole(number(f[0])) == 0) continue;
+    if (f.size() < kColumns || whole(f[0]) == 0) continue;
     EpochRow row;
-    row.epoch = whole(number(f[0]));
-    row.step = whole(number(f[1]));
+    row.epoch = whole(f[0]);
+    row.step = whole(f[1]);
     row.lr = number(f[2]);
     row.train_loss = number(f[3]);
     row.train_accuracy = number(f[4]);
@@ -144,9 +143,9 @@ std::vector<EpochRow> read_epochs(const std::string& path) {
 
 std::vector<StepRow> read_steps(const std::string& path) {
   std::vector<StepRow> steps;
-  const std::string contents = text_of(path);
+  const std::string contents = file_text(path, kMostLogBytes);
   for (const std::string_view line : whole_lines(contents)) {
-    const json row = json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const json row = parse_json(line);
     if (whole(row, "step") == 0) continue;
     StepRow step;
     step.step = whole(row, "step");
@@ -190,7 +189,7 @@ std::vector<ConfigLine> config_lines(const std::string& toml) {
 
 std::vector<ConfigLine> read_config(const std::string& path) {
   const std::vector<ConfigLine> usual = config_lines(to_toml(Options()));
-  std::vector<ConfigLine> lines = config_lines(text_of(path));
+  std::vector<ConfigLine> lines = config_lines(file_text(path, kMostConfigBytes));
   for (ConfigLine& line : lines) {
     line.is_usual = std::any_of(usual.begin(), usual.end(), [&](const ConfigLine& other) {
       return other.name == line.name && other.value == line.value;
@@ -219,9 +218,9 @@ std::vector<std::vector<int64_t>> read_confusion(const json& test) {
     if (!row.is_array() || row.size() != rows.size()) return {};
     counts.emplace_back();
     for (const json& count : row) {
-      constexpr uint64_t kMost = uint64_t{1} << 40;
-      if (!count.is_number_unsigned() || count.get<uint64_t>() > kMost) return {};
-      counts.back().push_back(count.get<int64_t>());
+      const std::optional<int64_t> pictures = count_of(count, int64_t{1} << 40);
+      if (!pictures) return {};
+      counts.back().push_back(*pictures);
     }
   }
   return counts;
@@ -235,12 +234,14 @@ void add_environment(std::vector<std::pair<std::string, std::string>>& rows, con
                      const std::string& prefix) {
   for (const auto& item : object.items()) {
     const json& value = item.value();
-    const bool nested = value.is_object() && prefix.empty();
-    if (nested) add_environment(rows, value, item.key() + " ");
+    if (value.is_object() && prefix.empty()) {
+      add_environment(rows, value, item.key() + " ");
+      continue;
+    }
     const std::string shown = value.is_string()
                                   ? value.get<std::string>()
                                   : value.dump(-1, ' ', false, json::error_handler_t::replace);
-    if (!nested && !shown.empty()) rows.emplace_back(prefix + item.key(), shown);
+    if (!shown.empty()) rows.emplace_back(prefix + item.key(), shown);
   }
 }
 
@@ -272,7 +273,7 @@ std::string run_json(const RunState& state) {
 }
 
 std::optional<TrainResult> read_result(const std::string& path) {
-  const json object = json_of(path);
+  const json object = file_json(path);
   if (!object.is_object() || !object.contains("test") || !object["test"].is_object()) return {};
   const json& test = object["test"];
   TrainResult result;
@@ -281,7 +282,7 @@ std::optional<TrainResult> read_result(const std::string& path) {
   result.steps = whole(object, "steps");
   result.seconds = number(object, "seconds");
   result.images_per_second = number(object, "images_per_second");
-  result.seed = whole(object, "seed");
+  result.seed = whole(object, "seed", INT64_MAX);
   result.stopped = text(object, "stopped");
   result.weights = text(test, "weights");
   result.chosen_on = text(test, "best_chosen_on");
@@ -304,7 +305,7 @@ RunFiles read_run_files(const std::string& folder) {
   run.steps = read_steps(folder + "/events.jsonl");
   run.result = read_result(folder + "/result.json");
   run.samples = read_samples(folder + "/samples.json");
-  const json environment = json_of(folder + "/env.json");
+  const json environment = file_json(folder + "/env.json");
   if (environment.is_object()) add_environment(run.environment, environment, "");
   std::stable_sort(run.environment.begin(), run.environment.end(),
                    [](const auto& a, const auto& b) { return rank(a.first) < rank(b.first); });

@@ -4,12 +4,12 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "diagrad/train/cli/text.h"
 #include "diagrad/train/file.h"
+#include "diagrad/train/json_text.h"
+#include "diagrad/train/report/file_text.h"
 #include "diagrad/train/report/html.h"
 
 namespace diagrad::train {
@@ -18,8 +18,11 @@ namespace {
 using nlohmann::json;
 
 /// A value inside a value; null where there is none.
-json at(const json& object, const char* key) {
-  return object.is_object() && object.contains(key) ? object[key] : json();
+const json& at(const json& object, const char* key) {
+  static const json nothing;
+  if (!object.is_object()) return nothing;
+  const auto found = object.find(key);
+  return found != object.end() ? *found : nothing;
 }
 
 double number(const json& value) {
@@ -31,7 +34,7 @@ std::string text(const json& value) {
 }
 
 int64_t whole(const json& value) {
-  return value.is_number_integer() ? value.get<int64_t>() : 0;
+  return count_of(value, INT64_MAX).value_or(0);
 }
 
 /// "95.12 % ± 0.31", or the value alone for one run.
@@ -58,7 +61,7 @@ std::string link_to(const json& run) {
 }
 
 std::string table_row(const json& run) {
-  const json test = at(run, "test");
+  const json& test = at(run, "test");
   return fmt::format(
       "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
       "<td>{}</td></tr>\n",
@@ -71,23 +74,27 @@ std::string table_row(const json& run) {
 }  // namespace
 
 std::string runs_page(const std::string& runs_json) {
-  const json all = json::parse(runs_json, nullptr, /*allow_exceptions=*/false);
-  const json list = at(all, "runs");
-  const json runs = list.is_array() ? list : json::array();
-  const json first = runs.empty() ? json() : runs[0];
+  static const json nothing;
+  const json all = parse_json(runs_json);
+  const json& runs = at(all, "runs");
+  const json& first = runs.is_array() && !runs.empty() ? runs[0] : nothing;
   const std::string title =
       fmt::format("{} with {} on {}", shorten(text(at(first, "model")), 80),
                   shorten(text(at(first, "attention")), 80), shorten(text(at(first, "data")), 80));
-  const json test = at(all, "test");
+  const json& test = at(all, "test");
   const bool flatters = text(at(at(first, "test"), "best_chosen_on")) != "validation";
   const bool by_heart = at(first, "overfit_one_batch") == json(true);
   std::string rows;
-  for (const json& run : runs) rows += table_row(run);
+  size_t count = 0;
+  for (const json& run : runs.is_array() ? runs : nothing) {
+    rows += table_row(run);
+    ++count;
+  }
   const std::string body = fmt::format(
       "<header><p class=\"brand\">diagrad report of several runs</p>\n<h1>{}</h1>\n"
       "<p>{} runs that differ in their seed alone</p></header>\n<div "
       "class=\"tiles\">\n{}{}</div>\n",
-      escape_html(title), runs.size(),
+      escape_html(title), count,
       spread_tile(at(test, "last"), by_heart ? "accuracy on the one batch that was learned by heart"
                                              : "test accuracy of the weights at the end"),
       by_heart ? ""
@@ -105,9 +112,7 @@ std::string runs_page(const std::string& runs_json) {
 }
 
 void write_runs_page(const std::string& folder) {
-  std::ifstream file(folder + "/runs.json", std::ios::binary);
-  const std::string contents(std::istreambuf_iterator<char>(file), {});
-  write_file(folder + "/report.html", runs_page(contents));
+  write_file(folder + "/report.html", runs_page(file_text(folder + "/runs.json")));
 }
 
 }  // namespace diagrad::train

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
 #include "diagrad/data/encode.h"
+#include "diagrad/train/json_text.h"
+#include "diagrad/train/report/file_text.h"
 
 namespace diagrad::train {
 namespace {
@@ -141,9 +140,7 @@ ordered_json to_json(const std::vector<SamplePicture>& pictures) {
 /// The member `key` where it is a count up to `most`, else -1.
 int64_t count(const json& object, const char* key, int64_t most) {
   const auto found = object.find(key);
-  if (found == object.end() || !found->is_number_unsigned()) return -1;
-  const auto value = found->get<uint64_t>();
-  return value <= static_cast<uint64_t>(most) ? static_cast<int64_t>(value) : -1;
+  return found != object.end() ? count_of(*found, most).value_or(-1) : -1;
 }
 
 /// A number in [0,1], else -1.
@@ -222,11 +219,7 @@ std::string samples_json(const SamplePictures& samples) {
 }
 
 std::optional<SamplePictures> read_samples(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return std::nullopt;
-  std::ifstream file(path, std::ios::binary);
-  const std::string contents(std::istreambuf_iterator<char>(file), {});
-  const json object = json::parse(contents, nullptr, /*allow_exceptions=*/false);
+  const json object = file_json(path);
   if (!object.is_object()) return std::nullopt;
   SamplePictures samples;
   samples.examples = std::max<int64_t>(0, count(object, "examples", kMostCount));
