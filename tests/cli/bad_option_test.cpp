@@ -129,7 +129,8 @@ TEST_CASE("mistakes in a config file are told with file and line") {
   CHECK(refused("task = \"detect\"\n", ":1: task: detect is not in this version yet"));
   CHECK(refused("[train]\nepochs = 3\n", ":1: keys are flat here"));
   CHECK(refused("model = resnet20\n", ":1: 'resnet20' is no number; texts stand in quotes"));
-  CHECK(refuses({"train", "--config", folder.path("none.toml")}, 2, "cannot open"));
+  CHECK(refuses({"train", "--config", folder.path("none.toml")}, 2,
+                "none.toml: cannot read: No such"));
   CHECK(refuses({"train", "--config", folder.path()}, 2, "is a folder, expected a file"));
 }
 

@@ -99,7 +99,8 @@ void OptionSet::declare(Arguments& arguments, const std::vector<std::string>& na
 }
 
 /// All of them, those that win last.
-std::vector<Setting> OptionSet::settings() const {
+const std::vector<Setting>& OptionSet::settings() const {
+  if (!all_.empty()) return all_;
   std::vector<Setting> all;
   const auto add = [&](const std::vector<Setting>& more) {
     all.insert(all.end(), more.begin(), more.end());
@@ -107,7 +108,8 @@ std::vector<Setting> OptionSet::settings() const {
   if (!recipe_.empty()) add(find_recipe(recipe_).settings());
   if (!config_.empty()) add(read_toml(config_));
   add(flags_);
-  return all;
+  all_ = std::move(all);
+  return all_;
 }
 
 train::Options OptionSet::checked() const {

@@ -28,12 +28,13 @@ class OptionSet {
   Error placed(const Error& error) const;
 
  private:
-  std::vector<Setting> settings() const;
+  const std::vector<Setting>& settings() const;
   train::Options checked() const;
 
   std::string recipe_;
   std::string config_;
   std::vector<Setting> flags_;
+  mutable std::vector<Setting> all_ = {};  ///< read once: a file may change meanwhile
 };
 
 }  // namespace diagrad::cli

@@ -3,20 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <set>
 #include <utility>
 
 #include "diagrad/core/error.h"
 #include "diagrad/train/cli/text.h"
+#include "diagrad/train/file.h"
 
 namespace diagrad::cli {
 namespace {
 
 constexpr int64_t kLargest = 1 << 20;
+constexpr size_t kShown = 40;  // of a text that a message repeats
 
 bool is_key_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -49,8 +49,8 @@ class Parser {
   std::vector<Setting> run() {
     for (skip_lines(); !at_end(); skip_lines()) {
       Setting setting = read_setting();
-      for (const Setting& earlier : settings_) {
-        if (earlier.name == setting.name) refuse("{} is given twice", setting.name);
+      if (!names_.insert(setting.name).second) {
+        refuse("{} is given twice", setting.name.substr(0, kShown));
       }
       settings_.push_back(std::move(setting));
     }
@@ -136,7 +136,8 @@ class Parser {
     const bool number = value.front() == '+' || value.front() == '-' || value.front() == '.' ||
                         (value.front() >= '0' && value.front() <= '9');
     if (!number && value != "true" && value != "false") {
-      refuse("'{}' is no number; texts stand in quotes: \"{}\"", value, value);
+      const std::string shown = value.substr(0, kShown);
+      refuse("'{}' is no number; texts stand in quotes: \"{}\"", shown, shown);
     }
     // TOML allows 10_000 and +1.
     value.erase(std::remove(value.begin(), value.end(), '_'), value.end());
@@ -184,7 +185,7 @@ class Parser {
 
   std::string_view rest_of_line() const {
     const std::string_view rest = text_.substr(std::min(place_, text_.size()));
-    return rest.substr(0, std::min<size_t>(rest.find('\n'), 40));
+    return rest.substr(0, std::min<size_t>(rest.find('\n'), kShown));
   }
 
   std::string_view text_;
@@ -192,6 +193,7 @@ class Parser {
   size_t place_ = 0;
   int line_ = 1;
   std::vector<Setting> settings_;
+  std::set<std::string> names_;
 };
 
 }  // namespace
@@ -204,14 +206,12 @@ std::vector<Setting> read_toml(const std::string& path) {
   std::error_code ignored;
   DG_CHECK(!std::filesystem::is_directory(path, ignored),
            "config: {} is a folder, expected a file such as {}/config.toml", path, path);
-  std::ifstream file(path, std::ios::binary);
-  DG_CHECK(file.good(), "config: cannot open {}: {}", path, std::strerror(errno));
-  std::string text(static_cast<size_t>(kLargest) + 1, '\0');
-  file.read(text.data(), kLargest + 1);
-  DG_CHECK(!file.bad(), "config: cannot read {}: {}", path, std::strerror(errno));
-  DG_CHECK(file.gcount() <= kLargest, "config: {} is larger than {} bytes, it cannot be a config",
-           path, kLargest);
-  text.resize(static_cast<size_t>(file.gcount()));
+  std::string text;
+  try {
+    text = train::read_file(path, kLargest);
+  } catch (const Error& error) {
+    fail(ErrorKind::usage, "config: {}", error.what());
+  }
   return parse_toml(text, path);
 }
 
