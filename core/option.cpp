@@ -135,6 +135,9 @@ Choice parse_choice(std::string_view what, std::string_view text) {
              "{}: '{}' in '{}' is not option=value, write it as {}:option=value,option=value", what,
              item, text, choice.name);
     const std::string option(item.substr(0, equals));
+    constexpr size_t kMost = 100;
+    DG_CHECK(choice.options.size() < kMost, "{}: '{}' is given more than {} options", what,
+             choice.name, kMost);
     for (const auto& entry : choice.options) {
       DG_CHECK(entry.first != option, "{}: option {} of '{}' is given twice", what, option, text);
     }

@@ -18,6 +18,9 @@ namespace {
 constexpr int64_t kOverfitSteps = 200;
 
 std::vector<std::pair<std::string, std::string>> pairs_of(const std::vector<std::string>& entries) {
+  constexpr size_t kMost = 100;
+  DG_CHECK(entries.size() <= kMost, "model-opt: {} entries are more than the {} allowed",
+           entries.size(), kMost);
   std::vector<std::pair<std::string, std::string>> pairs;
   for (const std::string& entry : entries) {
     const auto equals = entry.find('=');

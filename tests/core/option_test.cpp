@@ -69,6 +69,13 @@ TEST_CASE("a choice that cannot be meant says what is wrong with it") {
         "noise, masks, palette)");
 }
 
+TEST_CASE("a choice with options without end is refused soon") {
+  std::string text = "shapes:";
+  for (int i = 0; i < 100000; ++i) text += "a" + std::to_string(i) + "=1,";
+  CHECK(error_message([&] { parse_choice("data", text); }) ==
+        "data: 'shapes' is given more than 100 options");
+}
+
 TEST_CASE("reading an option that was not declared so is a fault of the program") {
   CHECK(error_message([] { read("shapes").whole("noise"); }).find("not declared") !=
         std::string::npos);
