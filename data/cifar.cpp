@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "diagrad/core/error.h"
 #include "diagrad/data/registry.h"
@@ -139,9 +140,14 @@ std::vector<std::string> read_names(const CifarLayout& layout, const fs::path& p
   std::vector<std::string> names;
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) return names;
-  std::ifstream stream(path);
-  std::string line;
   const auto wanted = static_cast<size_t>(layout.classes);
+  // Lines of that many bytes and their ends; where a line goes on beyond, it is no name.
+  std::string text(wanted * (kMaxNameLength + 2) + 1, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  std::istringstream stream(text);
+  std::string line;
   while (names.size() < wanted && stream.good() && std::getline(stream, line)) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
     const bool printable =
