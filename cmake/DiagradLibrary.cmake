@@ -36,12 +36,20 @@ function(diagrad_add_shared_library)
                         SOVERSION ${PROJECT_VERSION_MAJOR})
 
   # The build's own description, for `diagrad info` and env.json.
-  execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} rev-parse --short=12 HEAD
-                  OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/core/build_info.cpp PROPERTIES
-    COMPILE_DEFINITIONS "DIAGRAD_VERSION=\"${PROJECT_VERSION}\";DIAGRAD_COMMIT=\"${commit}\";\
+    COMPILE_DEFINITIONS "DIAGRAD_VERSION=\"${PROJECT_VERSION}\";\
 DIAGRAD_BUILD_TYPE=\"${CMAKE_BUILD_TYPE}\";DIAGRAD_ARCH=\"${DIAGRAD_ARCH}\";\
 DIAGRAD_SANITIZE=\"${DIAGRAD_SANITIZE}\"")
+endfunction()
+
+# Every build writes which commit it is of; what did not change is not compiled again.
+function(diagrad_add_commit target)
+  set(file ${PROJECT_BINARY_DIR}/generated/commit.cpp)
+  add_custom_target(diagrad_commit BYPRODUCTS ${file} VERBATIM COMMENT ""
+    COMMAND ${CMAKE_COMMAND} -DSOURCE_DIR=${PROJECT_SOURCE_DIR} -DFILE=${file}
+            -P ${PROJECT_SOURCE_DIR}/cmake/WriteCommit.cmake)
+  target_sources(${target} PRIVATE ${file})
+  add_dependencies(${target} diagrad_commit)
 endfunction()
 
 function(diagrad_add_program)

@@ -6,6 +6,9 @@
 #include <vector>
 
 namespace diagrad {
+namespace detail {
+extern const char* const kCommit;  // from a file that each build writes
+}
 namespace {
 
 std::string compiler_name() {
@@ -31,8 +34,8 @@ std::string vector_set() {
 }  // namespace
 
 const BuildInfo& build_info() {
-  static const BuildInfo info{DIAGRAD_VERSION,    DIAGRAD_COMMIT, compiler_name(),
-                              DIAGRAD_BUILD_TYPE, DIAGRAD_ARCH,   DIAGRAD_SANITIZE,
+  static const BuildInfo info{DIAGRAD_VERSION,    detail::kCommit, compiler_name(),
+                              DIAGRAD_BUILD_TYPE, DIAGRAD_ARCH,    DIAGRAD_SANITIZE,
                               vector_set()};
   return info;
 }

@@ -7,7 +7,7 @@ namespace diagrad {
 /// How this library was built.
 struct BuildInfo {
   std::string version;
-  std::string commit;    ///< empty outside a git checkout
+  std::string commit;    ///< with "-dirty" for changed files; empty outside a git checkout
   std::string compiler;  ///< name and version
   std::string build_type;
   std::string architecture;     ///< the value of -march
