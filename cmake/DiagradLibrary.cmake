@@ -52,6 +52,16 @@ function(diagrad_add_commit target)
   add_dependencies(${target} diagrad_commit)
 endfunction()
 
+# The check of the processor must itself run on any (core/cpu_check.h).
+function(diagrad_set_up_cpu_check)
+  set(file ${PROJECT_SOURCE_DIR}/core/cpu_check.cpp)
+  set_source_files_properties(${file} PROPERTIES
+                              COMPILE_DEFINITIONS "DIAGRAD_ARCH=\"${DIAGRAD_ARCH}\"")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "-march=x86-64;-mtune=generic")
+  endif()
+endfunction()
+
 function(diagrad_add_program)
   if(NOT EXISTS ${PROJECT_SOURCE_DIR}/train/cli/program.cpp)
     return()

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <fstream>
-#include <vector>
+
+#include "diagrad/core/cpu_check.h"
 
 namespace diagrad {
 namespace detail {
@@ -41,26 +43,9 @@ const BuildInfo& build_info() {
 }
 
 std::string missing_cpu_features() {
-  std::vector<std::string> missing;
-#if defined(__x86_64__)
-#if defined(__AVX512F__)
-  if (!__builtin_cpu_supports("avx512f")) missing.emplace_back("avx512f");
-#endif
-#if defined(__AVX512BW__)
-  if (!__builtin_cpu_supports("avx512bw")) missing.emplace_back("avx512bw");
-#endif
-#if defined(__AVX2__)
-  if (!__builtin_cpu_supports("avx2")) missing.emplace_back("avx2");
-#endif
-#if defined(__FMA__)
-  if (!__builtin_cpu_supports("fma")) missing.emplace_back("fma");
-#endif
-#endif
-  if (missing.empty()) return {};
-  return fmt::format(
-      "this CPU lacks {}, which the build for '{}' needs; rebuild with -DDIAGRAD_ARCH=x86-64-v3 or "
-      "native",
-      fmt::join(missing, ", "), DIAGRAD_ARCH);
+  std::array<char, 512> line{};
+  cpu::describe_missing_here(line.data(), line.size());
+  return line.data();
 }
 
 std::string cpu_name() {

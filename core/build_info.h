@@ -17,7 +17,8 @@ struct BuildInfo {
 
 const BuildInfo& build_info();
 
-/// Empty when this CPU can run the build; else one line that says what it lacks.
+/// Empty when this CPU can run the build; else one line that says what it lacks (cpu_check.h: such
+/// a process ends when it starts).
 std::string missing_cpu_features();
 
 /// "Intel(R) Xeon(R) ..." as the system names it.
