@@ -15,3 +15,7 @@ if(NOT DIAGRAD_STB_INCLUDE_DIR)
 endif()
 add_library(diagrad_stb INTERFACE IMPORTED)
 target_include_directories(diagrad_stb INTERFACE ${DIAGRAD_STB_INCLUDE_DIR})
+# Its version stands in its first line alone.
+file(STRINGS ${DIAGRAD_STB_INCLUDE_DIR}/stb/stb_image_write.h stb_lines LIMIT_COUNT 1)
+string(REGEX MATCH "v([0-9.]+)" unused "${stb_lines}")
+set(DIAGRAD_STB_VERSION "${CMAKE_MATCH_1}")

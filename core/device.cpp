@@ -36,4 +36,8 @@ bool built_with_cuda() {
   return false;
 }
 
+std::vector<Device> devices() {
+  return {kCpu};
+}
+
 }  // namespace diagrad

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace diagrad {
 
@@ -25,5 +26,8 @@ Device parse_device(std::string_view text);
 
 /// Whether this build has CUDA kernels.
 bool built_with_cuda();
+
+/// Those that this build can compute on here, the CPU first.
+std::vector<Device> devices();
 
 }  // namespace diagrad

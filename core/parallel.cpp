@@ -50,6 +50,10 @@ ThreadBackend thread_backend() {
   return backend().load(std::memory_order_relaxed);
 }
 
+const char* name(ThreadBackend value) {
+  return value == ThreadBackend::pool ? "pool" : "openmp";
+}
+
 void set_thread_backend(ThreadBackend value) {
   backend().store(value, std::memory_order_relaxed);
 }

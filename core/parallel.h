@@ -17,6 +17,8 @@ void set_num_threads(int count);
 /// throws for a value that is neither.
 enum class ThreadBackend { pool, openmp };
 ThreadBackend thread_backend();
+/// "pool" or "openmp"
+const char* name(ThreadBackend backend);
 void set_thread_backend(ThreadBackend backend);
 
 /// How parallel_for cuts [0, size): a function of size and grain alone, never of the thread

@@ -2,6 +2,7 @@
 #include <omp.h>
 #include <zlib.h>
 
+#include <CLI/Version.hpp>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -38,15 +39,17 @@ std::string environment_json(const Options& options) {
       {"cores", std::thread::hardware_concurrency()},
       {"device", options.device},
       {"threads", num_threads()},
-      {"thread_backend", thread_backend() == ThreadBackend::pool ? "pool" : "openmp"},
+      {"thread_backend", name(thread_backend())},
       {"workers", options.workers},
       {"started", utc_time()},
       {"libraries",
-       {{"fmt",
+       {{"cli11", CLI11_VERSION},
+        {"fmt",
          fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)},
         {"nlohmann_json", fmt::format("{}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR,
                                       NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH)},
         {"openmp", _OPENMP},
+        {"stb_image_write", DIAGRAD_STB_VERSION},
         {"zlib", zlibVersion()}}}};
   return environment.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

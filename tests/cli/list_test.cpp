@@ -131,13 +131,25 @@ TEST_CASE("a recipe is printed as a config file") {
 
 TEST_CASE("info tells build, processor and libraries") {
   const json info = json::parse(run_program({"info", "--json"}).out);
-  for (const char* key :
-       {"format", "version", "commit", "compiler", "build_type", "architecture", "instruction_set",
-        "cpu", "cpu_runs_this_build", "cores", "threads", "cuda", "devices", "libraries"}) {
+  for (const char* key : {"format", "version", "commit", "compiler", "build_type", "architecture",
+                          "instruction_set", "cpu", "cpu_runs_this_build", "cores", "threads",
+                          "thread_backend", "cuda", "devices", "libraries"}) {
     CAPTURE(key);
     CHECK(info.contains(key));
   }
-  CHECK(run_program({"info"}).out.find("instruction set") != std::string::npos);
+  CHECK(info["devices"] == json::array({"cpu"}));
+  CHECK(info["thread_backend"] == "pool");
+  for (const char* library : {"cli11", "fmt", "nlohmann_json", "stb_image_write", "zlib"}) {
+    CAPTURE(library);
+    const std::string version = info["libraries"].at(library);
+    CHECK(version.find_first_not_of("0123456789.") == std::string::npos);
+    CHECK(version.find('.') != std::string::npos);
+  }
+  const std::string words = run_program({"info"}).out;
+  for (const char* line : {"instruction set       ", "thread backend        pool\n",
+                           "devices               cpu\n", "libraries             cli11 "}) {
+    CHECK(words.find(line) != std::string::npos);
+  }
 }
 
 TEST_CASE("words that no command knows are refused in one line") {

@@ -40,8 +40,10 @@ ordered_json collect() {
                        {"cpu_lacks", missing_cpu_features()},
                        {"cores", std::thread::hardware_concurrency()},
                        {"threads", num_threads()},
+                       {"thread_backend", name(thread_backend())},
                        {"cuda", built_with_cuda()}};
-  info["devices"] = {"cpu"};
+  info["devices"] = ordered_json::array();
+  for (const Device& device : devices()) info["devices"].push_back(device.str());
   info["libraries"] = ordered_json::parse(train::environment_json({}))["libraries"];
   return info;
 }
@@ -66,8 +68,11 @@ class InfoCommand : public Command {
       for (char& c : name) c = c == '_' ? ' ' : c;
       console.line(fmt::format("{:<22}{}", name, words(item.value())));
     }
-    console.line(fmt::format("{:<22}{}", "devices", "cpu"));
-    std::string label = "libraries";
+    std::string label = "devices";
+    for (const auto& device : info["devices"]) {
+      console.line(fmt::format("{:<22}{}", std::exchange(label, ""), words(device)));
+    }
+    label = "libraries";
     for (const auto& item : info["libraries"].items()) {
       console.line(
           fmt::format("{:<22}{} {}", std::exchange(label, ""), item.key(), words(item.value())));
