@@ -173,26 +173,21 @@ TEST_CASE("a result that is missing or of something else is made again, with the
 
 TEST_CASE("a signal while a finished run is evaluated again does not take its result") {
   const TemporaryFolder folder;
-  const std::string data = "shapes:size=16,train=24,test=2000";
   const std::string out = folder.path("run");
-  const Words words = {"--data", data, "--eval-batch", "1", "--eval-every", "1"};
-  make_small_run(out, words);
-  json result = json::parse(text_of(out + "/result.json"));
-  result["seconds"] = 12.5;
-  result.erase("format");  // as an earlier version wrote it
-  std::ofstream(out + "/result.json") << result.dump();
+  make_small_run(out);
+  const std::string result = text_of(out + "/result.json");
+  // On other data the result does not stand. There are so many that the signal comes in time.
+  const Words more = {"--resume", "auto", "--data", "shapes:size=16,train=24,test=1000000"};
   ProgramOptions options;
   options.watch = [sent = false](const std::string& text, int process) mutable {
     if (sent || text.find("goes on after step 3") == std::string::npos) return;
     sent = true;
     kill(process, SIGINT);
   };
-  const ProgramResult stopped =
-      run_program(small_train(out, joined(words, {"--resume", "auto"})), options);
-  CHECK(stopped.code == 130);
-  CHECK(json::parse(text_of(out + "/result.json")) == result);
-  make_small_run(out, joined(words, {"--resume", "auto"}));
-  CHECK(json::parse(text_of(out + "/result.json")).at("format") == 1);
+  CHECK(run_program(small_train(out, more), options).code == 130);
+  CHECK(text_of(out + "/result.json") == result);
+  make_small_run(out, {"--resume", "auto"});
+  CHECK(text_of(out + "/result.json") == result);
 }
 
 TEST_CASE("of several runs those that are done stay as they are") {
