@@ -22,8 +22,15 @@ double dot(const Tensor& a, const Tensor& b) {
 
 std::vector<Tensor> floating_outputs(const TensorFunction& function,
                                      std::span<const Tensor> inputs) {
-  std::vector<Tensor> outputs = function(inputs);
-  std::erase_if(outputs, [](const Tensor& output) { return output.dtype() != DType::f64; });
+  const std::vector<Tensor> all = function(inputs);
+  std::vector<Tensor> outputs;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!is_floating(all[i].dtype())) continue;
+    DG_CHECK(all[i].dtype() == DType::f64,
+             "gradcheck: output {} is {} {}; floating outputs must be f64", i, all[i].dtype(),
+             all[i].shape());
+    outputs.push_back(all[i]);
+  }
   DG_CHECK(!outputs.empty(), "gradcheck: the function returned no f64 tensor");
   return outputs;
 }
@@ -54,26 +61,49 @@ std::string input_name(size_t i, const GradcheckOptions& options) {
   return i < options.names.size() ? options.names[i] : fmt::format("input {}", i);
 }
 
+std::vector<Tensor> inputs_to_check(std::span<const Tensor> inputs) {
+  std::vector<Tensor> checked;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& input = inputs[i];
+    if (!input.defined() || !is_floating(input.dtype())) continue;
+    DG_CHECK(input.dtype() == DType::f64,
+             "gradcheck: input {} is {} {}; floating inputs must be f64", i, input.dtype(),
+             input.shape());
+    if (!input.requires_grad()) continue;
+    DG_CHECK(input.is_contiguous(), "gradcheck: input {} is f64 {} but not contiguous", i,
+             input.shape());
+    checked.push_back(input);
+  }
+  DG_CHECK(!checked.empty(), "gradcheck: no input requires gradients");
+  return checked;
+}
+
+/// Of the outputs that have a graph: a change of the others shows in the differences alone.
+std::vector<Tensor> gradients_of(const std::vector<Tensor>& outputs,
+                                 const std::vector<Tensor>& vectors,
+                                 const std::vector<Tensor>& checked) {
+  std::vector<Tensor> roots;
+  std::vector<Tensor> weights;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].requires_grad()) continue;
+    roots.push_back(outputs[i]);
+    weights.push_back(vectors[i]);
+  }
+  return grad(roots, checked, weights);
+}
+
 }  // namespace
 
 GradcheckResult gradcheck(const TensorFunction& function, std::span<const Tensor> inputs,
                           const GradcheckOptions& options) {
-  std::vector<Tensor> checked;
-  for (const Tensor& input : inputs) {
-    if (!input.requires_grad()) continue;
-    DG_CHECK(input.dtype() == DType::f64 && input.is_contiguous(),
-             "gradcheck: needs contiguous f64 inputs, got {} {}", input.dtype(), input.shape());
-    checked.push_back(input);
-  }
-  DG_CHECK(!checked.empty(), "gradcheck: no input requires gradients");
-
+  const std::vector<Tensor> checked = inputs_to_check(inputs);
   RandomStream random(options.seed, stream_id("gradcheck"));
   const std::vector<Tensor> outputs = floating_outputs(function, inputs);
   std::vector<Tensor> vectors;
   for (const Tensor& output : outputs) {
     vectors.push_back(uniform(output.shape(), -1.0, 1.0, random, DType::f64));
   }
-  const std::vector<Tensor> analytic = grad(outputs, checked, vectors);
+  const std::vector<Tensor> analytic = gradients_of(outputs, vectors, checked);
 
   GradcheckResult result;
   double largest = 0.0;
@@ -94,7 +124,7 @@ GradcheckResult gradcheck(const TensorFunction& function, std::span<const Tensor
     for (size_t k = 0; k < order.size(); ++k) {
       const double got = gradient.data<double>()[order[k]];
       const double error = std::abs(got - numeric[k]) / scale;
-      if (!(error <= result.worst)) {  // also true for NaN
+      if (!std::isnan(result.worst) && !(error <= result.worst)) {  // a NaN is the worst, and stays
         result.worst = error;
         result.message = fmt::format(
             "{} {}, element {}: derivative {:.12g}, central difference {:.12g} "

@@ -20,7 +20,7 @@ struct GradcheckOptions {
 
 struct GradcheckResult {
   bool passed = true;
-  double worst = 0.0;   ///< the largest scaled difference
+  double worst = 0.0;   ///< the largest scaled difference; NaN where there is one
   std::string message;  ///< input, index, expected and got of the worst element on failure
   explicit operator bool() const { return passed; }
 };
@@ -28,10 +28,12 @@ struct GradcheckResult {
 using TensorFunction = std::function<std::vector<Tensor>(std::span<const Tensor>)>;
 
 /// Compares the gradients of <v, function(inputs)> for a fixed random v with central differences,
-/// in double precision. Only inputs that require gradients are checked; at least one must, and
-/// all floating inputs must be f64 (throws otherwise). The function must be repeatable; outputs
-/// that are not floating point are ignored. An all-zero gradient whose differences are all zero
-/// too fails: such a check would prove nothing.
+/// in double precision. Inputs that require gradients are checked. The function must be
+/// repeatable; outputs that are no floating-point tensors are ignored, those that do not depend on
+/// the inputs' graph count with a derivative of zero. A derivative that is NaN fails, and so does
+/// one that is zero everywhere with differences that are too: it would prove nothing. Throws when
+/// no input requires gradients, one that does is not contiguous, an input or output is f32 or bf16,
+/// or no output is f64.
 GradcheckResult gradcheck(const TensorFunction& function, std::span<const Tensor> inputs,
                           const GradcheckOptions& options = {});
 

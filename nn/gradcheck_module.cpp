@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -92,7 +93,7 @@ class Trial {
     for (const auto& [name, tensor] : learned()) {
       const GradcheckResult one = check_one(name, tensor);
       if (!one.passed && one.worst == 0.0) without_effect.push_back(name);
-      if (one.worst <= result.worst) continue;  // false for NaN
+      if (std::isnan(result.worst) || one.worst <= result.worst) continue;
       result.worst = one.worst;
       if (!one.passed) result.message = mode + ": " + one.message;
     }

@@ -133,7 +133,7 @@ TEST_CASE("gradcheck says when it cannot check") {
   narrow.set_requires_grad(true);
   CHECK(testing::error_message([&] {
           autograd::gradcheck(identity, {&narrow, 1});
-        }) == "gradcheck: needs contiguous f64 inputs, got f32 [2]");
+        }) == "gradcheck: input 0 is f32 [2]; floating inputs must be f64");
   const Tensor x = leaf({2}, 6);
   const auto constant = [](std::span<const Tensor> in) { return std::vector<Tensor>{in[0] * 0.0}; };
   const auto result = autograd::gradcheck(constant, {&x, 1});
