@@ -335,6 +335,9 @@ void remove_hook(const HookHandle& handle) {
 }
 
 void retain_grad(const Tensor& tensor) {
+  DG_CHECK(tensor.requires_grad(), "retain_grad: the tensor of shape {} does not require gradients",
+           tensor.shape());
+  if (producer_of(tensor).node->is_leaf()) return;
   const std::weak_ptr<GradMeta> meta = tensor.grad_meta();
   add_hook(tensor, [meta](const Tensor& gradient) {
     if (const auto alive = meta.lock()) alive->grad = std::make_unique<Tensor>(gradient);

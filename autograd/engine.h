@@ -47,7 +47,8 @@ struct HookHandle {
 HookHandle add_hook(const Tensor& tensor, TensorHook hook);
 void remove_hook(const HookHandle& handle);
 
-/// Makes a tensor that is not a leaf keep its gradient: grad() is set by each backward.
+/// Makes a tensor that is not a leaf keep its gradient: grad() is set by each backward. A leaf does
+/// so anyway, and is left as it is. Throws when the tensor requires no gradient.
 void retain_grad(const Tensor& tensor);
 
 /// Hears each gradient as it crosses an edge (one use of one tensor by one node). `calls` tells

@@ -93,6 +93,19 @@ TEST_CASE("retain_grad keeps the gradient of an inner tensor, by each pass anew"
 }
 
 struct EdgeLog : autograd::EdgeListener {
+TEST_CASE("retain_grad of a leaf changes nothing, and of a tensor without gradients is an error") {
+  const Tensor x = leaf({3.0});
+  backward(x * 10.0);
+  autograd::retain_grad(x);
+  autograd::retain_grad(x);
+  backward(x * 2.0);
+  CHECK(x.grad().item() == 12.0);
+  backward(x * x);
+  CHECK(x.grad().item() == 18.0);
+  CHECK(error_message([&] { autograd::retain_grad(x.detach()); }) ==
+        "retain_grad: the tensor of shape [1] does not require gradients");
+}
+
   std::vector<std::string> lines;
   void on_edge(const autograd::Node& consumer, const autograd::Edge& edge,
                const autograd::CallLabel& call, const Tensor& gradient) override {
