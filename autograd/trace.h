@@ -13,7 +13,9 @@ namespace diagrad::autograd {
 /// backward passes of the current thread: for a parameter p used by calls t = 1..T,
 /// contributions(p) holds G_t with sum_t G_t = dL/dp. Shares are keyed by the call label of the
 /// operation that used p (CallScope), also where p passes a cast or a reshape shared by all calls.
-/// Gradients from operations outside every scope form one share with an undefined label.
+/// Gradients from operations outside every scope form one share with an undefined label. Shares are
+/// what the calls sent: hooks of p, and of what lies between the calls and p, change its gradient
+/// and not the shares.
 class GradientTrace : private EdgeListener {
  public:
   struct Contribution {

@@ -8,6 +8,7 @@
 #include "diagrad/autograd/trace.h"
 #include "diagrad/ops/activation.h"
 #include "diagrad/ops/binary.h"
+#include "diagrad/ops/cast.h"
 #include "diagrad/ops/matmul.h"
 #include "diagrad/ops/reduce.h"
 #include "tests/support/op_case.h"
@@ -92,7 +93,6 @@ TEST_CASE("retain_grad keeps the gradient of an inner tensor, by each pass anew"
   CHECK(x.grad().item() == 38.0);
 }
 
-struct EdgeLog : autograd::EdgeListener {
 TEST_CASE("retain_grad of a leaf changes nothing, and of a tensor without gradients is an error") {
   const Tensor x = leaf({3.0});
   backward(x * 10.0);
@@ -106,6 +106,7 @@ TEST_CASE("retain_grad of a leaf changes nothing, and of a tensor without gradie
         "retain_grad: the tensor of shape [1] does not require gradients");
 }
 
+struct EdgeLog : autograd::EdgeListener {
   std::vector<std::string> lines;
   void on_edge(const autograd::Node& consumer, const autograd::Edge& edge,
                const autograd::CallLabel& call, const Tensor& gradient) override {
@@ -198,6 +199,25 @@ TEST_CASE("the share of one call is the gradient when only that call uses the pa
       CHECK(share.data<double>()[i] == doctest::Approx(alone.data<double>()[i]).epsilon(1e-12));
     }
   }
+}
+
+TEST_CASE("shares are what the calls sent: hooks between them and the parameter do not count") {
+  const Tensor p = leaf({2.0});
+  const Tensor shared = cast(p, DType::f32);  // made once, outside every call
+  autograd::add_hook(shared, [](const Tensor& gradient) { return gradient * 10.0; });
+  autograd::add_hook(p, [](const Tensor& gradient) { return gradient + 1.0; });
+  Tensor used[2];
+  for (int call = 0; call < 2; ++call) {
+    const autograd::CallScope scope("unit", call);
+    used[call] = shared * (call + 3.0);
+  }
+  const autograd::GradientTrace trace;
+  backward(used[0] + used[1]);
+  CHECK(p.grad().item() == 71.0);
+  const auto shares = trace.contributions(p);
+  REQUIRE(shares.size() == 2);
+  CHECK(shares[0].gradient.item() == 3.0);
+  CHECK(shares[1].gradient.item() == 4.0);
 }
 
 TEST_CASE("traces end with their scope, and the innermost one listens") {
