@@ -45,8 +45,12 @@ TEST_CASE("ops: gradients agree with differences in double precision") {
   over_all_cases(check_gradient);
 }
 
+TEST_CASE("ops: gradients in single precision are those in double precision") {
+  over_all_cases(check_f32_gradient);
+}
+
 TEST_CASE("ops: strided inputs give what contiguous ones give") {
-  over_all_cases(check_strided);
+  over_both_dtypes(check_strided);
 }
 
 TEST_CASE("ops: every element is written, and nothing beside a block") {

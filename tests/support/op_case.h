@@ -12,8 +12,9 @@
 namespace diagrad::testing {
 
 /// One operation on one kind of input: the single description from which every op suite is made
-/// (reference comparison in f64 and f32, f64 gradient check, strided inputs, poisoned outputs and
-/// guard bytes, bit-equal repetition, independence from the thread count, micro-benchmark).
+/// (reference comparison in f64 and f32, f64 gradient check, f32 gradients against those, strided
+/// inputs, poisoned outputs and guard bytes, bit-equal repetition, independence from the thread
+/// count, micro-benchmark). No case has NaN in its results.
 struct OpCase {
   std::string op;       ///< the name the operation records, e.g. "conv2d"
   std::string variant;  ///< what this case stresses, e.g. "3x3 stride 2, odd sizes"
@@ -31,9 +32,12 @@ struct OpCase {
   /// Length of the longest sum behind one output: tolerance = epsilon(dtype) * 8 * (4 + sqrt(n)),
   /// relative to the largest |reference| of the output.
   int64_t reduction_length = 1;
+  /// Where the terms of a gradient cancel, the largest of them: f32 gradients are compared relative
+  /// to it if no gradient is larger.
+  double gradient_terms = 0.0;
   /// The result is a view of, or is, an input (reshape, expand): no fresh output to poison.
   bool is_view = false;
-  /// Run and compared with the reference but not gradient-checked or benchmarked: sizes of zero.
+  /// Sizes of zero: gradients and results may be all zero, and nothing is benchmarked.
   bool empty = false;
 };
 
