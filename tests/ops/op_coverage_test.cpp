@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -39,8 +40,22 @@ bool is_inner(const std::string& stem) {
          stem == "batch_norm_source" || stem == "inplace";
 }
 
-bool mentions(const std::string& text, const std::string& name) {
-  return std::regex_search(text, std::regex("\\b" + name + "\\b"));
+/// Functions that only call one operation. Its cases cover them, those whose variant begins with
+/// the function's name.
+const std::map<std::string, std::string> kForms = {
+    {"chunk", "slice"},  {"flatten", "reshape"},   {"squeeze", "reshape"},
+    {"stack", "concat"}, {"transpose", "permute"}, {"unsqueeze", "reshape"},
+};
+
+/// Composed of others, whose names they record instead of their own.
+const std::set<std::string> kComposed = {"var"};
+
+bool has_case(const std::string& name) {
+  const auto form = kForms.find(name);
+  return std::any_of(op_cases().begin(), op_cases().end(), [&](const OpCase& test) {
+    if (form == kForms.end()) return test.op == name;
+    return test.op == form->second && test.variant.starts_with(name + " ");
+  });
 }
 
 class Names : public autograd::OpObserver {
@@ -65,21 +80,17 @@ std::map<std::string, std::string> declared_operations() {
 }
 
 TEST_CASE("every operation of ops has a case") {
-  std::string cases;
-  for (const auto& entry : fs::directory_iterator(DIAGRAD_SOURCE_DIR "/tests/ops")) {
-    if (entry.path().stem().string().ends_with("_case")) cases += text_of(entry.path());
-  }
   const auto declared = declared_operations();
   CHECK(declared.size() >= 65);
   for (const auto& entry : declared) {
-    const bool found = mentions(cases, entry.first);
-    CHECK_MESSAGE(found,
-                  entry.first << " of ops/" << entry.second << " is in no tests/ops/*_case.cpp");
+    const std::string& name = entry.first;
+    CHECK_MESSAGE(has_case(name),
+                  name << " of ops/" << entry.second << " is in no tests/ops/*_case.cpp");
   }
+  for (const auto& form : kForms) CHECK_MESSAGE(declared.count(form.first) == 1, form.first);
 }
 
 TEST_CASE("every case is called after an operation that it runs") {
-  const auto declared = declared_operations();
   for (const OpCase& test : op_cases()) {
     if (!test.has_gradient) continue;
     RandomStream random(1, 1);
@@ -89,8 +100,7 @@ TEST_CASE("every case is called after an operation that it runs") {
       test.run(test.inputs(random));
     }
     CHECK_MESSAGE(!names.seen.empty(), test.op << ", " << test.variant << " records nothing");
-    // What is composed of others records their names and not its own.
-    const bool right = names.seen.count(test.op) == 1 || declared.count(test.op) == 1;
+    const bool right = names.seen.count(test.op) == 1 || kComposed.count(test.op) == 1;
     CHECK_MESSAGE(right, test.op << ", " << test.variant << " records no operation of that name");
   }
 }
