@@ -42,10 +42,26 @@ void* system_allocate(size_t bytes) {
 constexpr int64_t kUnlimited = INT64_MAX;
 thread_local int64_t allowance = kUnlimited;
 
-/// Where a handed-out block lives: guard mode may be switched while blocks are out.
-struct Guarded {
+/// A handed-out block of no size class: guard mode and caching may be switched while it is out.
+struct Exact {
   size_t bytes;
+  bool guarded;
 };
+
+bool is_intact(const unsigned char* guard) {
+  return std::all_of(guard, guard + kGuardBytes, [](auto byte) { return byte == kGuardByte; });
+}
+
+/// A block of `bytes` between guards; null when memory is exhausted.
+void* guarded_allocate(size_t bytes) {
+  // The guard follows the requested size, not the rounded one: overruns by one are seen.
+  auto* base = static_cast<unsigned char*>(system_allocate(size_class(bytes) + 2 * kGuardBytes));
+  if (base == nullptr) return nullptr;
+  std::memset(base, kGuardByte, kGuardBytes);
+  std::memset(base + kGuardBytes, kPoisonByte, bytes);
+  std::memset(base + kGuardBytes + bytes, kGuardByte, kGuardBytes);
+  return base + kGuardBytes;
+}
 
 }  // namespace
 
@@ -55,7 +71,34 @@ struct CpuAllocator::State {
   bool caching = true;
   bool guard = false;
   std::unordered_map<size_t, std::vector<void*>> free_lists;
-  std::unordered_map<void*, Guarded> guarded;
+  std::unordered_map<void*, Exact> exact;
+
+  /// A block for `bytes` and nothing beside them, so that every overrun can be seen.
+  void* allocate_exact(size_t bytes) {
+    void* data = guard ? guarded_allocate(bytes) : system_allocate(std::max<size_t>(bytes, 1));
+    ++stats.system_allocations;
+    if (data == nullptr) return nullptr;
+    exact.emplace(data, Exact{bytes, guard});
+    stats.reserved_bytes += static_cast<int64_t>(bytes);
+    return data;
+  }
+
+  /// Whether `data` is such a block, which then is gone.
+  bool free_exact(void* data) {
+    const auto found = exact.find(data);
+    if (found == exact.end()) return false;
+    const Exact block = found->second;
+    exact.erase(found);
+    stats.reserved_bytes -= static_cast<int64_t>(block.bytes);
+    auto* base = static_cast<unsigned char*>(data);
+    if (block.guarded) {
+      base -= kGuardBytes;
+      const bool intact = is_intact(base) && is_intact(base + kGuardBytes + block.bytes);
+      if (!intact) ++stats.guard_violations;
+    }
+    std::free(base);
+    return true;
+  }
 };
 
 CpuAllocator& CpuAllocator::instance() {
@@ -79,17 +122,8 @@ void* CpuAllocator::allocate(size_t bytes) {
   std::unique_lock lock(state_->mutex);
   AllocatorStats& stats = state_->stats;
   void* data = nullptr;
-  if (state_->guard) {
-    auto* base = static_cast<unsigned char*>(system_allocate(block_bytes + 2 * kGuardBytes));
-    if (base != nullptr) {
-      // The guard follows the requested size, not the rounded one: overruns by one are seen.
-      std::memset(base, kGuardByte, kGuardBytes);
-      std::memset(base + kGuardBytes, kPoisonByte, bytes);
-      std::memset(base + kGuardBytes + bytes, kGuardByte, kGuardBytes);
-      data = base + kGuardBytes;
-      state_->guarded.emplace(data, Guarded{bytes});
-    }
-    ++stats.system_allocations;
+  if (state_->guard || !state_->caching) {
+    data = state_->allocate_exact(bytes);
   } else if (auto& list = state_->free_lists[block_bytes]; !list.empty()) {
     data = list.back();
     list.pop_back();
@@ -120,22 +154,17 @@ void CpuAllocator::deallocate(void* data, size_t bytes) noexcept {
   const std::lock_guard lock(state_->mutex);
   AllocatorStats& stats = state_->stats;
   stats.current_bytes -= static_cast<int64_t>(block_bytes);
-  if (const auto found = state_->guarded.find(data); found != state_->guarded.end()) {
-    auto* base = static_cast<unsigned char*>(data) - kGuardBytes;
-    const auto intact = [](const unsigned char* guard) {
-      return std::all_of(guard, guard + kGuardBytes, [](auto byte) { return byte == kGuardByte; });
-    };
-    if (!intact(base) || !intact(base + kGuardBytes + found->second.bytes)) {
-      ++stats.guard_violations;
+  if (state_->free_exact(data)) return;
+  if (state_->caching) {
+    try {
+      state_->free_lists[block_bytes].push_back(data);
+      return;
+    } catch (const std::bad_alloc&) {
+      // No memory to remember the block by: it goes back to the system.
     }
-    state_->guarded.erase(found);
-    std::free(base);
-  } else if (state_->caching) {
-    state_->free_lists[block_bytes].push_back(data);
-  } else {
-    stats.reserved_bytes -= static_cast<int64_t>(block_bytes);
-    std::free(data);
   }
+  stats.reserved_bytes -= static_cast<int64_t>(block_bytes);
+  std::free(data);
 }
 
 AllocatorStats CpuAllocator::stats() const {

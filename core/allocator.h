@@ -29,7 +29,8 @@ class CpuAllocator {
   AllocatorStats stats() const;
   void reset_peak();
 
-  /// Off: each block goes to and from the system, so that address checkers see every error.
+  /// Off: each block goes to and from the system in the size asked for, so that address checkers
+  /// see every error.
   /// The environment variable DIAGRAD_NO_CACHE=1 starts with it off.
   void set_caching(bool on);
   /// On: new blocks are filled with 0xFF bytes (NaN in every float type) and surrounded by guard

@@ -99,6 +99,38 @@ TEST_CASE("without caching every block comes from and goes to the system") {
   CHECK(after.reserved_bytes == before.reserved_bytes);
 }
 
+TEST_CASE(
+    "without caching a block is of the size asked for, so that address checkers see its end") {
+  const Restore restore;
+  allocator().set_caching(false);
+  for (const size_t bytes : {size_t{1}, size_t{100}, size_t{1100}, (size_t{2} << 20) + 1}) {
+    const int64_t before = allocator().stats().reserved_bytes;
+    void* data = allocator().allocate(bytes);
+    CHECK(allocator().stats().reserved_bytes - before == static_cast<int64_t>(bytes));
+    CHECK(reinterpret_cast<uintptr_t>(data) % 64 == 0);
+    allocator().deallocate(data, bytes);
+    CHECK(allocator().stats().reserved_bytes == before);
+  }
+}
+
+TEST_CASE("caching may change while blocks are out: none of an exact size is handed out again") {
+  const Restore restore;
+  allocator().set_caching(false);
+  const AllocatorStats before = allocator().stats();
+  void* exact = allocator().allocate(1100);
+  allocator().set_caching(true);
+  void* rounded = allocator().allocate(1100);
+  allocator().deallocate(exact, 1100);
+  const int64_t system = allocator().stats().system_allocations;
+  void* next = allocator().allocate(1101);  // of the same size class
+  CHECK(allocator().stats().system_allocations == system + 1);
+  allocator().deallocate(next, 1101);
+  allocator().set_caching(false);
+  allocator().deallocate(rounded, 1100);
+  CHECK(allocator().stats().reserved_bytes == before.reserved_bytes);
+  CHECK(allocator().stats().current_bytes == before.current_bytes);
+}
+
 TEST_CASE("guard mode starts blocks as NaN and counts writes outside of them") {
   const testing::AllocatorModes restore;
   allocator().set_guard(true);
