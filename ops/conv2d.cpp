@@ -1,15 +1,11 @@
 #include "diagrad/ops/conv2d.h"
 
-#include "diagrad/core/error.h"
 #include "diagrad/ops/convolution.h"
 
 namespace diagrad {
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dOptions& options) {
-  DG_CHECK(x.rank() == 4 && w.rank() == 4,
-           "conv2d: expected input [B,H,W,C] and weight [O,kh,kw,C/groups], got {} and {}",
-           x.shape(), w.shape());
-  check_convolution("conv2d", x, w, bias, options.groups);
+  check_conv2d(x, w, bias, options.groups);
   ConvGeometry geometry;
   geometry.batch = x.size(0);
   geometry.in_channels = x.size(3);

@@ -36,7 +36,7 @@ PointwiseFront BatchNormSource::front() const {
 
 Tensor BatchNormSource::make_x() const {
   if (!weight.defined()) return input.contiguous();
-  check_convolution("conv2d", input, weight, {}, 1);
+  check_conv2d(input, weight, {}, 1);
   Shape shape = input.shape();
   shape[shape.rank() - 1] = weight.size(0);
   return Tensor::empty(shape, input.dtype(), input.device());

@@ -112,6 +112,13 @@ void check_convolution(const char* name, const Tensor& x, const Tensor& w, const
   DG_CHECK(bias.dtype() == x.dtype(), "{}: input is {} but bias is {}; convert one with to()", name,
            x.dtype(), bias.dtype());
 }
+void check_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, int64_t groups) {
+  DG_CHECK(x.rank() == 4 && w.rank() == 4,
+           "conv2d: expected input [B,H,W,C] and weight [O,kh,kw,C/groups], got {} and {}",
+           x.shape(), w.shape());
+  check_convolution("conv2d", x, w, bias, groups);
+}
+
 
 int64_t convolution_size(const char* name, const char* axis, int64_t input, int64_t kernel,
                          int64_t stride, int64_t padding, int64_t dilation) {

@@ -14,6 +14,9 @@ Tensor record_convolution(const char* name, const ConvGeometry& geometry, const 
 void check_convolution(const char* name, const Tensor& x, const Tensor& w, const Tensor& bias,
                        int64_t groups);
 
+/// Those and the ranks of conv2d.
+void check_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, int64_t groups);
+
 /// Size of an output axis; throws when the kernel does not fit or a number is out of range.
 int64_t convolution_size(const char* name, const char* axis, int64_t input, int64_t kernel,
                          int64_t stride, int64_t padding, int64_t dilation);

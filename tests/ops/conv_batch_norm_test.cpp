@@ -161,6 +161,17 @@ TEST_CASE("a convolution with its normalisation says what does not fit") {
         }) ==
         "conv_batch_norm_relu: gamma has shape [4], expected [6] for input [2,3,3,6] (channels are "
         "the last axis)");
+  const Convolution rows{Tensor::ones({32, 1, 1, 8})};
+  const Tensor d = Tensor::ones({32});
+  for (const bool training : {true, false}) {
+    REQUIRE(fuses_with_batch_norm(rows, {.training = training}) == training);
+    CHECK(testing::error_message([&] {
+            conv_batch_norm_relu(Tensor::ones({6, 8}), rows, d, d, d.clone(), d.clone(),
+                                 {.training = training});
+          }) ==
+          "conv2d: expected input [B,H,W,C] and weight [O,kh,kw,C/groups], got [6,8] and "
+          "[32,1,1,8]");
+  }
 }
 
 }  // namespace
