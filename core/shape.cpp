@@ -22,12 +22,15 @@ void Shape::push_back(int64_t size) {
 void Shape::insert(int axis, int64_t size) {
   DG_CHECK(rank_ < kMaxRank, "shape {} has {} axes already, at most {} are supported", *this, rank_,
            kMaxRank);
+  DG_CHECK(axis >= 0 && axis <= rank_, "shape {}: no axis can be inserted at {}, only at 0 to {}",
+           *this, axis, rank_);
   std::copy_backward(sizes_.begin() + axis, sizes_.begin() + rank_, sizes_.begin() + rank_ + 1);
   sizes_[static_cast<size_t>(axis)] = size;
   ++rank_;
 }
 
 void Shape::erase(int axis) {
+  DG_CHECK(axis >= 0 && axis < rank_, "shape {}: has no axis {} to erase", *this, axis);
   std::copy(sizes_.begin() + axis + 1, sizes_.begin() + rank_, sizes_.begin() + axis);
   --rank_;
 }

@@ -32,6 +32,7 @@ class Shape {
   const int64_t* end() const { return sizes_.data() + rank_; }
 
   void push_back(int64_t size);
+  /// In front of `axis`, or behind the last one. Both throw for an axis that is not there.
   void insert(int axis, int64_t size);
   void erase(int axis);
 

@@ -54,8 +54,7 @@ Tensor record_convolution(const char* name, const ConvGeometry& geometry, const 
   const Tensor y = Tensor::empty(output, x.dtype(), x.device());
   conv_forward_kernel.on(x.device())(geometry, x.contiguous(), w.contiguous(),
                                      bias.defined() ? bias.contiguous() : bias, y);
-  const int64_t multiply_adds =
-      geometry.out_pixels() * geometry.out_channels * geometry.taps() * geometry.group_inputs();
+  const int64_t multiply_adds = output.numel() * geometry.taps() * geometry.group_inputs();
   return autograd::record(
       {name, multiply_adds}, {x, w, bias}, y,
       [geometry, x_shape = x.shape(), w_shape = w.shape(),
@@ -112,13 +111,13 @@ void check_convolution(const char* name, const Tensor& x, const Tensor& w, const
   DG_CHECK(bias.dtype() == x.dtype(), "{}: input is {} but bias is {}; convert one with to()", name,
            x.dtype(), bias.dtype());
 }
+
 void check_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, int64_t groups) {
   DG_CHECK(x.rank() == 4 && w.rank() == 4,
            "conv2d: expected input [B,H,W,C] and weight [O,kh,kw,C/groups], got {} and {}",
            x.shape(), w.shape());
   check_convolution("conv2d", x, w, bias, groups);
 }
-
 
 int64_t convolution_size(const char* name, const char* axis, int64_t input, int64_t kernel,
                          int64_t stride, int64_t padding, int64_t dilation) {
@@ -127,12 +126,21 @@ int64_t convolution_size(const char* name, const char* axis, int64_t input, int6
            "padding at least 0",
            name, axis, stride, dilation, padding);
   DG_CHECK(kernel >= 1, "{}: {} of the kernel is {}, must be at least 1", name, axis, kernel);
-  const int64_t reach = dilation * (kernel - 1) + 1;
-  DG_CHECK(input + 2 * padding >= reach,
+  // What the kernels compute with these stays within 63 bits.
+  constexpr int64_t kMost = int64_t{1} << 62;
+  int64_t reach = 0;
+  int64_t padded = 0;
+  DG_CHECK(!__builtin_mul_overflow(dilation, kernel - 1, &reach) && reach < kMost &&
+               !__builtin_mul_overflow(padding, 2, &padded) &&
+               !__builtin_add_overflow(padded, input, &padded) && padded < kMost,
+           "{}: {} {} with padding {} and kernel {} with dilation {} reach beyond 2^62 pixels",
+           name, axis, input, padding, kernel, dilation);
+  ++reach;
+  DG_CHECK(padded >= reach,
            "{}: a kernel of {} {} (dilation {}) does not fit into {} + 2 * {} padding; pad by at "
            "least {} or use a smaller kernel",
            name, axis, reach, dilation, input, padding, (reach - input + 1) / 2);
-  return (input + 2 * padding - reach) / stride + 1;
+  return (padded - reach) / stride + 1;
 }
 
 }  // namespace diagrad

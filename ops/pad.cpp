@@ -14,14 +14,17 @@ Tensor pad(const Tensor& x, const std::vector<PadSize>& sizes, double value) {
     DG_CHECK(size.before >= 0 && size.after >= 0,
              "pad: sizes {} and {} of axis {} must not be negative; use slice to cut", size.before,
              size.after, axis);
-    shape[axis] += size.before + size.after;
+    DG_CHECK(!__builtin_add_overflow(shape[axis], size.before, &shape[axis]) &&
+                 !__builtin_add_overflow(shape[axis], size.after, &shape[axis]),
+             "pad: {} before and {} after axis {} of shape {} are more than 2^63 - 1", size.before,
+             size.after, axis, x.shape());
   }
   const auto inside = [sizes, inner = x.shape()](const Tensor& whole) {
     int64_t offset = 0;
-    for (int axis = 0; axis < whole.rank(); ++axis) {
+    for (int axis = 0; axis < whole.rank() && inner.numel() > 0; ++axis) {
       offset += sizes[static_cast<size_t>(axis)].before * whole.strides()[axis];
     }
-    return whole.strided(inner, whole.strides(), inner.numel() > 0 ? offset : 0);
+    return whole.strided(inner, whole.strides(), offset);
   };
   const Tensor y = Tensor::full(shape, value, x.dtype(), x.device());
   inside(y).copy_(x);

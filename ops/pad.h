@@ -12,7 +12,7 @@ struct PadSize {
 };
 
 /// x with `value` around it, one PadSize per axis. dx = dy inside. Saves nothing. Throws when the
-/// count is not the rank or a size is negative.
+/// count is not the rank, a size is negative or a sum of sizes no int64_t.
 Tensor pad(const Tensor& x, const std::vector<PadSize>& sizes, double value = 0.0);
 
 }  // namespace diagrad

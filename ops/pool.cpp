@@ -20,15 +20,16 @@ PoolAxis make_axis(const char* op, const char* what, int64_t input, int64_t kern
            "{}: {} has kernel {}, stride {}, padding {}; kernel and stride must be at least 1 and "
            "padding at least 0",
            op, what, kernel, stride, padding);
-  DG_CHECK(2 * padding <= kernel,
+  DG_CHECK(padding <= kernel / 2,
            "{}: {} padding {} is more than half the kernel {}, so a window could hold nothing else",
            op, what, padding, kernel);
-  DG_CHECK(input >= 1 && kernel <= input + 2 * padding,
+  const int64_t least = kernel - 2 * padding;  // pixels of the image in the smallest window
+  DG_CHECK(input >= 1 && least <= input,
            "{}: {} kernel {} does not fit into an image of {} with padding {}", op, what, kernel,
            input, padding);
   PoolAxis axis;
   axis.input = input;
-  axis.output = (input + 2 * padding - kernel) / stride + 1;
+  axis.output = (input - least) / stride + 1;
   axis.kernel = kernel;
   axis.stride = stride;
   axis.padding = padding;
@@ -42,6 +43,10 @@ PoolGeometry make_geometry(const char* op, const Tensor& x, const Pool2dOptions&
       make_axis(op, "height", x.size(1), options.kernel.h, options.stride.h, options.padding.h);
   geometry.w =
       make_axis(op, "width", x.size(2), options.kernel.w, options.stride.w, options.padding.w);
+  int64_t places = 0;
+  DG_CHECK(!__builtin_mul_overflow(geometry.h.kernel, geometry.w.kernel, &places),
+           "{}: windows of {} x {} hold more than 2^63 - 1 places", op, geometry.h.kernel,
+           geometry.w.kernel);
   geometry.images = x.size(0);
   geometry.channels = x.size(3);
   geometry.count_include_pad = options.count_include_pad;
@@ -71,7 +76,7 @@ Tensor average(const char* op, const PoolGeometry& geometry, const Tensor& x) {
 
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const PoolGeometry geometry = make_geometry("max_pool2d", x, options);
-  DG_CHECK(geometry.h.input * geometry.w.input <= std::numeric_limits<int32_t>::max(),
+  DG_CHECK(geometry.h.input <= std::numeric_limits<int32_t>::max() / geometry.w.input,
            "max_pool2d: images of {} x {} have more places than an i32 can count", geometry.h.input,
            geometry.w.input);
   const Tensor y = Tensor::empty(output_shape(geometry), x.dtype(), x.device());

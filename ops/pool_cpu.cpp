@@ -23,7 +23,8 @@ void for_each_image_row(int64_t images, int64_t rows, int64_t work_of_row, Body 
 
 /// Values read to make one row of outputs.
 int64_t work_of_output_row(const PoolGeometry& g) {
-  const int64_t height = g.h.adaptive ? g.h.input / g.h.output + 1 : g.h.kernel;
+  const int64_t height =
+      g.h.adaptive ? g.h.input / g.h.output + 1 : std::min(g.h.kernel, g.h.input);
   return height * std::max(g.w.input, g.w.output) * g.channels;
 }
 

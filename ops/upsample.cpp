@@ -13,8 +13,13 @@ namespace diagrad {
 Tensor upsample_nearest(const Tensor& x, int64_t factor) {
   DG_CHECK(x.rank() == 4, "upsample_nearest: expected images [B,H,W,C], got {}", x.shape());
   DG_CHECK(factor >= 1, "upsample_nearest: factor {} must be at least 1", factor);
-  const Tensor y = Tensor::empty({x.size(0), factor * x.size(1), factor * x.size(2), x.size(3)},
-                                 x.dtype(), x.device());
+  int64_t height = 0;
+  int64_t width = 0;
+  DG_CHECK(!__builtin_mul_overflow(factor, x.size(1), &height) &&
+               !__builtin_mul_overflow(factor, x.size(2), &width),
+           "upsample_nearest: {} times the height and width of images {} is more than 2^63 - 1",
+           factor, x.shape());
+  const Tensor y = Tensor::empty({x.size(0), height, width, x.size(3)}, x.dtype(), x.device());
   upsample_nearest_kernel.on(x.device())(x.contiguous(), factor, y);
   return autograd::record({"upsample_nearest"}, {x}, y,
                           [factor, shape = x.shape()](const autograd::BackwardContext& context) {
@@ -33,6 +38,7 @@ constexpr int64_t kGrainValues = 16384;
 /// Calls body(index of an image row of x) in parallel.
 template <typename Body>
 void for_each_row(const Tensor& x, int64_t factor, Body body) {
+  if (x.numel() == 0) return;
   const int64_t work = x.size(2) * x.size(3) * factor * factor;
   parallel_for(x.size(0) * x.size(1), kGrainValues / std::max<int64_t>(work, 1),
                [&](int64_t first, int64_t last) {

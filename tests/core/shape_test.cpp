@@ -79,6 +79,19 @@ TEST_CASE("more axes than fit are an error") {
   CHECK(eight.numel() == 40320);
 }
 
+TEST_CASE("axes are inserted and erased where there are some") {
+  Shape shape{5, 7};
+  CHECK(error_message([&] { shape.insert(3, 1); }) ==
+        "shape [5,7]: no axis can be inserted at 3, only at 0 to 2");
+  CHECK_FALSE(error_message([&] { shape.insert(-1, 1); }).empty());
+  CHECK(error_message([&] { shape.erase(2); }) == "shape [5,7]: has no axis 2 to erase");
+  CHECK_FALSE(error_message([&] { shape.erase(-1); }).empty());
+  CHECK(shape == Shape{5, 7});
+  shape.insert(2, 9);
+  shape.erase(2);
+  CHECK(shape == Shape{5, 7});
+}
+
 TEST_CASE("counts that overflow are an error, not a small tensor") {
   CHECK(error_message([] {
           Tensor::empty({kHuge, kHuge});

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -109,6 +111,21 @@ TEST_CASE("conv2d gives the same bits for any number of threads, forward and bac
       CHECK(std::equal(expected, expected + count, got));
     }
   }
+}
+
+TEST_CASE("conv2d refuses sizes that no number holds instead of wrapping") {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const Shape x{1, 4, 4, 3};
+  const Shape w{2, 3, 3, 3};
+  // 2 * 2^62 + 1 would wrap, as would 2 * (2^63 - 1), to -2.
+  CHECK(conv2d_error(x, w, {.dilation = {int64_t{1} << 62, 1}}) ==
+        "conv2d: height 4 with padding 0 and kernel 3 with dilation 4611686018427387904 reach "
+        "beyond 2^62 pixels");
+  CHECK(conv2d_error(x, w, {.padding = {1, kMost}}) ==
+        "conv2d: width 4 with padding 9223372036854775807 and kernel 3 with dilation 1 reach "
+        "beyond 2^62 pixels");
+  CHECK_FALSE(conv2d_error(x, w, {.padding = {kMost / 2, 1}, .dilation = {kMost / 2, 1}}).empty());
+  CHECK(conv2d(Tensor::zeros(x), Tensor::zeros(w), {.stride = kMost}).shape() == Shape{1, 1, 1, 2});
 }
 
 TEST_CASE("conv2d reads strided views and expanded gradients") {

@@ -62,6 +62,44 @@ TEST_CASE("pooling says what does not fit, with the numbers") {
         }) == "upsample_nearest: factor 0 must be at least 1");
 }
 
+TEST_CASE("sizes of pooling that no number holds are refused, not wrapped") {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const Tensor x = Tensor::zeros({1, 4, 4, 3});
+  CHECK(testing::error_message([&] {
+          avg_pool2d(x, {.kernel = {kMost, 2}, .padding = {kMost / 2, 0}});
+        }) == "avg_pool2d: windows of 9223372036854775807 x 2 hold more than 2^63 - 1 places");
+  CHECK(testing::error_message([&] {
+          max_pool2d(x, {.kernel = 2, .padding = {kMost, 0}});
+        }) ==
+        "max_pool2d: height padding 9223372036854775807 is more than half the kernel 2, so a "
+        "window could hold nothing else");
+  CHECK(testing::error_message([&] {
+          avg_pool2d(x, {.kernel = {kMost - 1, 2}, .padding = {kMost / 4, 0}});
+        }) ==
+        "avg_pool2d: height kernel 9223372036854775806 does not fit into an image of 4 with "
+        "padding 2305843009213693951");
+  CHECK(max_pool2d(x, {.kernel = 2, .stride = kMost}).shape() == Shape{1, 1, 1, 3});
+  constexpr int64_t kHuge = int64_t{1} << 40;
+  CHECK(testing::error_message([&] {
+          max_pool2d(Tensor::empty({0, kHuge, kHuge, 3}), {.kernel = 2});
+        }) ==
+        "max_pool2d: images of 1099511627776 x 1099511627776 have more places than an i32 can "
+        "count");
+  CHECK(testing::error_message([&] { upsample_nearest(x, kHuge); }) ==
+        "shape [1,4398046511104,4398046511104,3] has more elements than 2^63 - 1; check its sizes");
+  CHECK(testing::error_message([&] {
+          upsample_nearest(x, int64_t{1} << 62);  // 4 * 2^62 would wrap to 0
+        }) ==
+        "upsample_nearest: 4611686018427387904 times the height and width of images [1,4,4,3] is "
+        "more than 2^63 - 1");
+  const Tensor none = Tensor::empty({0, 4, 4, 3});
+  none.set_requires_grad(true);
+  const Tensor y = upsample_nearest(none, kHuge);
+  CHECK(y.shape() == Shape{0, 4 * kHuge, 4 * kHuge, 3});
+  backward(y, Tensor::empty(y.shape()));
+  CHECK(none.grad().shape() == none.shape());
+}
+
 TEST_CASE("channel_scale says what does not fit, with the numbers") {
   CHECK(
       testing::error_message([] {

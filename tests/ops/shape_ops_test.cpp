@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <limits>
 
 #include "diagrad/autograd/engine.h"
 #include "diagrad/ops/concat.h"
@@ -137,6 +138,22 @@ TEST_CASE("concat, stack and pad say which tensors do not fit") {
   CHECK(error_message([&] {
           pad(a, {{0, 0}, {-1, 2}});
         }) == "pad: sizes -1 and 2 of axis 1 must not be negative; use slice to cut");
+}
+
+TEST_CASE("pad refuses sizes whose sum no number holds") {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  CHECK(error_message([&] {
+          pad(Tensor::zeros({3, 4}), {{}, {kMost, kMost}});  // would wrap to 2
+        }) ==
+        "pad: 9223372036854775807 before and 9223372036854775807 after axis 1 of shape [3,4] are "
+        "more than 2^63 - 1");
+  constexpr int64_t kHuge = int64_t{1} << 40;
+  const Tensor none = Tensor::zeros({0, 4, 4});
+  none.set_requires_grad(true);
+  const Tensor y = pad(none, {{}, {kHuge, kHuge}, {kHuge, kHuge}});
+  CHECK(y.shape() == Shape{0, 2 * kHuge + 4, 2 * kHuge + 4});
+  backward(y, Tensor::empty(y.shape()));
+  CHECK(none.grad().shape() == none.shape());
 }
 
 }  // namespace
