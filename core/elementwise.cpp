@@ -2,7 +2,18 @@
 
 #include "diagrad/core/error.h"
 
-namespace diagrad::detail {
+namespace diagrad {
+
+void check_no_repeats(std::string_view op, const Tensor& target) {
+  if (target.numel() == 0) return;
+  for (int axis = 0; axis < target.rank(); ++axis) {
+    DG_CHECK(target.strides()[axis] != 0 || target.shape()[axis] <= 1,
+             "{}: axis {} of the tensor of shape {} repeats one element {} times; change a clone()",
+             op, axis, target.shape(), target.shape()[axis]);
+  }
+}
+
+namespace detail {
 
 RunCursor::RunCursor(const StridedLoop& loop, int64_t position)
     : loop_(loop), column_(position % loop.inner_size()) {
@@ -47,4 +58,5 @@ StridedLoop make_strided_loop(const Tensor* const* tensors, int count) {
   return loop;
 }
 
-}  // namespace diagrad::detail
+}  // namespace detail
+}  // namespace diagrad

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "diagrad/core/elementwise.h"
 #include "diagrad/core/error.h"
@@ -28,10 +29,18 @@ const Tensor::Impl& Tensor::impl() const {
   return *impl_;
 }
 
-Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+namespace {
+
+void check_sizes(const char* op, const Shape& shape) {
   for (const int64_t size : shape) {
-    DG_CHECK(size >= 0, "tensor: shape {} has a negative size", shape);
+    DG_CHECK(size >= 0, "{}: shape {} has a negative size", op, shape);
   }
+}
+
+}  // namespace
+
+Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+  check_sizes("tensor", shape);
   DG_CHECK(shape.numel() <= std::numeric_limits<int64_t>::max() / size_of(dtype),
            "tensor: shape {} of {} needs more than 2^63 - 1 bytes; check its sizes", shape, dtype);
   auto impl = std::make_shared<Impl>();
@@ -120,9 +129,10 @@ int64_t Tensor::size(int axis) const {
 }
 
 bool Tensor::is_contiguous() const {
+  if (numel() == 0) return true;  // also where the sizes beside the 0 have no product
   int64_t expected = 1;
   for (int axis = rank() - 1; axis >= 0; --axis) {
-    if (shape()[axis] != 1 && strides()[axis] != expected) return numel() == 0;
+    if (shape()[axis] != 1 && strides()[axis] != expected) return false;
     expected *= shape()[axis];
   }
   return true;
@@ -151,26 +161,47 @@ double Tensor::item() const {
   return *to(DType::f64).data<double>();
 }
 
+namespace {
+
+/// The first and last element that a view reaches.
+struct Extent {
+  int64_t lowest;
+  int64_t highest;
+};
+
+/// Empty where one of them is no int64_t.
+std::optional<Extent> extent_of(const Shape& shape, const Shape& strides, int64_t offset) {
+  Extent extent{offset, offset};
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    int64_t reach = 0;
+    if (__builtin_mul_overflow(shape[axis] - 1, strides[axis], &reach)) return std::nullopt;
+    int64_t& end = reach < 0 ? extent.lowest : extent.highest;
+    if (__builtin_add_overflow(end, reach, &end)) return std::nullopt;
+  }
+  return extent;
+}
+
+}  // namespace
+
 Tensor Tensor::strided(const Shape& shape, const Shape& strides, int64_t offset) const {
   DG_ASSERT(shape.rank() == strides.rank(), "strided: shape {} and strides {}", shape, strides);
+  check_sizes("strided", shape);
   auto view = std::make_shared<Impl>();
   view->storage = impl().storage;
   view->shape = shape;
   view->strides = strides;
-  view->offset = impl().offset + offset;
   view->dtype = dtype();
   if (shape.numel() > 0) {
-    int64_t lowest = view->offset;
-    int64_t highest = view->offset;
-    for (int axis = 0; axis < shape.rank(); ++axis) {
-      const int64_t reach = (shape[axis] - 1) * strides[axis];
-      (reach < 0 ? lowest : highest) += reach;
-    }
+    const bool is_number = !__builtin_add_overflow(impl().offset, offset, &view->offset);
+    const auto extent = is_number ? extent_of(shape, strides, view->offset) : std::nullopt;
     const auto capacity = static_cast<int64_t>(view->storage->bytes()) / size_of(dtype());
-    DG_CHECK(lowest >= 0 && highest < capacity,
+    DG_CHECK(extent.has_value(),
+             "strided: shape {} with strides {} at offset {} leaves its storage of {} elements",
+             shape, strides, offset, capacity);
+    DG_CHECK(extent->lowest >= 0 && extent->highest < capacity,
              "strided: shape {} with strides {} at offset {} reaches elements {}..{} of a storage "
              "of {}",
-             shape, strides, view->offset, lowest, highest, capacity);
+             shape, strides, view->offset, extent->lowest, extent->highest, capacity);
   }
   return Tensor(std::move(view));
 }
@@ -198,6 +229,17 @@ Tensor Tensor::detach() const {
 
 namespace {
 
+/// The integer that `value` is cut to; the nearest there is where it has none, and 0 for NaN.
+template <typename To, typename From>
+To to_integer(From value) {
+  using Limits = std::numeric_limits<To>;
+  constexpr auto kLeast = static_cast<From>(Limits::min());
+  constexpr auto kBeyond = From(2) * static_cast<From>(Limits::max() / 2 + 1);  // a power of two
+  if (value >= kBeyond) return Limits::max();
+  if (value >= kLeast) return static_cast<To>(value);
+  return value < kLeast ? Limits::min() : To(0);
+}
+
 template <typename To, typename From>
 To convert(From value) {
   if constexpr (std::is_same_v<To, From>) {
@@ -205,7 +247,9 @@ To convert(From value) {
   } else if constexpr (std::is_same_v<To, bfloat16>) {
     return bfloat16(static_cast<float>(value));
   } else if constexpr (std::is_same_v<From, bfloat16>) {
-    return static_cast<To>(static_cast<float>(value));
+    return convert<To>(static_cast<float>(value));
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    return to_integer<To>(value);
   } else {
     return static_cast<To>(value);
   }
@@ -214,6 +258,7 @@ To convert(From value) {
 }  // namespace
 
 void Tensor::fill_(double value) const {
+  check_no_repeats("fill_", *this);
   bump_version();
   dispatch_all(dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -225,6 +270,7 @@ void Tensor::fill_(double value) const {
 void Tensor::copy_(const Tensor& source) const {
   DG_CHECK(shape() == source.shape(), "copy_: destination has shape {}, source {}", shape(),
            source.shape());
+  check_no_repeats("copy_", *this);
   bump_version();
   if (dtype() == source.dtype() && is_contiguous() && source.is_contiguous()) {
     std::memmove(raw_data(), source.raw_data(), static_cast<size_t>(numel() * size_of(dtype())));
@@ -255,6 +301,7 @@ bool Tensor::is_exclusive() const {
 }
 
 void Tensor::set_data(const Tensor& source) const {
+  (void)impl();
   DG_CHECK(!requires_grad(), "set_data: the tensor of shape {} requires gradients", shape());
   const Impl& from = source.impl();
   impl_->storage = from.storage;

@@ -71,20 +71,23 @@ class Tensor {
   double item() const;
 
   /// A tensor of the same data with another shape and strides, `offset` elements further on.
-  /// Throws when the view would leave the storage.
+  /// Throws when the view would leave the storage or a size is negative.
   Tensor strided(const Shape& shape, const Shape& strides, int64_t offset = 0) const;
   /// The same elements in row-major order; shares the data where it already is.
   Tensor contiguous() const;
   /// A contiguous copy.
   Tensor clone() const;
-  /// Converted to another dtype; itself where it already is.
+  /// Converted to another dtype; itself where it already is. To an integer, a float is cut towards
+  /// 0, becomes the nearest value there is where it is out of range, and 0 where it is NaN; of a
+  /// larger integer the low bits stay.
   Tensor to(DType dtype) const;
   /// A handle of the same data that knows nothing of a graph.
   Tensor detach() const;
 
-  /// In place; they count a version, so that a saved tensor notices. Nothing is recorded.
+  /// In place; they count a version, so that a saved tensor notices. Nothing is recorded. Both
+  /// throw for a view that repeats elements: its chunks would be written at once.
   void fill_(double value) const;
-  /// Copies from a tensor of the same shape, converting the dtype.
+  /// Copies from a tensor of the same shape, converting the dtype as to().
   void copy_(const Tensor& source) const;
   uint32_t version() const;
   void bump_version() const;

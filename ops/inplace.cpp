@@ -1,6 +1,7 @@
 #include "diagrad/ops/inplace.h"
 
 #include "diagrad/autograd/grad_mode.h"
+#include "diagrad/core/elementwise.h"
 #include "diagrad/core/error.h"
 #include "diagrad/ops/binary_kernels.h"
 #include "diagrad/ops/unary_kernels.h"
@@ -13,11 +14,7 @@ void check_target(const char* op, const Tensor& dst) {
            "{}: the tensor of shape {} requires gradients, and an in-place change is not recorded; "
            "change it under `const NoGrad no_grad;`, or change its detach()",
            op, dst.shape());
-  for (int axis = 0; axis < dst.rank(); ++axis) {
-    DG_CHECK(dst.strides()[axis] != 0 || dst.shape()[axis] <= 1,
-             "{}: axis {} of the tensor of shape {} repeats one element {} times; change a clone()",
-             op, axis, dst.shape(), dst.shape()[axis]);
-  }
+  check_no_repeats(op, dst);
 }
 
 void check_floating(const char* op, const Tensor& dst) {

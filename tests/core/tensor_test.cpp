@@ -49,6 +49,7 @@ TEST_CASE("an undefined tensor says so instead of crashing") {
         "exist");
   CHECK_FALSE(error_message([&] { none.item(); }).empty());
   CHECK_FALSE(error_message([&] { none.grad(); }).empty());
+  CHECK_FALSE(error_message([&] { none.set_data(Tensor::zeros({2})); }).empty());
 }
 
 TEST_CASE("item reads one element of any dtype, at the place of a view") {
@@ -95,6 +96,30 @@ TEST_CASE("a view that leaves its storage is refused") {
   CHECK_FALSE(error_message([&] { x.strided({2}, {-1}); }).empty());
   CHECK_FALSE(error_message([&] { x.strided({}, {}, 6); }).empty());
   CHECK(x.strided({0, 3}, {3, 1}, 6).numel() == 0);  // nothing is nowhere
+  CHECK(error_message([&] {
+          x.strided({2, -3}, {3, 1});
+        }) == "strided: shape [2,-3] has a negative size");
+}
+
+TEST_CASE("a view whose reach no number holds is refused like any other") {
+  const Tensor x = Tensor::zeros({2, 3});
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  constexpr int64_t kHuge = int64_t{1} << 62;
+  CHECK(error_message([&] {
+          x.strided({5}, {kHuge});  // 4 * 2^62 would wrap to 0
+        }) ==
+        "strided: shape [5] with strides [4611686018427387904] at offset 0 leaves its storage of 6 "
+        "elements");
+  for (const int64_t huge : {kHuge, -kHuge, kMost, -kMost}) {
+    CAPTURE(huge);
+    CHECK_FALSE(error_message([&] { x.strided({5}, {huge}); }).empty());
+    CHECK_FALSE(error_message([&] { x.strided({2, 2, 2}, {huge, huge, 1}); }).empty());
+    CHECK_FALSE(error_message([&] { x.strided({1}, {1}, huge); }).empty());
+    CHECK_FALSE(error_message([&] { x.strided({1}, {1}, 5).strided({}, {}, huge); }).empty());
+    CHECK(x.strided({0, 3}, {huge, huge}, huge).contiguous().numel() == 0);
+  }
+  CHECK(Tensor::empty({0, int64_t{1} << 40, int64_t{1} << 40}).is_contiguous());
+  CHECK(Tensor::empty({int64_t{1} << 40, int64_t{1} << 40, 0}).is_contiguous());
 }
 
 TEST_CASE("contiguous keeps what is row-major and copies the rest") {
@@ -128,6 +153,54 @@ TEST_CASE("to and copy_ convert between all dtypes") {
   CHECK(error_message([&] {
           source.copy_(Tensor::zeros({3, 2}));
         }) == "copy_: destination has shape [2,3], source [3,2]");
+}
+
+TEST_CASE("numbers that an integer dtype does not hold become its nearest, NaN becomes 0") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Tensor x = Tensor::from<double>({-infinity, -1e30, -1.5, 255.9, 1e30, infinity, nan}, {7});
+  for (const DType from : {DType::f64, DType::f32, DType::bf16}) {
+    CAPTURE(name(from));
+    const double nearly = from == DType::bf16 ? 256.0 : 255.0;
+    const Tensor source = x.to(from);
+    const Tensor u8 = source.to(DType::u8);
+    const uint8_t bytes[] = {0, 0, 0, 255, 255, 255, 0};
+    for (int i = 0; i < 7; ++i) CHECK(int{u8.data<uint8_t>()[i]} == int{bytes[i]});
+    constexpr int32_t kLeast32 = std::numeric_limits<int32_t>::min();
+    constexpr int32_t kMost32 = std::numeric_limits<int32_t>::max();
+    check_values(source.to(DType::i32), {kLeast32, kLeast32, -1, nearly, kMost32, kMost32, 0});
+    constexpr int64_t kLeast64 = std::numeric_limits<int64_t>::min();
+    constexpr int64_t kMost64 = std::numeric_limits<int64_t>::max();
+    const Tensor i64 = source.to(DType::i64);
+    CHECK(i64.data<int64_t>()[0] == kLeast64);
+    CHECK(i64.data<int64_t>()[1] == kLeast64);
+    CHECK(i64.data<int64_t>()[4] == kMost64);
+    CHECK(i64.data<int64_t>()[5] == kMost64);
+    CHECK(i64.data<int64_t>()[6] == 0);
+  }
+  CHECK(Tensor::full({}, -3.0, DType::u8).item() == 0.0);
+  CHECK(Tensor::full({}, nan, DType::i32).item() == 0.0);
+  CHECK(Tensor::full({}, 0x1p63, DType::i64).data<int64_t>()[0] ==
+        std::numeric_limits<int64_t>::max());
+  CHECK(Tensor::full({}, -0x1p63, DType::i64).data<int64_t>()[0] ==
+        std::numeric_limits<int64_t>::min());
+  // From integers the low bits stay, as in C++.
+  CHECK(Tensor::full({}, 257.0, DType::i64).to(DType::u8).item() == 1.0);
+}
+
+TEST_CASE("a view that repeats elements is not written to") {
+  const Tensor x = Tensor::zeros({3});
+  const Tensor repeated = x.strided({4, 3}, {0, 1});
+  CHECK(error_message([&] { repeated.fill_(1.0); }) ==
+        "fill_: axis 0 of the tensor of shape [4,3] repeats one element 4 times; change a clone()");
+  CHECK(error_message([&] {
+          repeated.copy_(Tensor::ones({4, 3}));
+        }) ==
+        "copy_: axis 0 of the tensor of shape [4,3] repeats one element 4 times; change a clone()");
+  CHECK(x.version() == 0);
+  x.strided({1, 3}, {0, 1}).fill_(2.0);  // an axis of size 1 repeats nothing
+  repeated.strided({4, 0}, {0, 1}).fill_(3.0);
+  CHECK(x.data<float>()[2] == 2.0F);
 }
 
 TEST_CASE("changes in place count a version that all views share") {
