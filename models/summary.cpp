@@ -7,6 +7,7 @@
 
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/autograd/observer.h"
+#include "diagrad/nn/mode_scope.h"
 
 namespace diagrad::models {
 namespace {
@@ -75,27 +76,13 @@ DType dtype_of(const nn::Module& model) {
   return parameters.empty() ? DType::f32 : parameters.front().tensor.dtype();
 }
 
-/// Evaluation mode for as long as it lives, however the pass ends.
-class EvaluationMode {
- public:
-  explicit EvaluationMode(nn::Module& model) : model_(model), training_(model.is_training()) {
-    model_.eval();
-  }
-  ~EvaluationMode() { model_.train(training_); }
-  EvaluationMode(const EvaluationMode&) = delete;
-  EvaluationMode& operator=(const EvaluationMode&) = delete;
-
- private:
-  nn::Module& model_;
-  bool training_;
-};
-
 }  // namespace
 
 Summary summarize(nn::Module& model, const Shape& input) {
   Shape batch = input;
   batch.insert(0, 1);
-  const EvaluationMode evaluation(model);
+  const nn::ModeScope modes(model);
+  model.eval();
   LayerWatch watch(model);
   {
     const NoGrad no_grad;

@@ -9,6 +9,7 @@
 
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/core/error.h"
+#include "diagrad/nn/mode_scope.h"
 #include "diagrad/nn/random_scope.h"
 
 namespace diagrad::nn {
@@ -19,10 +20,9 @@ using autograd::GradcheckResult;
 /// Holds a module in f64, and gives back data, gradients and modes at the end.
 class DoublePrecision {
  public:
-  explicit DoublePrecision(Module& module) {
+  explicit DoublePrecision(Module& module) : modes_(module) {
     for (const auto& named : module.named_parameters()) remember(named.tensor);
     for (const auto& named : module.named_buffers()) remember(named.tensor);
-    remember_modes(module);
     module.to(DType::f64);
     for (const NamedTensor& buffer : module.named_buffers()) {
       buffers_.emplace_back(buffer.tensor, buffer.tensor.clone());
@@ -36,8 +36,6 @@ class DoublePrecision {
       original.tensor.set_data(original.data);
       original.tensor.set_grad_meta(original.meta);
     }
-    // From the root down: each call reaches the modules below, which then get their own.
-    for (const auto& mode : modes_) mode.first->train(mode.second);
   }
   DoublePrecision(const DoublePrecision&) = delete;
   DoublePrecision& operator=(const DoublePrecision&) = delete;
@@ -56,14 +54,9 @@ class DoublePrecision {
   void remember(const Tensor& tensor) {
     originals_.push_back({tensor, tensor.detach(), tensor.grad_meta()});
   }
-  /// Every path, so that a shared module is set again after each of those above it.
-  void remember_modes(Module& module) {
-    modes_.emplace_back(&module, module.is_training());
-    for (const auto& child : module.children()) remember_modes(*child.second);
-  }
 
+  ModeScope modes_;
   std::vector<Original> originals_;
-  std::vector<std::pair<Module*, bool>> modes_;
   std::vector<std::pair<Tensor, Tensor>> buffers_;  ///< live, as it was
 };
 

@@ -8,7 +8,7 @@
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/core/error.h"
 #include "diagrad/data/loader.h"
-#include "diagrad/nn/module.h"
+#include "diagrad/nn/mode_scope.h"
 
 namespace diagrad::train {
 namespace {
@@ -76,20 +76,6 @@ void keep(Evaluation& result, int64_t total, const Tensor& logits, const Tensor&
   result.labels.strided({count}, {1}, result.examples).copy_(labels);
 }
 
-class EvaluationMode {
- public:
-  explicit EvaluationMode(nn::Module& model) : model_(model), before_(model.is_training()) {
-    model_.train(false);
-  }
-  ~EvaluationMode() { model_.train(before_); }
-  EvaluationMode(const EvaluationMode&) = delete;
-  EvaluationMode& operator=(const EvaluationMode&) = delete;
-
- private:
-  nn::Module& model_;
-  bool before_;
-};
-
 }  // namespace
 
 Score score(const Tensor& logits, const Tensor& labels) {
@@ -125,7 +111,8 @@ Evaluation evaluate(nn::Module& model, const data::DatasetPtr& set,
       set,
       {.batch = options.batch, .workers = options.workers, .normalization = options.normalization});
   const NoGrad no_grad;
-  const EvaluationMode mode(model);
+  const nn::ModeScope modes(model);
+  model.eval();
   const DType dtype = dtype_of(model);
   Evaluation result;
   Counter counter(result);

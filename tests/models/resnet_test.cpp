@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include "diagrad/models/registry.h"
 #include "diagrad/models/summary.h"
 #include "tests/support/op_case.h"
@@ -93,6 +95,21 @@ TEST_CASE("a summary counts a shared cell once and its work per call") {
     CHECK(row.multiply_adds == 18 * 2 * (64 * 16 + 256 * 16));
   }
   CHECK(seen);
+}
+
+TEST_CASE("a summary leaves every module in the mode it was in") {
+  const auto net = cifar_net("resnet8", "dia-lstm", "", 10);
+  net->train();
+  const auto& stage = net->children()[2];
+  stage.second->eval();  // a frozen part, as its normalisation's statistics
+  std::map<const nn::Module*, bool> before;
+  net->visit([&](const std::string&, const nn::Module& m) { before[&m] = m.is_training(); });
+  summarize(*net, {32, 32, 3});
+  net->visit([&](const std::string& name, const nn::Module& m) {
+    CHECK_MESSAGE(m.is_training() == before.at(&m), name);
+  });
+  CHECK(net->is_training());
+  CHECK_FALSE(stage.second->is_training());
 }
 
 TEST_CASE("names are torchvision's, and a shared unit belongs to its stage") {
