@@ -112,7 +112,19 @@ Tensor mul(const Tensor& a, double b) {
   return affine(a, b, 0.0);
 }
 Tensor div(const Tensor& a, double b) {
-  return affine(a, 1.0 / b, 0.0);
+  DG_CHECK(a.dtype() == DType::f32 || a.dtype() == DType::f64,
+           "div: needs an f32 or f64 tensor, got {} {}; convert it with Tensor::to", a.dtype(),
+           a.shape());
+  // Not a product with 1 / b, which rounds twice and is infinite for a small b.
+  const auto divided = [b](const Tensor& x) {
+    Shape strides = x.shape();
+    for (int axis = 0; axis < x.rank(); ++axis) strides[axis] = 0;
+    const Tensor divisor = Tensor::full({}, b, x.dtype(), x.device()).strided(x.shape(), strides);
+    return compute(BinaryFunction::div, x, divisor);
+  };
+  return autograd::record({"div"}, {a}, divided(a), [divided](const BackwardContext& context) {
+    return Gradients{divided(context.gradient())};
+  });
 }
 Tensor operator-(double a, const Tensor& b) {
   return affine(b, -1.0, a);

@@ -13,10 +13,12 @@ Tensor sub(const Tensor& a, const Tensor& b);  ///< a - b, saves nothing
 Tensor mul(const Tensor& a, const Tensor& b);  ///< a b; da = dy b, db = dy a; saves both
 Tensor div(const Tensor& a, const Tensor& b);  ///< a / b; da = dy / b, db = -dy y / b; saves y, b
 
-Tensor add(const Tensor& a, double b);
-Tensor sub(const Tensor& a, double b);
-Tensor mul(const Tensor& a, double b);
-Tensor div(const Tensor& a, double b);
+/// With a number, rounded to the dtype of a first. They save nothing.
+
+Tensor add(const Tensor& a, double b);  ///< a + b, recorded as affine
+Tensor sub(const Tensor& a, double b);  ///< a - b, recorded as affine
+Tensor mul(const Tensor& a, double b);  ///< a b, recorded as affine
+Tensor div(const Tensor& a, double b);  ///< a / b, da = dy / b
 
 inline Tensor operator+(const Tensor& a, const Tensor& b) {
   return add(a, b);

@@ -75,6 +75,28 @@ TEST_CASE("functions of one variable at the edge of their domain") {
   CHECK(std::isnan(at(sqrt, -1.0, DType::f64).value));
 }
 
+TEST_CASE("division by a number rounds once, also where the number has no inverse") {
+  const auto by_49 = [](const Tensor& x) { return x / 49.0; };
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (int i = 1; i < 100; ++i) {
+      const double x = Tensor::full({}, 0.7 * i, dtype).item();
+      const double right =
+          dtype == DType::f64 ? x / 49.0 : static_cast<double>(static_cast<float>(x) / 49.0F);
+      CHECK(at(by_49, x, dtype).value == right);
+    }
+    CHECK(at(by_49, 1.0, dtype).derivative ==
+          (dtype == DType::f64 ? 1.0 / 49.0 : static_cast<double>(1.0F / 49.0F)));
+  }
+  const Tensor tiny = Tensor::full({2, 3}, 1e-40);
+  tiny.set_requires_grad(true);
+  const Tensor y = tiny / 1e-40;
+  CHECK(y.data<float>()[5] == 1.0F);
+  backward(y, tiny.detach());
+  CHECK(tiny.grad().data<float>()[5] == 1.0F);
+  CHECK(error_message([] { Tensor::arange(3) / 2.0; }) ==
+        "div: needs an f32 or f64 tensor, got i64 [3]; convert it with Tensor::to");
+}
+
 TEST_CASE("derivatives at the kinks") {
   CHECK(at(abs, 0.0, DType::f64).derivative == 0.0);
   CHECK(at(relu, 0.0, DType::f64).derivative == 0.0);

@@ -119,7 +119,7 @@ const OpCaseRegistration registered{
         "affine", "3 * x, a scalar", {}, {}, [](const Tensor& x) { return 3.0 * x; },
         [](double x) { return x + x + x; }),
     make_case(
-        "affine", "x / 3", {4, 7}, {}, [](const Tensor& x) { return x / 3.0; },
+        "div", "x / 3", {4, 7}, {}, [](const Tensor& x) { return x / 3.0; },
         [](double x) { return x / 3.0; }),
     make_case(
         "affine", "no values", {4, 0}, {}, [](const Tensor& x) { return x + 1.0; },
