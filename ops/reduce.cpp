@@ -167,14 +167,8 @@ Tensor max(const Tensor& x, const ReduceOptions& options) {
         const Tensor dy = context.gradient().contiguous();
         Shape moved = reduction.kept;
         for (const int axis : reduction.axes) moved.push_back(shape[axis]);
-        const Tensor dx = Tensor::zeros(moved, dy.dtype(), dy.device());
-        const int64_t* place = places.get(context).data<int64_t>();
-        dispatch_floating(dy.dtype(), "max", [&](auto tag) {
-          using T = typename decltype(tag)::type;
-          for (int64_t i = 0; i < dy.numel(); ++i) {
-            dx.data<T>()[i * reduction.count + place[i]] = dy.data<T>()[i];
-          }
-        });
+        const Tensor dx = Tensor::empty(moved, dy.dtype(), dy.device());
+        max_backward_kernel.on(dy.device())(dy, places.get(context), reduction.count, dx);
         return Gradients{axes_restored(dx, shape, reduction.axes)};
       });
 }

@@ -107,8 +107,23 @@ void max_cpu(const Tensor& x, int64_t outer, int64_t reduced, const Tensor& valu
   });
 }
 
-[[maybe_unused]] const bool registered =
-    sum_kernel.set(DeviceType::cpu, sum_cpu) && max_kernel.set(DeviceType::cpu, max_cpu);
+void max_backward_cpu(const Tensor& dy, const Tensor& places, int64_t reduced, const Tensor& dx) {
+  dispatch_floating(dy.dtype(), "max backward", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* const gradient = dy.data<T>();
+    const int64_t* const place = places.data<int64_t>();
+    T* const target = dx.data<T>();
+    const int64_t grain = std::max<int64_t>(1, kGrain / reduced);
+    parallel_for(dy.numel(), grain, [&](int64_t first, int64_t last) {
+      std::fill(target + first * reduced, target + last * reduced, T(0));
+      for (int64_t a = first; a < last; ++a) target[a * reduced + place[a]] = gradient[a];
+    });
+  });
+}
+
+[[maybe_unused]] const bool registered = sum_kernel.set(DeviceType::cpu, sum_cpu) &&
+                                         max_kernel.set(DeviceType::cpu, max_cpu) &&
+                                         max_backward_kernel.set(DeviceType::cpu, max_backward_cpu);
 
 }  // namespace
 }  // namespace diagrad

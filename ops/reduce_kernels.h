@@ -18,6 +18,10 @@ inline KernelTable<void(const Tensor& x, int64_t outer, int64_t reduced, const T
                         const Tensor& places)>
     max_kernel{"max"};
 
+/// dx[a,r] = dy[a] at r = places[a], else 0; all contiguous, dx [A,R].
+inline KernelTable<void(const Tensor& dy, const Tensor& places, int64_t reduced, const Tensor& dx)>
+    max_backward_kernel{"max backward"};
+
 /// scale * the sum over `axes` (sorted), which are left out of the result; contiguous, not
 /// recorded. Without axes it is a copy, and scale must be 1.
 Tensor sum_over(const Tensor& x, const std::vector<int>& axes, double scale = 1.0);

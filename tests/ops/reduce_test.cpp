@@ -25,6 +25,26 @@ TEST_CASE("of equal largest values the first in row-major order gets the gradien
   for (int64_t i = 0; i < 6; ++i) CHECK(x.grad().data<double>()[i] == expected[i]);
 }
 
+TEST_CASE("the gradient of max has the same values for any number of threads") {
+  RandomStream random(4, stream_id("reduce"));
+  const Tensor x = normal({70001, 3}, 0.0, 1.0, random);
+  const Tensor dy = normal({70001}, 0.0, 1.0, random);
+  x.set_requires_grad(true);
+  const int before = num_threads();
+  for (const int threads : {1, 3}) {
+    set_num_threads(threads);
+    const Tensor dx = autograd::grad({max(x, {.axes = {1}})}, {x}, {dy})[0];
+    const Tensor places = argmax(x, 1);
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < dx.numel(); ++i) {
+      const bool first = places.data<int64_t>()[i / 3] == i % 3;
+      wrong += dx.data<float>()[i] != (first ? dy.data<float>()[i / 3] : 0.0F);
+    }
+    CHECK(wrong == 0);
+  }
+  set_num_threads(before);
+}
+
 TEST_CASE("argmax gives the first of equal values, and the place of the first NaN") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const Tensor x = Tensor::from<float>({3, 7, 7, 9, nan, nan}, {2, 3});
