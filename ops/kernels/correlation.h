@@ -51,7 +51,9 @@ struct Correlation {
   bool accumulate = false;  ///< the sum is added to what the result holds
 
   /// Length of the sum behind a result of `set`.
-  int64_t inner_size(const WindowSet& set) const { return set.taps() * source_channels / groups; }
+  int64_t inner_size(const WindowSet& set) const {
+    return channelwise ? set.taps() : set.taps() * source_channels / groups;
+  }
 };
 
 /// Fills one panel of a group's weights for a window set: rows in the order (row tap, column tap,
