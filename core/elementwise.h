@@ -123,6 +123,8 @@ void elementwise(const Tensor& out, F f, const Inputs&... inputs) {
   detail::for_each_run<Out, In...>(out, run, inputs...);
 }
 
+inline namespace DG_VECTOR_NAMESPACE {
+
 /// The same for an f that takes and returns MathVec<T>: also a remainder and strided elements go
 /// through it, in lanes beside zeros, so that the bits depend on values alone.
 template <typename T, typename F, typename... Inputs>
@@ -137,5 +139,7 @@ void elementwise_math(const Tensor& out, F f, const Inputs&... inputs) {
   };
   detail::for_each_run<T, std::conditional_t<true, T, Inputs>...>(out, run, inputs...);
 }
+
+}  // namespace DG_VECTOR_NAMESPACE
 
 }  // namespace diagrad

@@ -4,10 +4,21 @@
 #include <cstring>
 #include <utility>
 
-namespace diagrad {
+/// A program that is built for another instruction set than the library sees vectors of another
+/// width. What depends on it is in a namespace per width, so that neither is linked to the other's.
+#if defined(__AVX512F__)
+#define DG_VECTOR_NAMESPACE vector64
+#elif defined(__AVX2__)
+#define DG_VECTOR_NAMESPACE vector32
+#else
+#define DG_VECTOR_NAMESPACE vector16
+#endif
 
-/// Bytes of the widest vector register of the instruction set this build is for, and how many
-/// such registers there are.
+namespace diagrad {
+inline namespace DG_VECTOR_NAMESPACE {
+
+/// Bytes of the widest vector register of the instruction set this file is compiled for, and how
+/// many such registers there are.
 #if defined(__AVX512F__)
 inline constexpr int kVectorBytes = 64;
 inline constexpr int kVectorRegisters = 32;
@@ -26,7 +37,7 @@ inline constexpr int kVectorRegisters = 16;
 #define DG_UNROLL _Pragma("GCC unroll 64")
 #endif
 
-namespace detail {
+namespace vector_detail {
 template <typename T>
 struct VectorOf;
 template <>
@@ -38,13 +49,13 @@ struct VectorOf<double> {
   typedef double type __attribute__((vector_size(kVectorBytes)));
 };
 typedef float HalfVector __attribute__((vector_size(kVectorBytes / 2)));
-}  // namespace detail
+}  // namespace vector_detail
 
 /// A full register of T (float or double) with the arithmetic operators of its elements; a scalar
 /// operand is broadcast. `sum += x * y` is one fused multiply-add where the machine has it. Keep
 /// arrays of vectors in plain C arrays indexed by unrolled loops, or they live in memory.
 template <typename T>
-using Vec = typename detail::VectorOf<T>::type;
+using Vec = typename vector_detail::VectorOf<T>::type;
 
 /// Elements of a Vec<T>.
 template <typename T>
@@ -65,13 +76,13 @@ inline void store(T* target, const Vec<T>& value) {
 
 /// kLanes<double> floats as doubles, and doubles rounded to floats.
 inline Vec<double> load_widened(const float* source) {
-  detail::HalfVector value;
+  vector_detail::HalfVector value;
   std::memcpy(&value, source, sizeof(value));
   return __builtin_convertvector(value, Vec<double>);
 }
 
 inline void store_narrowed(float* target, const Vec<double>& value) {
-  const auto narrow = __builtin_convertvector(value, detail::HalfVector);
+  const auto narrow = __builtin_convertvector(value, vector_detail::HalfVector);
   std::memcpy(target, &narrow, sizeof(narrow));
 }
 
@@ -134,4 +145,5 @@ inline void transpose_lanes(Vec<T> (&row)[kLanes<T>]) {
   exchange(std::integer_sequence<int, 1>{}, lanes);
 }
 
+}  // namespace DG_VECTOR_NAMESPACE
 }  // namespace diagrad

@@ -16,6 +16,8 @@ struct WordOf<Vec<float>> {
 };
 }  // namespace detail
 
+inline namespace DG_VECTOR_NAMESPACE {
+
 /// What kernels give to the functions of float_math.h: a vector of floats, a single double.
 template <typename T>
 using MathVec = std::conditional_t<std::is_same_v<T, float>, Vec<float>, T>;
@@ -53,4 +55,5 @@ inline void map_math(int64_t n, F f, T* y, const T* x, const Rest*... rest) {
   }
 }
 
+}  // namespace DG_VECTOR_NAMESPACE
 }  // namespace diagrad

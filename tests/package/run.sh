@@ -34,6 +34,7 @@ step "build" cmake --build "$work/build"
 cd "$work"
 must_say "diagrad" prefix/bin/diagrad --help
 must_say "my-gate is listed" build/one_step
+must_say "0 wrong" build/my_vectors
 must_say "my-gate" build/my_diagrad attention
 must_say "my-gate" build/my_diagrad summary --model resnet20 --attention my-gate
 must_say "my-gate" build/my_diagrad train --attention my-gate --data shapes --max-steps 3 --out run
