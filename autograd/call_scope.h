@@ -30,6 +30,7 @@ class CallScope {
   CallLabel before_;
 };
 
+/// The label of the innermost scope of the current thread; undefined outside of every one.
 const CallLabel& current_call();
 
 }  // namespace diagrad::autograd

@@ -51,7 +51,7 @@ void remove_hook(const HookHandle& handle);
 /// so anyway, and is left as it is. Throws when the tensor requires no gradient.
 void retain_grad(const Tensor& tensor);
 
-/// Hears each gradient as it crosses an edge (one use of one tensor by one node). `calls` tells
+/// Hears each gradient as it crosses an edge (one use of one tensor by one node). `call` tells
 /// the gradient apart by the call labels it came through; see GradientTrace.
 class EdgeListener {
  public:

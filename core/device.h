@@ -6,9 +6,11 @@
 
 namespace diagrad {
 
+/// A kind of device: the index of its slot in a KernelTable.
 enum class DeviceType : unsigned char { cpu, cuda };
 inline constexpr int kDeviceTypes = 2;
 
+/// Where the data of a tensor lies.
 struct Device {
   DeviceType type = DeviceType::cpu;
   int index = 0;

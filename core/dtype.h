@@ -29,7 +29,9 @@ struct bfloat16 {
   }
 };
 
+/// Bytes of one element.
 int64_t size_of(DType dtype);
+/// `f32`, `f64`, `bf16`, `i64`, `i32` or `u8`.
 std::string_view name(DType dtype);
 /// The dtype called `text` (`f32`, `f64`, ...); throws with the list of names.
 DType parse_dtype(std::string_view text);

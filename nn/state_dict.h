@@ -25,6 +25,7 @@ struct LoadReport {
   std::string text() const;
 };
 
+/// What loading `given` into `live` would report; changes nothing.
 LoadReport compare(const StateDict& live, const StateDict& given);
 /// Copies what fits; the report says what did not.
 LoadReport load(const StateDict& live, const StateDict& given);
