@@ -163,9 +163,11 @@ void column_block_for_next(const ColumnOperand<T>& a, const PanelOperand<T>& b,
 }
 
 template <typename T, Asks kAsks>
-constexpr KernelTableOf<RowKernel<T>, kMaxRows, kMaxVectors> kRowKernels(
+constexpr KernelTableOf<RowKernel<T>, kMaxRows, kWideVectors> kRowKernels(
     []<int kRows, int kVectors>() -> RowKernel<T> {
-      if constexpr (kAsks == Asks::kNext) {
+      if constexpr (kRows > max_row_kernel_rows(kVectors)) {
+        return nullptr;
+      } else if constexpr (kAsks == Asks::kNext) {
         return row_block_for_next<T, kRows, kVectors>;
       } else {
         return row_block<T, kRows, kVectors, kAsks>;

@@ -69,8 +69,9 @@ TEST_CASE("gradcheck refuses floating inputs and outputs in less than double pre
   const auto narrow = [](std::span<const Tensor> in) {
     return std::vector<Tensor>{in[0] * 2.0, cast(in[0], DType::f32)};
   };
-  CHECK(error_message([&] { gradcheck(narrow, {inputs, 1}); }) ==
-        "gradcheck: output 1 is f32 [2]; floating outputs must be f64");
+  CHECK(error_message([&] {
+          gradcheck(narrow, {inputs, 1});
+        }) == "gradcheck: output 1 is f32 [2]; floating outputs must be f64");
   const auto labels = [](std::span<const Tensor> /*in*/) {
     return std::vector<Tensor>{Tensor::arange(2)};
   };

@@ -101,7 +101,7 @@ TEST_CASE("without caching every block comes from and goes to the system") {
 
 TEST_CASE(
     "without caching a block is of the size asked for, so that address checkers see its end") {
-  const Restore restore;
+  const testing::AllocatorModes restore;
   allocator().set_caching(false);
   for (const size_t bytes : {size_t{1}, size_t{100}, size_t{1100}, (size_t{2} << 20) + 1}) {
     const int64_t before = allocator().stats().reserved_bytes;
@@ -114,7 +114,7 @@ TEST_CASE(
 }
 
 TEST_CASE("caching may change while blocks are out: none of an exact size is handed out again") {
-  const Restore restore;
+  const testing::AllocatorModes restore;
   allocator().set_caching(false);
   const AllocatorStats before = allocator().stats();
   void* exact = allocator().allocate(1100);

@@ -140,6 +140,15 @@ TEST_CASE_TEMPLATE("gemm equals the definition for sizes that use every loop", T
   check<T>(5, 0, 5, random);
 }
 
+TEST_CASE_TEMPLATE("gemm equals the definition for rows that stream through, of any width", T,
+                   float, double) {
+  RandomStream random(3, 5);
+  for (int64_t vectors = 1; vectors <= 9; ++vectors) {
+    check<T>(5003, vectors * kLanes<T>, 11, random);
+    check<T>(5003, vectors * kLanes<T> - 1, 11, random);
+  }
+}
+
 TEST_CASE_TEMPLATE("gemm equals the definition where the left operand is packed", T, float,
                    double) {
   RandomStream random(3, 4);
