@@ -17,11 +17,11 @@ Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv1d
   geometry.groups = options.groups;
   geometry.input = {1, x.size(1)};
   geometry.kernel = {1, w.size(1)};
-  geometry.stride = {1, options.stride};
   geometry.padding = {0, options.padding};
   geometry.dilation = {1, options.dilation};
   geometry.output = {1, convolution_size("conv1d", "length", x.size(1), w.size(1), options.stride,
                                          options.padding, options.dilation)};
+  geometry.stride = {1, reachable_stride(x.size(1), options.stride, options.padding)};
   return record_convolution("conv1d", geometry, x, w, bias,
                             {geometry.batch, geometry.output.w, geometry.out_channels});
 }

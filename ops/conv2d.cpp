@@ -13,13 +13,14 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
   geometry.groups = options.groups;
   geometry.input = {x.size(1), x.size(2)};
   geometry.kernel = {w.size(1), w.size(2)};
-  geometry.stride = options.stride;
   geometry.padding = options.padding;
   geometry.dilation = options.dilation;
   geometry.output = {convolution_size("conv2d", "height", x.size(1), w.size(1), options.stride.h,
                                       options.padding.h, options.dilation.h),
                      convolution_size("conv2d", "width", x.size(2), w.size(2), options.stride.w,
                                       options.padding.w, options.dilation.w)};
+  geometry.stride = {reachable_stride(x.size(1), options.stride.h, options.padding.h),
+                     reachable_stride(x.size(2), options.stride.w, options.padding.w)};
   return record_convolution(
       "conv2d", geometry, x, w, bias,
       {geometry.batch, geometry.output.h, geometry.output.w, geometry.out_channels});

@@ -1,5 +1,7 @@
 #include "diagrad/ops/convolution.h"
 
+#include <algorithm>
+
 #include "diagrad/autograd/record.h"
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/error.h"
@@ -126,14 +128,14 @@ int64_t convolution_size(const char* name, const char* axis, int64_t input, int6
            "padding at least 0",
            name, axis, stride, dilation, padding);
   DG_CHECK(kernel >= 1, "{}: {} of the kernel is {}, must be at least 1", name, axis, kernel);
-  // What the kernels compute with these stays within 63 bits.
-  constexpr int64_t kMost = int64_t{1} << 62;
+  // Products of these with the channels stay within 63 bits.
+  constexpr int64_t kMost = int64_t{1} << 31;
   int64_t reach = 0;
   int64_t padded = 0;
   DG_CHECK(!__builtin_mul_overflow(dilation, kernel - 1, &reach) && reach < kMost &&
                !__builtin_mul_overflow(padding, 2, &padded) &&
                !__builtin_add_overflow(padded, input, &padded) && padded < kMost,
-           "{}: {} {} with padding {} and kernel {} with dilation {} reach beyond 2^62 pixels",
+           "{}: {} {} with padding {} and kernel {} with dilation {} reach beyond 2^31 pixels",
            name, axis, input, padding, kernel, dilation);
   ++reach;
   DG_CHECK(padded >= reach,
@@ -141,6 +143,10 @@ int64_t convolution_size(const char* name, const char* axis, int64_t input, int6
            "least {} or use a smaller kernel",
            name, axis, reach, dilation, input, padding, (reach - input + 1) / 2);
   return (padded - reach) / stride + 1;
+}
+
+int64_t reachable_stride(int64_t input, int64_t stride, int64_t padding) {
+  return std::min(stride, std::max<int64_t>(input + 2 * padding, 1));
 }
 
 }  // namespace diagrad

@@ -21,4 +21,8 @@ void check_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, int64_t 
 int64_t convolution_size(const char* name, const char* axis, int64_t input, int64_t kernel,
                          int64_t stride, int64_t padding, int64_t dilation);
 
+/// The same stride, or a smaller one that gives the same single output: what reaches beyond the
+/// padded image may be as large as int64_t holds. After convolution_size().
+int64_t reachable_stride(int64_t input, int64_t stride, int64_t padding);
+
 }  // namespace diagrad
