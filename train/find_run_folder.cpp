@@ -52,12 +52,6 @@ std::string local_time() {
   return text;
 }
 
-bool holds_run(const fs::path& folder) {
-  const CheckpointFolder checkpoints((folder / "checkpoints").string());
-  return checkpoints.has("last") || checkpoints.has("last.prev") ||
-         present(folder / "events.jsonl");
-}
-
 bool is_number(std::string_view text) {
   return !text.empty() && text.size() <= 18 &&
          std::all_of(text.begin(), text.end(),
@@ -114,7 +108,7 @@ std::string unfinished_folder(const Options& options) {
        entry.increment(problem)) {
     const auto age = age_of(entry->path().filename().string(), run);
     const bool unfinished =
-        age && holds_run(entry->path()) && !present(entry->path() / "result.json");
+        age && holds_run(entry->path().string()) && !present(entry->path() / "result.json");
     if (!unfinished || (newest && *age < *newest) || configured_name(entry->path()) != run) {
       continue;
     }
@@ -142,6 +136,12 @@ std::string folder_of_run(const std::string& checkpoint) {
 }
 
 }  // namespace
+
+bool holds_run(const std::string& folder) {
+  const CheckpointFolder checkpoints(folder + "/checkpoints");
+  return checkpoints.has("last") || checkpoints.has("last.prev") ||
+         present(folder + "/events.jsonl");
+}
 
 std::string run_name(const Options& options) {
   return fmt::format("{}-{}-{}", file_word(options.model),

@@ -91,6 +91,9 @@ std::string environment_json(const Options& options);
 /// is not given, or is a file that is not one of its checkpoints.
 std::string find_run_folder(const Options& options);
 
+/// Whether a folder has the checkpoints or the log of a run.
+bool holds_run(const std::string& folder);
+
 /// The last part of a run folder's name: `resnet20-dia-lstm-shapes`.
 std::string run_name(const Options& options);
 /// runs/<date-time>-<run_name>, with a number behind it where that exists. Makes nothing.

@@ -204,6 +204,16 @@ TEST_CASE("of several runs those that are done stay as they are") {
   CHECK(json_of(small_train(out, {"--runs", "2", "--resume", "auto", "--json", "--quiet"})) == all);
 }
 
+TEST_CASE("several runs do not begin in the folder of one") {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("run");
+  make_small_run(out);
+  const auto before = contents(out);
+  CHECK(refuses(small_train(out, {"--runs", "2"}), 2,
+                "--out: " + out + " is the folder of a single run; choose another one for 2 runs"));
+  CHECK(contents(out) == before);
+}
+
 TEST_CASE("several runs go on only in a folder that is named, with seeds that there are") {
   const TemporaryFolder folder;
   ProgramOptions here;

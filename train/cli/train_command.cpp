@@ -146,6 +146,8 @@ int TrainCommand::train_one(const Options& options, Console& console) const {
 
 int TrainCommand::train_all(const Options& options, Console& console) const {
   const std::string base = options.out.empty() ? train::new_run_folder(options) : options.out;
+  DG_CHECK(!train::holds_run(base),
+           "out: {} is the folder of a single run; choose another one for {} runs", base, runs_);
   std::vector<TrainResult> results;
   for (int64_t run = 0; run < runs_; ++run) {
     Options own = options;
