@@ -234,7 +234,7 @@ template <typename To, typename From>
 To to_integer(From value) {
   using Limits = std::numeric_limits<To>;
   constexpr auto kLeast = static_cast<From>(Limits::min());
-  constexpr auto kBeyond = From(2) * static_cast<From>(Limits::max() / 2 + 1);  // a power of two
+  constexpr auto kBeyond = static_cast<From>(uint64_t{1} << Limits::digits);
   if (value >= kBeyond) return Limits::max();
   if (value >= kLeast) return static_cast<To>(value);
   return value < kLeast ? Limits::min() : To(0);
