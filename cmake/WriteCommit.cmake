@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.25)
+
 # Writes FILE, which defines the commit that SOURCE_DIR is at: "c2c7d19ab012", with "-dirty" where a
 # tracked file differs from it, empty where SOURCE_DIR is no checkout of its own or there is no git.
 set(commit "")
