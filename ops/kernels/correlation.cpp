@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t kChunkWork = int64_t{1} << 18;
 constexpr int64_t kWantedChunks = 32;
 /// Shorter sums end before they could ask for what the next band reads.
-constexpr int64_t kAskingLength = 256;
+constexpr int64_t kAskingLength = 128;
 
 /// A window set with everything that does not change from band to band.
 template <typename T>

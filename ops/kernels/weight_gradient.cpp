@@ -25,6 +25,16 @@ struct Band {
   const T* dy;         ///< the band's first output pixel
   int64_t rows;
   bool first;  ///< of its partial sum: overwrites
+  /// What the next band reads of x: each product asks for its share.
+  const T* next = nullptr;
+  const T* next_end = nullptr;
+  int64_t share = 0;
+
+  void ask(PanelOperand<T>& operand) {
+    operand.next = next;
+    operand.next_size = std::min(share, next_end - next);
+    next += operand.next_size;
+  }
 };
 
 /// Runs of taps that are contiguous in x: a kernel row, or a tap where groups or dilation part it.
@@ -40,7 +50,7 @@ struct Runs {
 
 /// Adds what a band contributes to the weights of one group and one run.
 template <typename T>
-void add_run(const ConvGeometry& g, const Band<T>& band, int64_t group, int64_t run_index,
+void add_run(const ConvGeometry& g, Band<T>& band, int64_t group, int64_t run_index,
              const Runs& runs, T* dw) {
   const int64_t r = run_index / runs.per_row;
   const int64_t s = run_index % runs.per_row;
@@ -51,8 +61,7 @@ void add_run(const ConvGeometry& g, const Band<T>& band, int64_t group, int64_t 
   for (int64_t panel = 0; panel < split.count(); ++panel) {
     const int64_t vectors = split.vectors(panel);
     const int64_t column = split.first_column(panel);
-    const PanelOperand<T> right{x + column, g.stride.w * g.in_channels,
-                                g.stride.h * band.row_stride};
+    PanelOperand<T> right{x + column, g.stride.w * g.in_channels, g.stride.h * band.row_stride};
     const EvenSplit blocks(g.group_outputs(), max_column_kernel_rows(vectors));
     for (int64_t block = 0; block < blocks.count; ++block) {
       const int64_t output = group * g.group_outputs() + blocks.first(block);
@@ -65,9 +74,21 @@ void add_run(const ConvGeometry& g, const Band<T>& band, int64_t group, int64_t 
       }
       BlockOutput<T> out{targets.data(), split.columns(panel)};
       out.accumulate = !band.first;
-      column_kernel<T>(blocks.size(block), vectors)(left, right, out);
+      band.ask(right);
+      column_kernel<T>(blocks.size(block), vectors, Asks::kNext)(left, right, out);
     }
   }
+}
+
+/// How many products add_run takes for all runs of all groups.
+template <typename T>
+int64_t products(const ConvGeometry& g, const Runs& runs) {
+  const PanelSplit<T> split(runs.length);
+  int64_t count = 0;
+  for (int64_t panel = 0; panel < split.count(); ++panel) {
+    count += EvenSplit(g.group_outputs(), max_column_kernel_rows(split.vectors(panel))).count;
+  }
+  return g.groups * g.kernel.h * runs.per_row * count;
 }
 
 /// Whether vectors are better filled with output channels than with a run of taps: for the first
@@ -121,11 +142,12 @@ void add_partial_sums(const T* partial, int64_t chunks, int64_t size, T* sum) {
 }
 
 /// Walks over all bands of all images in chunks; `add(band, sum)` adds a band's contribution to the
-/// chunk's sum of `size` elements. x and dy are read in place where vectors that are cut off by the
+/// chunk's sum of `size` elements, in `products` products that ask for what the next band reads (0:
+/// they do not). x and dy are read in place where vectors that are cut off by the
 /// end of a run (`tail_x`, `tail_dy`) cannot leave the tensor, else from padded copies.
 template <typename T, typename Add>
 void sum_over_bands(const ConvGeometry& g, const T* x, bool tail_x, const T* dy, bool tail_dy,
-                    int64_t size, T* result, const Add& add) {
+                    int64_t size, int64_t products, T* result, const Add& add) {
   if (g.out_pixels() == 0) return std::fill(result, result + size, T(0));
   const Reach reach{-g.padding.h, -g.padding.w, (g.kernel.h - 1) * g.dilation.h - g.padding.h,
                     (g.kernel.w - 1) * g.dilation.w - g.padding.w};
@@ -151,6 +173,14 @@ void sum_over_bands(const ConvGeometry& g, const T* x, bool tail_x, const T* dy,
       const T* pixels = x + image * g.input.h * g.input.w * g.in_channels;
       Band<T> band{layout.open(pixels, index, x_buffer.data()), layout.row_stride(),
                    dy + (image * g.output.h + row) * dy_row, rows, i == first};
+      if (products > 0 && i + 1 < last) {
+        const BandLayout::Part part = layout.part((i + 1) % layout.bands());
+        const T* const image_of_next =
+            x + (i + 1) / layout.bands() * g.input.h * g.input.w * g.in_channels;
+        band.next = image_of_next + part.first;
+        band.next_end = image_of_next + part.last;
+        band.share = (part.last - part.first) / products + 1;
+      }
       if (tail_dy) {
         std::copy(band.dy, band.dy + rows * dy_row, dy_buffer.data());
         band.dy = dy_buffer.data();
@@ -194,7 +224,7 @@ void weight_gradient_by_outputs(const ConvGeometry& g, const Runs& runs, const T
   const int64_t weights = g.taps() * g.in_channels;
   const Scratch<T> by_weight(weights * g.out_channels);
   const bool tail = g.out_channels % kLanes<T> != 0;
-  sum_over_bands(g, x, false, dy, tail, weights * g.out_channels, by_weight.data(),
+  sum_over_bands(g, x, false, dy, tail, weights * g.out_channels, 0, by_weight.data(),
                  [&](const Band<T>& band, T* sum) {
                    for (int64_t run = 0; run < g.kernel.h * runs.per_row; ++run) {
                      add_run_by_outputs(g, band, run, runs, sum);
@@ -215,8 +245,8 @@ void direct_weight_gradient(const ConvGeometry& g, const T* x, const T* dy, T* d
   if (size == 0) return;
   const Runs runs(g);
   if (prefers_outputs<T>(g, runs)) return weight_gradient_by_outputs(g, runs, x, dy, dw);
-  sum_over_bands(g, x, runs.length % kLanes<T> != 0, dy, false, size, dw,
-                 [&](const Band<T>& band, T* sum) {
+  sum_over_bands(g, x, runs.length % kLanes<T> != 0, dy, false, size, products<T>(g, runs), dw,
+                 [&](Band<T>& band, T* sum) {
                    for (int64_t group = 0; group < g.groups; ++group) {
                      for (int64_t run = 0; run < g.kernel.h * runs.per_row; ++run) {
                        add_run(g, band, group, run, runs, sum);
@@ -230,7 +260,7 @@ void depthwise_weight_gradient(const ConvGeometry& g, const T* x, const T* dy, T
   const int64_t size = g.taps() * g.in_channels;
   const Scratch<T> by_tap(size);
   const bool tail = g.in_channels % kLanes<T> != 0;
-  sum_over_bands(g, x, tail, dy, tail, size, by_tap.data(),
+  sum_over_bands(g, x, tail, dy, tail, size, 0, by_tap.data(),
                  [&](const Band<T>& band, T* sum) { add_depthwise(g, band, sum); });
   for (int64_t channel = 0; channel < g.in_channels; ++channel) {
     for (int64_t tap = 0; tap < g.taps(); ++tap) {
