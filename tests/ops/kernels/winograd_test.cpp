@@ -11,6 +11,7 @@
 #include "diagrad/core/math_mode.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
+#include "diagrad/core/vector.h"
 
 namespace diagrad {
 namespace {
@@ -272,7 +273,9 @@ TEST_CASE("winograd is chosen where it gains") {
   CHECK(chosen(geometry(64, 7, 64, 64, 1)));
   CHECK(chosen(geometry(32, 16, 24, 24, 1)));
   CHECK(chosen(grouped(geometry(64, 32, 256, 256, 1), 8)));
-  CHECK(chosen(grouped(geometry(64, 32, 64, 64, 1), 8)));
+  CHECK(chosen(grouped(geometry(64, 32, 128, 128, 1), 8)));
+  // Together where they do not fill a vector.
+  CHECK(chosen(grouped(geometry(64, 32, 64, 64, 1), 8)) == (kLanes<float> > 8));
   // Few channels, partial tiles, and a transform of weights for one tile take more than is gained.
   CHECK_FALSE(kernels::winograd_gains(geometry(128, 32, 3, 16, 1)));
   CHECK_FALSE(kernels::winograd_gains(geometry(64, 5, 32, 32, 1)));
