@@ -81,16 +81,7 @@ struct Band {
   T* image;            ///< the result image
   int64_t first_row;   ///< of the grid
   int64_t last_row;
-  /// What the next band reads: each block of a long sum asks for its share.
-  const T* next = nullptr;
-  const T* next_end = nullptr;
-  int64_t share = 0;
-
-  void ask(PanelOperand<T>& operand) {
-    operand.next = next;
-    operand.next_size = std::min(share, next_end - next);
-    next += operand.next_size;
-  }
+  NextBand<T> ahead = {};
 };
 
 /// All points of a band, for the channels of one panel of one group.
@@ -136,7 +127,7 @@ void correlate_panel(const Correlation& c, const Plan<T>& plan, const PanelSplit
         target = target_line += result_line;
       }
     }
-    if (asks == Asks::kNext) band.ask(right);
+    if (asks == Asks::kNext) band.ahead.ask(right);
     (c.channelwise ? channelwise_kernel<T>(count, vectors) : row_kernel<T>(count, vectors, asks))(
         left, right, out);
   }
@@ -223,10 +214,7 @@ void correlate(const Correlation& c, PackWeights<T> pack, const T* source, const
                    result + i / layout.bands() * c.result.h * c.result.w * c.result_channels,
                    layout.first_row(index), layout.last_row(index)};
       if (blocks > 0 && i + 1 < bands) {
-        const BandLayout::Part part = layout.part((i + 1) % layout.bands());
-        band.next = image_of(i + 1) + part.first;
-        band.next_end = image_of(i + 1) + part.last;
-        band.share = (part.last - part.first) / blocks + 1;
+        band.ahead = NextBand<T>(image_of(i + 1), layout.part((i + 1) % layout.bands()), blocks);
       }
       correlate_band(c, plans, split, band, bias);
     }

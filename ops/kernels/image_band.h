@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "diagrad/core/size2.h"
+#include "diagrad/ops/kernels/micro_kernel.h"
 
 namespace diagrad::kernels {
 
@@ -122,6 +123,29 @@ class BandLayout {
   bool in_place_ = false;
   int64_t row_stride_ = 0;
   int64_t rows_per_band_ = 1;
+};
+
+/// What the band after this one reads of its image, asked for share by share while products run.
+template <typename T>
+class NextBand {
+ public:
+  NextBand() = default;
+  NextBand(const T* image, const BandLayout::Part& part, int64_t products)
+      : next_(image + part.first),
+        end_(image + part.last),
+        share_((part.last - part.first) / products + 1) {}
+
+  /// Gives one product its share to ask for, nothing where all has been asked for.
+  void ask(PanelOperand<T>& operand) {
+    operand.next = next_;
+    operand.next_size = std::min(share_, end_ - next_);
+    next_ += operand.next_size;
+  }
+
+ private:
+  const T* next_ = nullptr;
+  const T* end_ = nullptr;
+  int64_t share_ = 0;
 };
 
 }  // namespace diagrad::kernels

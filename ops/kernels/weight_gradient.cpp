@@ -24,17 +24,8 @@ struct Band {
   int64_t row_stride;  ///< of x
   const T* dy;         ///< the band's first output pixel
   int64_t rows;
-  bool first;  ///< of its partial sum: overwrites
-  /// What the next band reads of x: each product asks for its share.
-  const T* next = nullptr;
-  const T* next_end = nullptr;
-  int64_t share = 0;
-
-  void ask(PanelOperand<T>& operand) {
-    operand.next = next;
-    operand.next_size = std::min(share, next_end - next);
-    next += operand.next_size;
-  }
+  bool first;              ///< of its partial sum: overwrites
+  NextBand<T> ahead = {};  ///< of x
 };
 
 /// Runs of taps that are contiguous in x: a kernel row, or a tap where groups or dilation part it.
@@ -74,7 +65,7 @@ void add_run(const ConvGeometry& g, Band<T>& band, int64_t group, int64_t run_in
       }
       BlockOutput<T> out{targets.data(), split.columns(panel)};
       out.accumulate = !band.first;
-      band.ask(right);
+      band.ahead.ask(right);
       column_kernel<T>(blocks.size(block), vectors, Asks::kNext)(left, right, out);
     }
   }
@@ -174,12 +165,9 @@ void sum_over_bands(const ConvGeometry& g, const T* x, bool tail_x, const T* dy,
       Band<T> band{layout.open(pixels, index, x_buffer.data()), layout.row_stride(),
                    dy + (image * g.output.h + row) * dy_row, rows, i == first};
       if (products > 0 && i + 1 < last) {
-        const BandLayout::Part part = layout.part((i + 1) % layout.bands());
-        const T* const image_of_next =
-            x + (i + 1) / layout.bands() * g.input.h * g.input.w * g.in_channels;
-        band.next = image_of_next + part.first;
-        band.next_end = image_of_next + part.last;
-        band.share = (part.last - part.first) / products + 1;
+        band.ahead =
+            NextBand<T>(x + (i + 1) / layout.bands() * g.input.h * g.input.w * g.in_channels,
+                        layout.part((i + 1) % layout.bands()), products);
       }
       if (tail_dy) {
         std::copy(band.dy, band.dy + rows * dy_row, dy_buffer.data());
