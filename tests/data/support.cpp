@@ -68,14 +68,17 @@ std::vector<uint8_t> cifar_records(int64_t records, int64_t classes, int64_t lab
   return bytes;
 }
 
+void count_skip(const std::string& reason) {
+  static int skips = 0;
+  MESSAGE("skip " << ++skips << ": " << reason);
+}
+
 std::string real_data(const std::string& folder) {
   for (const fs::path& root : {fs::path(data::find_data(folder).value_or("")).parent_path(),
                                fs::path(DIAGRAD_SOURCE_DIR) / ".." / "shared" / "data"}) {
     if (!root.empty() && fs::exists(root / folder)) return (root / folder).string();
   }
-  static int skips = 0;
-  MESSAGE("skip " << ++skips << ": no " << folder
-                  << ", set DIAGRAD_DATA to the folder that holds it");
+  count_skip("no " + folder + ", set DIAGRAD_DATA to the folder that holds it");
   return {};
 }
 

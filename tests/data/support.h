@@ -41,6 +41,9 @@ class TemporaryFolder {
 /// planar pixels that are a function of record and place.
 std::vector<uint8_t> cifar_records(int64_t records, int64_t classes, int64_t label_bytes = 1);
 
+/// Says that a test, or a part of one, does not run, with how many did not so far.
+void count_skip(const std::string& reason);
+
 /// Where real pictures lie, e.g. real_data("cifar-10-batches-bin"); empty where there are none,
 /// after a message that counts as a skip.
 std::string real_data(const std::string& folder);
