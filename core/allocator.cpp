@@ -139,7 +139,7 @@ void* CpuAllocator::allocate(size_t bytes) {
     if (data != nullptr) stats.reserved_bytes += static_cast<int64_t>(block_bytes);
   }
   if (data == nullptr) {
-    fail(ErrorKind::usage,
+    fail(ErrorKind::internal,
          "out of memory: {} bytes asked for, {} bytes in use; try a smaller --batch", bytes,
          stats.current_bytes);
   }

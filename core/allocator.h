@@ -22,7 +22,8 @@ class CpuAllocator {
  public:
   static CpuAllocator& instance();
 
-  /// Never null, also for 0 bytes. Throws Error(usage) with the numbers when memory is exhausted.
+  /// Never null, also for 0 bytes. Throws Error(internal) with the numbers when memory is
+  /// exhausted.
   void* allocate(size_t bytes);
   void deallocate(void* data, size_t bytes) noexcept;
 

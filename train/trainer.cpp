@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -63,6 +64,8 @@ class Trainer {
   TrainResult run();
   /// Brings log and report up to date before an error ends the run.
   void fail(const Error& error);
+  /// What std::bad_alloc does not say.
+  Error out_of_memory() const;
 
  private:
   TrainStart outline(bool is_done);
@@ -266,8 +269,8 @@ StepResult Trainer::run_step(const std::vector<data::Batch>& batches, const Step
   try {
     return stepper_.run(batches, place, keeper_.lr);
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::diverged) throw;
-    diagrad::fail(ErrorKind::diverged, "{}; {}", error.what(), keeper_.what_is_kept());
+    if (error.kind() != ErrorKind::diverged && error.kind() != ErrorKind::internal) throw;
+    diagrad::fail(error.kind(), "{}; {}", error.what(), keeper_.what_is_kept());
   }
 }
 
@@ -374,6 +377,14 @@ void Trainer::fail(const Error& error) {
   reporter_.fail(diverged ? RunPhase::diverged : RunPhase::failed, error.what(), progress_.step);
 }
 
+Error Trainer::out_of_memory() const {
+  return Error(
+      ErrorKind::internal,
+      fmt::format("out of memory after step {}; try a smaller --batch than {} or a smaller "
+                  "model; {}",
+                  progress_.step, options_.batch, keeper_.what_is_kept()));
+}
+
 void Trainer::evaluate_result(TrainResult& result) {
   if (signals_.caught() == 0) {
     std::optional<EmaScope> averaged;
@@ -430,6 +441,10 @@ TrainResult train(const TrainJob& job, TrainListener& listener) {
   } catch (const Error& error) {
     trainer.fail(error);
     throw;
+  } catch (const std::bad_alloc&) {
+    const Error error = trainer.out_of_memory();
+    trainer.fail(error);
+    throw error;
   }
 }
 

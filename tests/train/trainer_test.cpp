@@ -230,6 +230,28 @@ TEST_CASE("a picture that cannot be read ends the run, saved as it was before it
   CHECK(recorder.start.resumed_at == static_cast<int64_t>(good));
 }
 
+TEST_CASE("a run that memory is too short for says so, also in its folder") {
+  class Large : public testing::CountingDataset {
+   public:
+    using CountingDataset::CountingDataset;
+    void read(int64_t index, data::Sample& sample) const override {
+      if (index == 17) throw std::bad_alloc();
+      CountingDataset::read(index, sample);
+    }
+  };
+  const TemporaryFolder folder;
+  TrainJob job = small_job(folder.path("run"));
+  job.train = std::make_shared<Large>(36, Shape{16, 16, 3});
+  Recorder recorder;
+  const std::string message = error_message([&] { train(job, recorder); });
+  CHECK(message == fmt::format("out of memory after step {}; try a smaller --batch than 8 or a "
+                               "smaller model; there is no checkpoint yet",
+                               recorder.steps.size()));
+  const auto state = nlohmann::json::parse(text_of(folder.path("run/run.json")));
+  CHECK(state["phase"] == "failed");
+  CHECK(state["reason"] == message);
+}
+
 TEST_CASE("batches that are accumulated make the step of one large batch") {
   const TemporaryFolder folder;
   const auto weights = [&](int64_t batch, int64_t accumulate) {
