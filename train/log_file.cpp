@@ -23,9 +23,13 @@ namespace {
 
 LogFile::LogFile(std::string path, FunctionRef<bool(std::string_view line)> keep)
     : path_(std::move(path)) {
-  // Without O_NONBLOCK, opening a pipe would wait for a reader.
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC;
+  // Without O_NONBLOCK, opening a pipe would wait for a reader; a link would have a file cut that
+  // is somebody else's.
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
   descriptor_ = open(path_.c_str(), kFlags, 0666);  // NOLINT
+  if (descriptor_ < 0 && errno == ELOOP) {
+    fail(ErrorKind::checkpoint, "{}: is a symbolic link, expected a file of the run's own", path_);
+  }
   if (descriptor_ < 0) fail_with_reason("write", path_);
   struct stat status = {};
   if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {

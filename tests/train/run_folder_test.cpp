@@ -110,6 +110,18 @@ TEST_CASE("a log that is a pipe is refused instead of waited for") {
   CHECK(error_message([&] { run.start(Options(), 0); }).rfind(out + "/events.jsonl: ", 0) == 0);
 }
 
+TEST_CASE("a log that is a link is refused, and the file behind it stays as it is") {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("run");
+  const std::string other = folder.write("other", {'o'});
+  fs::create_directories(out);
+  fs::create_symlink(other, out + "/metrics.csv");
+  RunFolder run(in_folder(out, "auto"));
+  CHECK(error_message([&] { run.start(Options(), 0); }) ==
+        out + "/metrics.csv: is a symbolic link, expected a file of the run's own");
+  CHECK(text_of(other) == "o");
+}
+
 TEST_CASE("every row is valid JSON, numbers that are not finite included") {
   const TemporaryFolder folder;
   RunFolder run(in_folder(folder.path("run")));
