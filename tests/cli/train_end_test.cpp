@@ -97,6 +97,32 @@ TEST_CASE("a dry run tells the plan and leaves nothing behind") {
   CHECK(refuses(train({"--out", out, "--dry-run"}), 2, "holds a run already"));
 }
 
+TEST_CASE("a dry run of several runs tells the seed and the folder of each") {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("all");
+  const auto plan_in = [](const std::string& where, const std::string& resume) {
+    return train(
+        {"--out", where, "--runs", "2", "--seed", "3", "--dry-run", "--json", "--resume", resume});
+  };
+  const ProgramResult plan = run_program(plan_in(out, ""));
+  CHECK(plan.code == 0);
+  CHECK_FALSE(fs::exists(out));
+  CHECK(contains(plan.err, "seed           3 to 4, one for each of 2 runs\n"));
+  CHECK(contains(plan.err, "folder         " + out + "/seed-3 (new)\n"));
+  CHECK(contains(plan.err, "folder         " + out + "/seed-4 (new)\n"));
+  const json runs = json::parse(plan.out)["runs"];
+  REQUIRE(runs.size() == 2);
+  CHECK(runs[1]["seed"] == 4);
+  CHECK(runs[1]["folder"] == out + "/seed-4");
+
+  const std::string first = out + "/seed-3";
+  CHECK(run_program(train({"--out", first, "--seed", "3", "--max-steps", "2"})).code == 0);
+  const json more = json::parse(run_program(plan_in(out, "auto")).out)["runs"];
+  CHECK(more[0]["resumed_at"] == 2);
+  CHECK(more[1]["resumed_at"] == 0);
+  CHECK(refuses(plan_in(first, ""), 2, "is the folder of a single run"));
+}
+
 TEST_CASE("several runs end with a table, mean, deviation and a page") {
   const TemporaryFolder folder;
   const std::string out = folder.path("all");

@@ -39,6 +39,16 @@ std::string plural(int64_t count, const char* word) {
   return fmt::format("{} {}{}", thousands(count), word, count == 1 ? "" : "s");
 }
 
+PlannedRun plan_run(const Options& options) {
+  PlannedRun run{options.seed, train::find_run_folder(options), "new"};
+  if (const auto progress = progress_to_restore(options, run.folder)) {
+    run.resumed_at = progress->step;
+    run.state = fmt::format("goes on after step {}, {} done", thousands(progress->step),
+                            plural(progress->epoch, "epoch"));
+  }
+  return run;
+}
+
 std::string schedule_text(const RunPlan& plan, const Options& options) {
   const train::Schedule schedule(options, plan.steps_per_epoch);
   const int64_t highest = schedule.highest();
@@ -90,24 +100,25 @@ std::string length_text(const RunPlan& plan, const Options& options) {
   return text;
 }
 
+std::string seeds_text(const RunPlan& plan) {
+  const int64_t first = plan.runs.front().seed;
+  if (plan.runs.size() == 1) return fmt::format("{}", first);
+  return fmt::format("{} to {}, one for each of {} runs", first, plan.runs.back().seed,
+                     thousands(static_cast<int64_t>(plan.runs.size())));
+}
+
 }  // namespace
 
-RunPlan plan_run(const TrainJob& job) {
+RunPlan plan_runs(const TrainJob& job, const std::vector<Options>& runs) {
   const Options& options = job.options;
   RunPlan plan;
-  plan.folder = train::find_run_folder(options);
   for (const auto& parameter : job.model->named_parameters()) {
     plan.parameters += parameter.tensor.numel();
   }
   const data::Loader loader(job.train, {.batch = options.batch, .drop_last = options.drop_last});
   plan.steps_per_epoch = (loader.batch_count() + options.accumulate - 1) / options.accumulate;
   plan.steps = train::Schedule(options, plan.steps_per_epoch).steps();
-  plan.folder_state = "new";
-  if (const auto progress = progress_to_restore(options, plan.folder)) {
-    plan.resumed_at = progress->step;
-    plan.folder_state = fmt::format("goes on after step {}, {} done", thousands(progress->step),
-                                    plural(progress->epoch, "epoch"));
-  }
+  for (const Options& run : runs) plan.runs.push_back(plan_run(run));
   return plan;
 }
 
@@ -118,7 +129,7 @@ std::vector<std::string> plan_lines(const RunPlan& plan, const TrainJob& job) {
     augmentation += (augmentation.empty() ? "" : ", ") + step;
   std::string batch = plural(o.batch, "picture");
   if (o.accumulate > 1) batch += fmt::format(", {} batches per step", o.accumulate);
-  const std::pair<const char*, std::string> rows[] = {
+  std::vector<std::pair<const char*, std::string>> rows = {
       {"model", fmt::format("{}, {} parameters, {}", printable(o.model), thousands(plan.parameters),
                             o.precision)},
       {"attention", attention_text(o)},
@@ -129,9 +140,11 @@ std::vector<std::string> plan_lines(const RunPlan& plan, const TrainJob& job) {
       {"length", length_text(plan, o)},
       {"optimizer", optimizer_text(o)},
       {"learning rate", schedule_text(plan, o)},
-      {"seed", fmt::format("{}", o.seed)},
-      {"device", o.device},
-      {"folder", fmt::format("{} ({})", printable(plan.folder), plan.folder_state)}};
+      {"seed", seeds_text(plan)},
+      {"device", o.device}};
+  for (const PlannedRun& run : plan.runs) {
+    rows.emplace_back("folder", fmt::format("{} ({})", printable(run.folder), run.state));
+  }
   std::vector<std::string> lines;
   for (const auto& row : rows) lines.push_back(fmt::format("{:<14} {}", row.first, row.second));
   lines.emplace_back("dry run: nothing was trained, nothing was written");
@@ -139,6 +152,10 @@ std::vector<std::string> plan_lines(const RunPlan& plan, const TrainJob& job) {
 }
 
 std::string plan_json(const RunPlan& plan, const TrainJob& job) {
+  nlohmann::ordered_json runs = nlohmann::ordered_json::array();
+  for (const PlannedRun& run : plan.runs) {
+    runs.push_back({{"seed", run.seed}, {"folder", run.folder}, {"resumed_at", run.resumed_at}});
+  }
   const nlohmann::ordered_json object = {{"format", 1},
                                          {"dry_run", true},
                                          {"task", job.options.task},
@@ -155,8 +172,9 @@ std::string plan_json(const RunPlan& plan, const TrainJob& job) {
                                          {"epochs", job.options.epochs},
                                          {"steps_per_epoch", plan.steps_per_epoch},
                                          {"steps", plan.steps},
-                                         {"folder", plan.folder},
-                                         {"resumed_at", plan.resumed_at}};
+                                         {"folder", plan.runs.front().folder},
+                                         {"resumed_at", plan.runs.front().resumed_at},
+                                         {"runs", runs}};
   return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -48,6 +49,7 @@ class TrainCommand : public Command {
   int run() override;
 
  private:
+  std::vector<Options> options_of_runs(const Options& options) const;
   int dry_run(const Options& options, Console& console) const;
   int train_one(const Options& options, Console& console) const;
   int train_all(const Options& options, Console& console) const;
@@ -104,9 +106,24 @@ int TrainCommand::run() {
   }
 }
 
+/// One run has the options as they are; each of several its own seed, and a folder in that of all.
+std::vector<Options> TrainCommand::options_of_runs(const Options& options) const {
+  if (runs_ == 1) return {options};
+  const std::string base = options.out.empty() ? train::new_run_folder(options) : options.out;
+  DG_CHECK(!train::holds_run(base),
+           "out: {} is the folder of a single run; choose another one for {} runs", base, runs_);
+  std::vector<Options> all(static_cast<size_t>(runs_), options);
+  for (size_t run = 0; run < all.size(); ++run) {
+    all[run].seed += static_cast<int64_t>(run);
+    all[run].out = fmt::format("{}/seed-{}", base, all[run].seed);
+  }
+  return all;
+}
+
 int TrainCommand::dry_run(const Options& options, Console& console) const {
-  const TrainJob job = train::make_job(options);
-  const RunPlan plan = plan_run(job);
+  const std::vector<Options> runs = options_of_runs(options);
+  const TrainJob job = train::make_job(runs.front());
+  const RunPlan plan = plan_runs(job, runs);
   for (const std::string& line : plan_lines(plan, job)) console.line(line);
   if (json_) console.json(plan_json(plan, job));
   return kDone;
@@ -145,16 +162,12 @@ int TrainCommand::train_one(const Options& options, Console& console) const {
 }
 
 int TrainCommand::train_all(const Options& options, Console& console) const {
-  const std::string base = options.out.empty() ? train::new_run_folder(options) : options.out;
-  DG_CHECK(!train::holds_run(base),
-           "out: {} is the folder of a single run; choose another one for {} runs", base, runs_);
+  const std::vector<Options> runs = options_of_runs(options);
+  const std::string base = std::filesystem::path(runs.front().out).parent_path();
   std::vector<TrainResult> results;
-  for (int64_t run = 0; run < runs_; ++run) {
-    Options own = options;
-    own.seed = options.seed + run;
-    own.out = fmt::format("{}/seed-{}", base, own.seed);
-    console.line(console.styled(Style::bold,
-                                fmt::format("run {} of {}, seed {}", run + 1, runs_, own.seed)));
+  for (const Options& own : runs) {
+    console.line(console.styled(
+        Style::bold, fmt::format("run {} of {}, seed {}", results.size() + 1, runs_, own.seed)));
     results.push_back(train_job(own, console));
     if (results.back().signal != 0) {
       say(closing_lines(results.back(), own), console);
