@@ -139,7 +139,8 @@ Evaluation EvalCommand::evaluate(const TrainedModel& trained, const data::Datase
   options.normalization = trained.info.options.normalization;
   options.keep_logits = keep_logits;
   options.progress = [&](int64_t done, int64_t total) {
-    console.status(fmt::format("{} of {} pictures", thousands(done), thousands(total)));
+    const std::string text = fmt::format("{} of {} pictures", thousands(done), thousands(total));
+    console.status(text.substr(0, std::max<size_t>(console.width(), 1) - 1));
     return true;
   };
   Evaluation result = train::evaluate(*trained.model, set, options);
