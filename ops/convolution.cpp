@@ -44,6 +44,19 @@ void weight_gradient_cpu(const ConvGeometry& geometry, const Tensor& x, const Te
   });
 }
 
+/// Kernels may copy all that they reach of an image, border included: what they compute of these
+/// sizes stays within 63 bits.
+void check_reach(const char* name, const ConvGeometry& g) {
+  constexpr int64_t kMost = int64_t{1} << 56;
+  const int64_t height = g.input.h + 2 * g.padding.h;
+  const int64_t width = g.input.w + 2 * g.padding.w;
+  const int64_t channels = std::max<int64_t>({g.in_channels, g.out_channels, 1});
+  DG_CHECK(height * width <= kMost / channels,
+           "{}: {} x {} pixels, padding included, of {} channels are more than 2^56 numbers; use a "
+           "smaller padding",
+           name, height, width, channels);
+}
+
 [[maybe_unused]] const bool registered =
     conv_forward_kernel.set(DeviceType::cpu, forward_cpu) &&
     conv_input_gradient_kernel.set(DeviceType::cpu, input_gradient_cpu) &&
@@ -53,6 +66,7 @@ void weight_gradient_cpu(const ConvGeometry& geometry, const Tensor& x, const Te
 
 Tensor record_convolution(const char* name, const ConvGeometry& geometry, const Tensor& x,
                           const Tensor& w, const Tensor& bias, const Shape& output) {
+  check_reach(name, geometry);
   const Tensor y = Tensor::empty(output, x.dtype(), x.device());
   conv_forward_kernel.on(x.device())(geometry, x.contiguous(), w.contiguous(),
                                      bias.defined() ? bias.contiguous() : bias, y);

@@ -125,6 +125,12 @@ TEST_CASE("conv2d refuses sizes that no number holds instead of wrapping") {
         "conv2d: width 4 with padding 9223372036854775807 and kernel 3 with dilation 1 reach "
         "beyond 2^31 pixels");
   CHECK_FALSE(conv2d_error(x, w, {.padding = {kMost / 2, 1}, .dilation = {kMost / 2, 1}}).empty());
+  // Each axis alone would do; the image that both reach, of 2^62 pixels, has no copy.
+  constexpr int64_t kFar = (int64_t{1} << 30) - 8;
+  CHECK(
+      conv2d_error(x, w, {.padding = kFar, .dilation = kFar}) ==
+      "conv2d: 2147483636 x 2147483636 pixels, padding included, of 3 channels are more than 2^56 "
+      "numbers; use a smaller padding");
   const Tensor image = Tensor::ones(x);
   image.set_requires_grad(true);
   const Tensor y = conv2d(image, Tensor::ones(w), {.stride = kMost});
