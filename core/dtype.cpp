@@ -35,5 +35,5 @@ DType parse_dtype(std::string_view text) {
 
 auto fmt::formatter<diagrad::DType>::format(diagrad::DType dtype, format_context& context) const
     -> format_context::iterator {
-  return fmt::formatter<std::string_view>::format(diagrad::name(dtype), context);
+  return fmt::formatter<fmt::string_view>::format(diagrad::name(dtype), context);
 }

@@ -110,6 +110,6 @@ decltype(auto) dispatch_all(DType dtype, Body&& body) {
 }  // namespace diagrad
 
 template <>
-struct fmt::formatter<diagrad::DType> : fmt::formatter<std::string_view> {
+struct fmt::formatter<diagrad::DType> : fmt::formatter<fmt::string_view> {
   auto format(diagrad::DType dtype, format_context& context) const -> format_context::iterator;
 };

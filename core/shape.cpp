@@ -97,5 +97,5 @@ int normalize_axis(std::string_view op, int axis, int rank) {
 auto fmt::formatter<diagrad::Shape>::format(const diagrad::Shape& shape,
                                             format_context& context) const
     -> format_context::iterator {
-  return fmt::formatter<std::string_view>::format(shape.str(), context);
+  return fmt::formatter<fmt::string_view>::format(shape.str(), context);
 }

@@ -64,7 +64,7 @@ int normalize_axis(std::string_view op, int axis, int rank);
 }  // namespace diagrad
 
 template <>
-struct fmt::formatter<diagrad::Shape> : fmt::formatter<std::string_view> {
+struct fmt::formatter<diagrad::Shape> : fmt::formatter<fmt::string_view> {
   auto format(const diagrad::Shape& shape, format_context& context) const
       -> format_context::iterator;
 };
