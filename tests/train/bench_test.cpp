@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "diagrad/autograd/engine.h"
@@ -41,8 +42,8 @@ void profile_product(Profile& profile) {
   profile.end_step(phases);
 }
 
-const ProfileRow& row_of(const std::vector<ProfileRow>& rows, const std::string& name,
-                         const std::string& pass) {
+const ProfileRow& row_of(const std::vector<ProfileRow>& rows, std::string_view name,
+                         std::string_view pass) {
   for (const ProfileRow& row : rows) {
     if (row.name == name && row.pass == pass) return row;
   }
