@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <exception>
 #include <functional>
 #include <iostream>
 #include <numeric>

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "diagrad/core/dtype.h"
 #include "diagrad/ops/batch_norm_front.h"
 #include "diagrad/ops/batch_norm_join_kernels.h"

@@ -1,5 +1,7 @@
 #include "diagrad/ops/channel_scale.h"
 
+#include <algorithm>
+
 #include "diagrad/autograd/record.h"
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/error.h"

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "diagrad/core/dtype.h"

@@ -1,5 +1,6 @@
 #include "diagrad/ops/kernels/weight_gradient.h"
 
+#include <algorithm>
 #include <array>
 
 #include "diagrad/core/parallel.h"

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "diagrad/autograd/engine.h"
 #include "diagrad/autograd/gradcheck.h"

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
+
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/autograd/gradcheck.h"
 #include "diagrad/autograd/record.h"

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 #include <set>
+#include <stdexcept>
 #include <thread>
 
 #include "diagrad/core/error.h"

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "diagrad/autograd/engine.h"
 #include "diagrad/autograd/record.h"
 #include "diagrad/nn/batch_norm2d.h"

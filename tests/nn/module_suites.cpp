@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <typeinfo>
 
 #include "diagrad/autograd/grad_mode.h"

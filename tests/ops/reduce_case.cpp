@@ -1,6 +1,7 @@
 #include "diagrad/ops/reduce.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "tests/support/naive.h"

@@ -1,5 +1,6 @@
 #include "diagrad/ops/reshape.h"
 
+#include <functional>
 #include <utility>
 
 #include "tests/support/naive.h"

@@ -1,6 +1,7 @@
 #include "diagrad/ops/slice.h"
 
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 #include "tests/support/naive.h"

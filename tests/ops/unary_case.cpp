@@ -1,6 +1,7 @@
 #include "diagrad/ops/unary.h"
 
 #include <cmath>
+#include <functional>
 #include <numbers>
 #include <utility>
 

@@ -1,5 +1,6 @@
 #include "diagrad/ops/where.h"
 
+#include <functional>
 #include <utility>
 
 #include "tests/support/naive.h"

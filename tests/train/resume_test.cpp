@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"

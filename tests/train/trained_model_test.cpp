@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <functional>
 
 #include "diagrad/core/allocator.h"
 #include "diagrad/core/error.h"

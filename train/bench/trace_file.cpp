@@ -1,6 +1,7 @@
 #include "diagrad/train/bench/trace_file.h"
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 namespace diagrad::train {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+
 #include "diagrad/core/error.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/file.h"
