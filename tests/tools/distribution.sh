@@ -33,15 +33,15 @@ else
     git clone -q "$source" "$work"
 fi
 
-mounted=()
+mounted=()  # the last one first
 leave() {
     local folder
     for folder in "${mounted[@]}"; do umount "$root/$folder"; done
 }
 trap leave EXIT
-for folder in proc sys dev; do
+for folder in proc sys dev dev/pts; do
     mount --bind "/$folder" "$root/$folder"
-    mounted+=("$folder")
+    mounted=("$folder" "${mounted[@]}")
 done
 mapfile -t proxies < <(env | grep -iE '^(http|https|no|ftp)_proxy=')
 for command in scripts/demo.sh scripts/test.sh; do
