@@ -14,7 +14,7 @@ case $suite in
     *) root= ;;
 esac
 if [ -z "$root" ]; then
-    echo "usage: tests/tools/distribution.sh bookworm|trixie|noble ROOT, got '$suite'" >&2
+    echo "usage: tests/tools/distribution.sh bookworm|trixie|noble ROOT, got '$*'" >&2
     exit 2
 fi
 source=$(cd "$(dirname "$0")/../.." && pwd)
@@ -36,7 +36,9 @@ fi
 mounted=()  # the last one first
 leave() {
     local folder
-    for folder in "${mounted[@]}"; do umount "$root/$folder"; done
+    # Lazily: a build that was interrupted may still be ending, and who removes the root must not
+    # find the machine's own /dev in it.
+    for folder in "${mounted[@]}"; do umount --lazy "$root/$folder" || true; done
 }
 trap leave EXIT
 for folder in proc sys dev dev/pts; do
