@@ -65,7 +65,7 @@ Tensor BackwardContext::gradient(int output) const {
   return Tensor::zeros(info.shape, info.dtype, info.device);
 }
 
-Tensor BackwardContext::gradient_or_new(int output) const {
+Tensor BackwardContext::reuse_grad_buffer(int output) const {
   const auto index = static_cast<size_t>(output);
   const Tensor& gradient = gradients_[index];
   if (gradient.defined() && gradient.is_exclusive() && gradient.is_contiguous()) return gradient;
@@ -73,7 +73,7 @@ Tensor BackwardContext::gradient_or_new(int output) const {
   return Tensor::empty(info.shape, info.dtype, info.device);
 }
 
-Tensor BackwardContext::take_sum(int input) const {
+Tensor BackwardContext::take_grad_accumulator(int input) const {
   if (sums_.empty()) return {};
   Tensor* const sum = sums_[static_cast<size_t>(input)];
   const bool own = sum != nullptr && sum->defined() && sum->is_exclusive() && sum->is_contiguous();

@@ -90,18 +90,18 @@ class Node {
 
 /// How a tensor follows from what its own node saves. An operation that would save the tensor may
 /// save this and make the values again as it needs them; both then share the memory.
-struct Recipe {
-  Recipe() = default;
-  virtual ~Recipe() = default;
-  Recipe(const Recipe&) = delete;
-  Recipe& operator=(const Recipe&) = delete;
+struct Recompute {
+  Recompute() = default;
+  virtual ~Recompute() = default;
+  Recompute(const Recompute&) = delete;
+  Recompute& operator=(const Recompute&) = delete;
 };
 
 /// The autograd side of a tensor: which node made it.
 struct AutogradMeta : GradMeta {
   Edge producer;
-  std::weak_ptr<const Recipe> recipe;  ///< owned by the node, freed with what that saves
-  uint32_t recipe_version = 0;         ///< of the data that the recipe gives
+  std::weak_ptr<const Recompute> recompute;  ///< owned by the node, freed with what that saves
+  uint32_t recompute_version = 0;            ///< of the data that the recompute gives
 };
 
 /// The edge to the producer of `tensor`; empty when it requires no gradient.
@@ -127,10 +127,10 @@ class BackwardContext {
 
   /// A place for values of the shape of gradient(output): that gradient itself, to be written over
   /// as it is read, if nobody else holds it (so ask before holding it), else a new tensor.
-  Tensor gradient_or_new(int output = 0) const;
+  Tensor reuse_grad_buffer(int output = 0) const;
   /// The sum of the gradients that this input has got so far, for a derivative that adds its own
   /// in place and returns it. Given once; undefined where there is none to be changed.
-  Tensor take_sum(int input) const;
+  Tensor take_grad_accumulator(int input) const;
 
  private:
   const Node& node_;

@@ -57,17 +57,17 @@ std::vector<Tensor> record(const OpInfo& op, std::span<const Tensor> inputs,
   return outputs;
 }
 
-void set_recipe(const Tensor& output, const std::shared_ptr<const Recipe>& recipe) {
+void set_recompute(const Tensor& output, const std::shared_ptr<const Recompute>& recompute) {
   auto* const meta = dynamic_cast<AutogradMeta*>(output.grad_meta().get());
   if (meta == nullptr) return;
-  meta->recipe = recipe;
-  meta->recipe_version = output.version();
+  meta->recompute = recompute;
+  meta->recompute_version = output.version();
 }
 
-std::shared_ptr<const Recipe> recipe_of(const Tensor& tensor) {
+std::shared_ptr<const Recompute> recompute_of(const Tensor& tensor) {
   const auto* const meta = dynamic_cast<const AutogradMeta*>(tensor.grad_meta().get());
-  if (meta == nullptr || meta->recipe_version != tensor.version()) return nullptr;
-  return meta->recipe.lock();
+  if (meta == nullptr || meta->recompute_version != tensor.version()) return nullptr;
+  return meta->recompute.lock();
 }
 
 bool records(std::initializer_list<Tensor> inputs) {

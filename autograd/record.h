@@ -34,12 +34,12 @@ Tensor record(const OpInfo& op, std::span<const Tensor> inputs, Tensor output,
 std::vector<Tensor> record(const OpInfo& op, std::span<const Tensor> inputs,
                            std::vector<Tensor> outputs, BackwardFunction backward);
 
-/// Adds a recipe to a result of record(); the backward function owns it, so it goes with what that
-/// saves. Does nothing where record() made no node.
-void set_recipe(const Tensor& output, const std::shared_ptr<const Recipe>& recipe);
-/// The recipe of `tensor`; null where there is none, where the data was changed in place since or
-/// where the graph was freed.
-std::shared_ptr<const Recipe> recipe_of(const Tensor& tensor);
+/// Adds a recompute to a result of record(); the backward function owns it, so it goes with what
+/// that saves. Does nothing where record() made no node.
+void set_recompute(const Tensor& output, const std::shared_ptr<const Recompute>& recompute);
+/// The recompute of `tensor`; null where there is none, where the data was changed in place since
+/// or where the graph was freed.
+std::shared_ptr<const Recompute> recompute_of(const Tensor& tensor);
 
 /// Whether record() would make a node for these inputs; lets an operation skip work whose only
 /// use is the backward pass.

@@ -10,8 +10,8 @@
 #include "diagrad/core/math_mode.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
-#include "diagrad/ops/kernels/convolution.h"
-#include "diagrad/ops/kernels/gemm.h"
+#include "diagrad/ops/cpu/conv/convolution.h"
+#include "diagrad/ops/cpu/gemm/gemm.h"
 #include "diagrad/train/bench/machine.h"
 
 namespace diagrad {

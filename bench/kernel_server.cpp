@@ -25,9 +25,9 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
-#include "diagrad/ops/kernels/convolution.h"
-#include "diagrad/ops/kernels/gemm.h"
-#include "diagrad/ops/kernels/scratch.h"
+#include "diagrad/ops/cpu/conv/convolution.h"
+#include "diagrad/ops/cpu/gemm/gemm.h"
+#include "diagrad/ops/cpu/gemm/scratch.h"
 #include "diagrad/train/bench/machine.h"
 
 namespace diagrad {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """One net of the comparison in PyTorch: whole training steps (gradients cleared, forward, loss,
-backward, SGD with momentum), float32, on random pictures. The nets are those of the parity test.
+backward, SGD with momentum), float32, on random images. The nets are those of the parity test.
 
     peer.py --model resnet20 --attention dia-lstm [--width 16] [--batch 128] [--threads 2]
             [--mode nchw|nhwc|compile] [--warmup 3] [--steps 5] [--serve | --memory]
@@ -69,8 +69,8 @@ def step_function(arguments):
         x = x.contiguous(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-6, momentum=0.9, weight_decay=1e-4)
 
-    def loss_of(pictures, labels):
-        return F.cross_entropy(model(pictures), labels)
+    def loss_of(images, labels):
+        return F.cross_entropy(model(images), labels)
 
     forward = torch.compile(loss_of) if arguments.mode == "compile" else loss_of
 

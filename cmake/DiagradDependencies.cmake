@@ -6,7 +6,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(Threads REQUIRED)
 
-# Headers alone: pictures become PNG and JPEG files by stb_image_write. An imported target counts as
+# Headers alone: images become PNG and JPEG files by stb_image_write. An imported target counts as
 # the system's, so its warnings are off.
 find_path(DIAGRAD_STB_INCLUDE_DIR stb/stb_image_write.h DOC "The folder that holds stb/")
 if(NOT DIAGRAD_STB_INCLUDE_DIR)

@@ -40,7 +40,7 @@ function(diagrad_add_shared_library)
     COMPILE_DEFINITIONS "DIAGRAD_VERSION=\"${PROJECT_VERSION}\";\
 DIAGRAD_BUILD_TYPE=\"${CMAKE_BUILD_TYPE}\";DIAGRAD_ARCH=\"${DIAGRAD_ARCH}\";\
 DIAGRAD_SANITIZE=\"${DIAGRAD_SANITIZE}\"")
-  set_source_files_properties(${PROJECT_SOURCE_DIR}/train/environment.cpp PROPERTIES
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/train/run/environment.cpp PROPERTIES
     COMPILE_DEFINITIONS "DIAGRAD_STB_VERSION=\"${DIAGRAD_STB_VERSION}\"")
 endfunction()
 

@@ -40,31 +40,32 @@ std::vector<std::string> names_of(const std::vector<Option>& declared) {
 }
 
 /// Whether `text` is allowed for `option`; a number, or 1 for true, goes to its place.
-bool parse_value(const Option& option, const std::string& text, int64_t& whole, double& number) {
+bool parse_value(const Option& option, const std::string& text, int64_t& integer,
+                 double& floating) {
   switch (option.kind) {
-    case Option::Kind::whole:
-      return parse(text, whole) && static_cast<double>(whole) >= option.low &&
-             static_cast<double>(whole) <= option.high;
-    case Option::Kind::number:
-      return parse(text, number) && number >= option.low && number <= option.high;
-    case Option::Kind::flag:
-      whole = is_yes(text) ? 1 : 0;
+    case Option::Kind::integer:
+      return parse(text, integer) && static_cast<double>(integer) >= option.low &&
+             static_cast<double>(integer) <= option.high;
+    case Option::Kind::floating:
+      return parse(text, floating) && floating >= option.low && floating <= option.high;
+    case Option::Kind::boolean:
+      integer = is_yes(text) ? 1 : 0;
       return is_yes(text) || is_no(text);
-    case Option::Kind::word:
+    case Option::Kind::choice:
       break;
   }
-  return std::find(option.words.begin(), option.words.end(), text) != option.words.end();
+  return std::find(option.choices.begin(), option.choices.end(), text) != option.choices.end();
 }
 
 std::string_view kind_text(Option::Kind kind) {
   switch (kind) {
-    case Option::Kind::whole:
-      return "a whole number from ";
-    case Option::Kind::number:
+    case Option::Kind::integer:
+      return "an integer from ";
+    case Option::Kind::floating:
       return "a number from ";
-    case Option::Kind::flag:
+    case Option::Kind::boolean:
       return "";
-    case Option::Kind::word:
+    case Option::Kind::choice:
       break;
   }
   return "one of: ";
@@ -74,58 +75,59 @@ std::string_view kind_text(Option::Kind kind) {
 
 std::string Option::allowed() const {
   switch (kind) {
-    case Kind::whole:
+    case Kind::integer:
       return fmt::format("{} to {}", static_cast<int64_t>(low), static_cast<int64_t>(high));
-    case Kind::number:
+    case Kind::floating:
       return fmt::format("{} to {}", low, high);
-    case Kind::flag:
+    case Kind::boolean:
       return "true or false";
-    case Kind::word:
+    case Kind::choice:
       break;
   }
-  return fmt::format("{}", fmt::join(words, ", "));
+  return fmt::format("{}", fmt::join(choices, ", "));
 }
 
-Option whole_option(std::string name, int64_t fallback, int64_t low, int64_t high,
-                    std::string help) {
+Option int_option(std::string name, int64_t default_value, int64_t low, int64_t high,
+                  std::string help) {
   return {.name = std::move(name),
-          .kind = Option::Kind::whole,
-          .fallback = std::to_string(fallback),
+          .kind = Option::Kind::integer,
+          .default_value = std::to_string(default_value),
           .help = std::move(help),
           .low = static_cast<double>(low),
           .high = static_cast<double>(high)};
 }
 
-Option number_option(std::string name, double fallback, double low, double high, std::string help) {
+Option float_option(std::string name, double default_value, double low, double high,
+                    std::string help) {
   return {.name = std::move(name),
-          .kind = Option::Kind::number,
-          .fallback = fmt::format("{}", fallback),
+          .kind = Option::Kind::floating,
+          .default_value = fmt::format("{}", default_value),
           .help = std::move(help),
           .low = low,
           .high = high};
 }
 
-Option flag_option(std::string name, bool fallback, std::string help) {
+Option bool_option(std::string name, bool default_value, std::string help) {
   return {.name = std::move(name),
-          .kind = Option::Kind::flag,
-          .fallback = fallback ? "true" : "false",
+          .kind = Option::Kind::boolean,
+          .default_value = default_value ? "true" : "false",
           .help = std::move(help)};
 }
 
-Option word_option(std::string name, std::vector<std::string> words, std::string help) {
-  DG_ASSERT(!words.empty(), "option {} has no words", name);
-  std::string fallback = words.front();
+Option choice_option(std::string name, std::vector<std::string> choices, std::string help) {
+  DG_ASSERT(!choices.empty(), "option {} has no choices", name);
+  std::string default_value = choices.front();
   return {.name = std::move(name),
-          .kind = Option::Kind::word,
-          .fallback = std::move(fallback),
+          .kind = Option::Kind::choice,
+          .default_value = std::move(default_value),
           .help = std::move(help),
-          .words = std::move(words)};
+          .choices = std::move(choices)};
 }
 
-Choice parse_choice(std::string_view what, std::string_view text) {
+Selection parse_selection(std::string_view what, std::string_view text) {
   const size_t colon = text.find(':');
-  Choice choice{.name = std::string(text.substr(0, colon))};
-  if (colon == std::string_view::npos) return choice;
+  Selection selection{.name = std::string(text.substr(0, colon))};
+  if (colon == std::string_view::npos) return selection;
   std::string_view rest = text.substr(colon + 1);
   while (!rest.empty()) {
     const size_t comma = rest.find(',');
@@ -133,36 +135,38 @@ Choice parse_choice(std::string_view what, std::string_view text) {
     const size_t equals = item.find('=');
     DG_CHECK(equals != std::string_view::npos && equals > 0,
              "{}: '{}' in '{}' is not option=value, write it as {}:option=value,option=value", what,
-             item, text, choice.name);
+             item, text, selection.name);
     const std::string option(item.substr(0, equals));
     constexpr size_t kMost = 100;
-    DG_CHECK(choice.options.size() < kMost, "{}: '{}' is given more than {} options", what,
-             choice.name, kMost);
-    for (const auto& entry : choice.options) {
+    DG_CHECK(selection.options.size() < kMost, "{}: '{}' is given more than {} options", what,
+             selection.name, kMost);
+    for (const auto& entry : selection.options) {
       DG_CHECK(entry.first != option, "{}: option {} of '{}' is given twice", what, option, text);
     }
-    choice.options.emplace_back(option, item.substr(equals + 1));
+    selection.options.emplace_back(option, item.substr(equals + 1));
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
   }
-  return choice;
+  return selection;
 }
 
-OptionValues::OptionValues(std::string_view what, const Choice& choice,
+OptionValues::OptionValues(std::string_view what, const Selection& selection,
                            const std::vector<Option>& declared) {
-  for (const auto& given : choice.options) {
+  for (const auto& given : selection.options) {
     if (find_option(declared, given.first) != nullptr) continue;
     const std::vector<std::string> names = names_of(declared);
-    fail(ErrorKind::usage, "{}: '{}' has no option '{}'{} ({})", what, choice.name, given.first,
+    fail(ErrorKind::usage, "{}: '{}' has no option '{}'{} ({})", what, selection.name, given.first,
          did_you_mean(given.first, names),
          names.empty() ? "it has none" : fmt::format("its options: {}", fmt::join(names, ", ")));
   }
   for (const Option& option : declared) {
-    const auto given = std::find_if(choice.options.begin(), choice.options.end(),
+    const auto given = std::find_if(selection.options.begin(), selection.options.end(),
                                     [&](const auto& entry) { return entry.first == option.name; });
-    const std::string& text = given == choice.options.end() ? option.fallback : given->second;
-    Value value{.kind = option.kind, .word = text};
-    DG_CHECK(parse_value(option, text, value.whole, value.number), "{}: {}={} of '{}' must be {}{}",
-             what, option.name, text, choice.name, kind_text(option.kind), option.allowed());
+    const std::string& text =
+        given == selection.options.end() ? option.default_value : given->second;
+    Value value{.kind = option.kind, .text = text};
+    DG_CHECK(parse_value(option, text, value.integer, value.floating),
+             "{}: {}={} of '{}' must be {}{}", what, option.name, text, selection.name,
+             kind_text(option.kind), option.allowed());
     values_.emplace(option.name, std::move(value));
   }
 }
@@ -174,20 +178,20 @@ const OptionValues::Value& OptionValues::find(std::string_view name, Option::Kin
   return found->second;
 }
 
-int64_t OptionValues::whole(std::string_view name) const {
-  return find(name, Option::Kind::whole).whole;
+int64_t OptionValues::get_int(std::string_view name) const {
+  return find(name, Option::Kind::integer).integer;
 }
 
-double OptionValues::number(std::string_view name) const {
-  return find(name, Option::Kind::number).number;
+double OptionValues::get_float(std::string_view name) const {
+  return find(name, Option::Kind::floating).floating;
 }
 
-bool OptionValues::flag(std::string_view name) const {
-  return find(name, Option::Kind::flag).whole != 0;
+bool OptionValues::get_bool(std::string_view name) const {
+  return find(name, Option::Kind::boolean).integer != 0;
 }
 
-const std::string& OptionValues::word(std::string_view name) const {
-  return find(name, Option::Kind::word).word;
+const std::string& OptionValues::get_choice(std::string_view name) const {
+  return find(name, Option::Kind::choice).text;
 }
 
 }  // namespace diagrad

@@ -14,58 +14,60 @@ namespace diagrad {
 /// registered: its name, its default, what it may be and what it means. Made by the functions
 /// below.
 struct Option {
-  enum class Kind { whole, number, flag, word };
+  enum class Kind { integer, floating, boolean, choice };
 
   std::string name;
-  Kind kind = Kind::whole;
-  std::string fallback;  ///< the default, as a user would type it
-  std::string help;      ///< one line
-  double low = 0.0;      ///< bounds of whole and number, both included; whole: up to 2^53
+  Kind kind = Kind::integer;
+  std::string default_value;  ///< as a user would type it
+  std::string help;           ///< one line
+  double low = 0.0;  ///< bounds of integer and floating, both included; integer: up to 2^53
   double high = 0.0;
-  std::vector<std::string> words = {};  ///< the choices of word
+  std::vector<std::string> choices = {};  ///< what a choice may be
 
   /// "1 to 4096", "true or false", "sigmoid, tanh, relu".
   std::string allowed() const;
 };
 
-Option whole_option(std::string name, int64_t fallback, int64_t low, int64_t high,
+Option int_option(std::string name, int64_t default_value, int64_t low, int64_t high,
+                  std::string help);
+Option float_option(std::string name, double default_value, double low, double high,
                     std::string help);
-Option number_option(std::string name, double fallback, double low, double high, std::string help);
-Option flag_option(std::string name, bool fallback, std::string help);
-/// The first word is the default.
-Option word_option(std::string name, std::vector<std::string> words, std::string help);
+Option bool_option(std::string name, bool default_value, std::string help);
+/// The first choice is the default.
+Option choice_option(std::string name, std::vector<std::string> choices, std::string help);
 
 /// A choice with options as a user types it, `name` or `name:option=value,option=value`: the form
 /// of `--attention`, `--data shapes:...` and their like.
-struct Choice {
+struct Selection {
   std::string name;
   std::vector<std::pair<std::string, std::string>> options = {};
 };
 
 /// Throws Error(usage) when an option has no `=`, an empty name, or comes twice. `what` begins
 /// every message, e.g. "data".
-Choice parse_choice(std::string_view what, std::string_view text);
+Selection parse_selection(std::string_view what, std::string_view text);
 
 /// A value for each declared option.
 class OptionValues {
  public:
   OptionValues() = default;
-  /// The values of `choice` where it gives some, else the defaults. Throws Error(usage) for an
+  /// The values of `selection` where it gives some, else the defaults. Throws Error(usage) for an
   /// option that is not declared and a value that is not allowed, with what there is.
-  OptionValues(std::string_view what, const Choice& choice, const std::vector<Option>& declared);
+  OptionValues(std::string_view what, const Selection& selection,
+               const std::vector<Option>& declared);
 
   /// Each throws Error(internal) for an option that is not declared as such.
-  int64_t whole(std::string_view name) const;
-  double number(std::string_view name) const;
-  bool flag(std::string_view name) const;
-  const std::string& word(std::string_view name) const;
+  int64_t get_int(std::string_view name) const;
+  double get_float(std::string_view name) const;
+  bool get_bool(std::string_view name) const;
+  const std::string& get_choice(std::string_view name) const;
 
  private:
   struct Value {
-    Option::Kind kind = Option::Kind::whole;
-    int64_t whole = 0;
-    double number = 0.0;
-    std::string word = {};
+    Option::Kind kind = Option::Kind::integer;
+    int64_t integer = 0;
+    double floating = 0.0;
+    std::string text = {};
   };
   const Value& find(std::string_view name, Option::Kind kind) const;
 

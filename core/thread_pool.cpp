@@ -37,7 +37,7 @@ void relax() {
 #endif
 }
 
-/// Asks `ready` for some 50 microseconds; whether it became true.
+/// Prefetch `ready` for some 50 microseconds; whether it became true.
 template <typename Ready>
 bool spin_until(const Ready& ready) {
   constexpr auto kPatience = std::chrono::microseconds(50);

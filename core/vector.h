@@ -109,7 +109,7 @@ inline Vec<T> broadcast(T value) {
   (std::make_index_sequence<kLanes<T>>{});
 }
 
-/// Sum of all elements, pairwise: first with second half, and so on.
+/// Sum of all elements, elementwise: first with second half, and so on.
 template <typename T>
 inline T horizontal_sum(const Vec<T>& value) {
   T lanes[kLanes<T>];

@@ -42,7 +42,7 @@ class Cifar : public Dataset {
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
 
   void read(int64_t index, Sample& sample) const override {
-    DG_ASSERT(index >= 0 && index < size(), "picture {} of {}", index, size());
+    DG_ASSERT(index >= 0 && index < size(), "image {} of {}", index, size());
     const auto first = pixels_.begin() + index * kPixels;
     sample.pixels.assign(first, first + kPixels);
     sample.label = labels_[static_cast<size_t>(index)];

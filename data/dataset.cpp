@@ -14,7 +14,7 @@ class Subset : public Dataset {
       : Dataset(whole->info()), whole_(std::move(whole)), indices_(std::move(indices)) {
     for (const int64_t index : indices_) {
       DG_CHECK(index >= 0 && index < whole_->size(),
-               "subset: picture {} does not exist, {} has pictures 0 to {}", index, info().name,
+               "subset: image {} does not exist, {} has images 0 to {}", index, info().name,
                whole_->size() - 1);
     }
   }
@@ -47,7 +47,7 @@ DatasetPtr subset(DatasetPtr dataset, std::vector<int64_t> indices) {
 
 Split split_validation(const DatasetPtr& dataset, int64_t count, uint64_t seed) {
   DG_CHECK(count > 0 && count < dataset->size(),
-           "val-split: {} pictures cannot be set aside, {} has {} training pictures; use 1 to {}",
+           "val-split: {} images cannot be set aside, {} has {} training images; use 1 to {}",
            count, dataset->info().name, dataset->size(), dataset->size() - 1);
   RandomStream random(seed, stream_id("val-split"));
   std::vector<int64_t> train = permutation(dataset->size(), random);

@@ -10,7 +10,7 @@
 
 namespace diagrad::data {
 
-/// A rectangle around one object, in pixels from the top left corner of the picture; right and
+/// A rectangle around one object, in pixels from the top left corner of the image; right and
 /// bottom lie one past the last pixel.
 struct Box {
   float left = 0.0F;
@@ -20,7 +20,7 @@ struct Box {
   int64_t label = 0;
 };
 
-/// One picture and what is known of it. Reading into the same Sample again reuses its memory.
+/// One image and what is known of it. Reading into the same Sample again reuses its memory.
 struct Sample {
   std::vector<uint8_t> pixels;  ///< [H,W,C], 0..255
   int64_t label = 0;            ///< in [0, K)
@@ -28,7 +28,7 @@ struct Sample {
   std::vector<Box> boxes;       ///< empty: has none
 };
 
-/// What holds for every picture of a data set.
+/// What holds for every image of a data set.
 struct DatasetInfo {
   std::string name = {};                  ///< "cifar10", "cifar100", "shapes"
   Shape image = {};                       ///< [H,W,C]
@@ -38,11 +38,11 @@ struct DatasetInfo {
   std::string normalization = {};  ///< the usual preset for it, see transform.h
 
   int64_t class_count() const { return static_cast<int64_t>(classes.size()); }
-  /// Of classify, segment, denoise, detect: those that its pictures can train.
+  /// Of classify, segment, denoise, detect: those that its images can train.
   std::vector<std::string> tasks() const;
 };
 
-/// A numbered set of pictures of one size. Reading is a function of the index alone and may happen
+/// A numbered set of images of one size. Reading is a function of the index alone and may happen
 /// on several threads at once.
 class Dataset {
  public:
@@ -55,7 +55,7 @@ class Dataset {
   virtual int64_t size() const = 0;
   /// Fills `sample`, index in [0, size). Throws Error(data) that names the source.
   virtual void read(int64_t index, Sample& sample) const = 0;
-  /// Where picture `index` comes from, for messages: "data_batch_1.bin, record 17".
+  /// Where image `index` comes from, for messages: "data_batch_1.bin, record 17".
   virtual std::string source(int64_t index) const = 0;
 
  private:
@@ -69,10 +69,10 @@ struct DatasetPair {
   DatasetPtr test;
 };
 
-/// The pictures `indices` of another data set, in that order. Throws for an index outside it.
+/// The images `indices` of another data set, in that order. Throws for an index outside it.
 DatasetPtr subset(DatasetPtr dataset, std::vector<int64_t> indices);
 
-/// Sets `count` pictures aside for validation, drawn by `seed`; both parts keep the order of the
+/// Sets `count` images aside for validation, drawn by `seed`; both parts keep the order of the
 /// original. Throws unless 0 < count < size.
 struct Split {
   DatasetPtr train;

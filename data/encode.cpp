@@ -21,7 +21,7 @@ Size size_of(const Shape& image, const char* who) {
   constexpr int64_t kMost = 1 << 13;  // of a side: stb counts bytes in int
   const bool good = image.rank() == 3 && image[0] >= 1 && image[0] <= kMost && image[1] >= 1 &&
                     image[1] <= kMost && (image[2] == 1 || image[2] == 3);
-  DG_CHECK(good, "{}: picture {}, expected [H,W,C] with C 1 or 3 and sides up to {}", who, image,
+  DG_CHECK(good, "{}: image {}, expected [H,W,C] with C 1 or 3 and sides up to {}", who, image,
            kMost);
   return {static_cast<int>(image[1]), static_cast<int>(image[0]), static_cast<int>(image[2])};
 }
@@ -38,7 +38,7 @@ std::string encode_png(const uint8_t* pixels, const Shape& image) {
   std::string bytes;
   const int done = stbi_write_png_to_func(append, &bytes, size.width, size.height, size.channels,
                                           pixels, size.width * size.channels);
-  DG_CHECK(done != 0, "encode_png: no memory for a picture {}", image);
+  DG_CHECK(done != 0, "encode_png: no memory for a image {}", image);
   return bytes;
 }
 
@@ -48,7 +48,7 @@ std::string encode_jpeg(const uint8_t* pixels, const Shape& image, int quality) 
   std::string bytes;
   const int done = stbi_write_jpg_to_func(append, &bytes, size.width, size.height, size.channels,
                                           pixels, quality);
-  DG_CHECK(done != 0, "encode_jpeg: no memory for a picture {}", image);
+  DG_CHECK(done != 0, "encode_jpeg: no memory for a image {}", image);
   return bytes;
 }
 

@@ -24,20 +24,20 @@ const Normalization& chosen_normalization(const Dataset& dataset, const LoaderOp
                                                      : options.normalization);
 }
 
-/// Reads one picture and checks it; every error names where the picture comes from.
+/// Reads one image and checks it; every error names where the image comes from.
 void read_checked(const Dataset& dataset, int64_t index, Sample& sample) {
   try {
     dataset.read(index, sample);
     const DatasetInfo& info = dataset.info();
     if (static_cast<int64_t>(sample.pixels.size()) != info.image.numel()) {
-      fail(ErrorKind::data, "picture has {} bytes, expected {} for {}", sample.pixels.size(),
+      fail(ErrorKind::data, "image has {} bytes, expected {} for {}", sample.pixels.size(),
            info.image.numel(), info.image);
     }
     if (sample.label < 0 || sample.label >= info.class_count()) {
       fail(ErrorKind::data, "label {} is outside 0..{}", sample.label, info.class_count() - 1);
     }
   } catch (const std::bad_alloc&) {
-    throw;  // memory is short, the picture may be whole
+    throw;  // memory is short, the image may be whole
   } catch (const std::exception& problem) {
     const std::string source = dataset.source(index);
     const std::string text = problem.what();
@@ -57,9 +57,9 @@ class Loader::Impl {
         transform_(dataset_->info().image, chosen_normalization(*dataset_, options),
                    options.augmentation, options.seed) {
     check();
-    pictures_ = dataset_->size();
-    if (options_.drop_last) pictures_ -= pictures_ % options_.batch;
-    batches_ = (pictures_ + options_.batch - 1) / options_.batch;
+    images_ = dataset_->size();
+    if (options_.drop_last) images_ -= images_ % options_.batch;
+    batches_ = (images_ + options_.batch - 1) / options_.batch;
     end_ = next_ = 0;
     slots_.resize(static_cast<size_t>(options_.prefetch));
   }
@@ -106,7 +106,7 @@ class Loader::Impl {
   DatasetPtr dataset_;
   LoaderOptions options_;
   int64_t batches_ = 0;
-  int64_t pictures_ = 0;
+  int64_t images_ = 0;
 
  private:
   struct Slot {
@@ -140,21 +140,21 @@ class Loader::Impl {
 
 void Loader::Impl::check() const {
   const LoaderOptions& o = options_;
-  DG_CHECK(o.batch >= 1, "loader: a batch of {} pictures is below 1", o.batch);
+  DG_CHECK(o.batch >= 1, "loader: a batch of {} images is below 1", o.batch);
   DG_CHECK(o.workers >= 0 && o.workers <= kMaxWorkers, "loader: {} workers, use 0 to {}", o.workers,
            kMaxWorkers);
   DG_CHECK(o.prefetch >= 1 && o.prefetch <= kMaxPrefetch, "loader: prefetch {}, use 1 to {}",
            o.prefetch, kMaxPrefetch);
-  DG_CHECK(dataset_->size() >= 1, "loader: the data set {} has no pictures", dataset_->info().name);
+  DG_CHECK(dataset_->size() >= 1, "loader: the data set {} has no images", dataset_->info().name);
   DG_CHECK(!o.drop_last || o.batch <= dataset_->size(),
-           "loader: a batch of {} is never full, {} has {} pictures; use a smaller batch or keep "
+           "loader: a batch of {} is never full, {} has {} images; use a smaller batch or keep "
            "the last one",
            o.batch, dataset_->info().name, dataset_->size());
 }
 
 Batch Loader::Impl::make(int64_t number) const {
   const int64_t first = number * options_.batch;
-  const int64_t count = std::min(options_.batch, pictures_ - first);
+  const int64_t count = std::min(options_.batch, images_ - first);
   const Shape& image = dataset_->info().image;
   Batch batch;
   batch.number = number;
@@ -239,8 +239,8 @@ const LoaderOptions& Loader::options() const {
 int64_t Loader::batch_count() const {
   return impl_->batches_;
 }
-int64_t Loader::picture_count() const {
-  return impl_->pictures_;
+int64_t Loader::image_count() const {
+  return impl_->images_;
 }
 void Loader::start(int64_t epoch, int64_t first_batch) {
   impl_->start(epoch, first_batch);

@@ -25,7 +25,7 @@ struct LoaderOptions {
 struct Batch {
   Tensor images;                 ///< f32 [B,H,W,C]
   Tensor labels;                 ///< i64 [B]
-  std::vector<int64_t> indices;  ///< of the pictures in the data set
+  std::vector<int64_t> indices;  ///< of the images in the data set
   int64_t number = 0;            ///< of the batch in its epoch
 };
 
@@ -47,14 +47,14 @@ class Loader {
 
   const Dataset& dataset() const;
   const LoaderOptions& options() const;
-  /// Batches per epoch, and pictures in them.
+  /// Batches per epoch, and images in them.
   int64_t batch_count() const;
-  int64_t picture_count() const;
+  int64_t image_count() const;
 
   /// Begins an epoch at one of its batches, 0 <= first_batch <= batch_count().
   void start(int64_t epoch, int64_t first_batch = 0);
-  /// The next batch; false at the end of the epoch. An error while reading a picture is thrown
-  /// here, at the turn of its batch, with the name of the picture's source; the epoch is over then.
+  /// The next batch; false at the end of the epoch. An error while reading a image is thrown
+  /// here, at the turn of its batch, with the name of the image's source; the epoch is over then.
   bool next(Batch& batch);
 
  private:

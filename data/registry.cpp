@@ -62,7 +62,7 @@ DatasetPair open_folder(const std::string& folder) {
 }
 
 DatasetPair open_named(const DatasetFormat& format, const std::string& text) {
-  const OptionValues options("data", parse_choice("data", text), format.options);
+  const OptionValues options("data", parse_selection("data", text), format.options);
   if (format.make) return format.make(options);
   if (is_folder(format.name)) return open_folder(format.name);
   const std::optional<std::string> folder = find_data(format.folder);

@@ -11,7 +11,7 @@
 
 namespace diagrad::data {
 
-/// A kind of data set that `--data` understands. It either makes its pictures (`make`) or reads a
+/// A kind of data set that `--data` understands. It either makes its images (`make`) or reads a
 /// folder (`recognizes`, `open`).
 struct DatasetFormat {
   std::string name = {};  ///< "cifar10": `--data cifar10` searches for `folder`

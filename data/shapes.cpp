@@ -29,7 +29,7 @@ float distance(const Colour& a, const Colour& b) {
   return std::hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 }
 
-/// Makes one picture: background, clutter, the shape, a stroke over it, noise.
+/// Makes one image: background, clutter, the shape, a stroke over it, noise.
 class Painter {
  public:
   Painter(int64_t size, RandomStream random)
@@ -91,7 +91,7 @@ void blend(Colour& pixel, const Colour& colour, float opacity) {
   for (size_t c = 0; c < 3; ++c) pixel[c] += opacity * (colour[c] - pixel[c]);
 }
 
-/// From one colour to another across the picture, with waves in one direction.
+/// From one colour to another across the image, with waves in one direction.
 void Painter::background() {
   start_ = end_ = draw_colour();
   for (float& value : end_) value = std::clamp(value + draw(-0.3F, 0.3F), 0.0F, 1.0F);
@@ -241,14 +241,14 @@ class Shapes : public Dataset {
   int64_t size() const override { return count_; }
 
   void read(int64_t index, Sample& sample) const override {
-    DG_ASSERT(index >= 0 && index < count_, "picture {} of {}", index, count_);
+    DG_ASSERT(index >= 0 && index < count_, "image {} of {}", index, count_);
     const uint64_t stream = stream_id("shapes-" + split_, static_cast<uint64_t>(index));
     Painter(info().image[0], RandomStream(seed_, stream))
         .paint(index % info().class_count(), sample);
   }
 
   std::string source(int64_t index) const override {
-    return fmt::format("shapes {}, picture {}", split_, index);
+    return fmt::format("shapes {}, image {}", split_, index);
   }
 
  private:
@@ -270,15 +270,15 @@ class Shapes : public Dataset {
 const bool registered = register_dataset(
     {.name = "shapes",
      .help = "made by the program: one of ten shapes on clutter; labels, masks and boxes",
-     .options = {whole_option("size", 32, kMinSize, kMaxSize, "height and width of the pictures"),
-                 whole_option("train", 5000, 1, kMaxCount, "training pictures"),
-                 whole_option("test", 1000, 1, kMaxCount, "test pictures"),
-                 whole_option("seed", 0, 0, kMaxSeed, "another seed makes another set")},
+     .options = {int_option("size", 32, kMinSize, kMaxSize, "height and width of the images"),
+                 int_option("train", 5000, 1, kMaxCount, "training images"),
+                 int_option("test", 1000, 1, kMaxCount, "test images"),
+                 int_option("seed", 0, 0, kMaxSeed, "another seed makes another set")},
      .make = [](const OptionValues& options) {
-       return make_shapes({.size = options.whole("size"),
-                           .train = options.whole("train"),
-                           .test = options.whole("test"),
-                           .seed = static_cast<uint64_t>(options.whole("seed"))});
+       return make_shapes({.size = options.get_int("size"),
+                           .train = options.get_int("train"),
+                           .test = options.get_int("test"),
+                           .seed = static_cast<uint64_t>(options.get_int("seed"))});
      }});
 
 }  // namespace
@@ -288,7 +288,7 @@ DatasetPair make_shapes(const ShapesOptions& options) {
            "shapes: a size of {} is out of range, use {} to {}", options.size, kMinSize, kMaxSize);
   DG_CHECK(options.train >= 1 && options.test >= 1 && options.train <= kMaxCount &&
                options.test <= kMaxCount,
-           "shapes: {} training and {} test pictures, use 1 to {} of each", options.train,
+           "shapes: {} training and {} test images, use 1 to {} of each", options.train,
            options.test, kMaxCount);
   return {std::make_shared<Shapes>("train", options.size, options.train, options.seed),
           std::make_shared<Shapes>("test", options.size, options.test, options.seed)};

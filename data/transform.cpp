@@ -51,17 +51,17 @@ Transform::Transform(const Shape& image, const Normalization& normalization,
                      const Augmentation& augmentation, uint64_t seed)
     : augmentation_(augmentation), seed_(seed) {
   DG_CHECK(image.rank() == 3 && image[2] >= 1 && image[2] <= 3,
-           "transform: pictures are {}, expected [H,W,C] with 1 to 3 channels", image);
+           "transform: images are {}, expected [H,W,C] with 1 to 3 channels", image);
   height_ = image[0];
   width_ = image[1];
   channels_ = image[2];
   const int64_t side = std::min(height_, width_);
   DG_CHECK(augmentation.pad_crop >= 0 && augmentation.pad_crop < side,
-           "augment: a crop border of {} does not fit pictures of {}x{}, use 0 to {}",
+           "augment: a crop border of {} does not fit images of {}x{}, use 0 to {}",
            augmentation.pad_crop, height_, width_, side - 1);
   DG_CHECK(augmentation.cutout >= 0 && augmentation.cutout <= side,
-           "augment: a cutout of {} does not fit pictures of {}x{}, use 0 to {}",
-           augmentation.cutout, height_, width_, side);
+           "augment: a cutout of {} does not fit images of {}x{}, use 0 to {}", augmentation.cutout,
+           height_, width_, side);
   for (size_t c = 0; c < table_.size(); ++c) {
     for (size_t value = 0; value < 256; ++value) {
       table_[c][value] =
@@ -99,7 +99,7 @@ void Transform::write_row(const uint8_t* pixels, const AugmentChoice& choice, in
   const bool row_inside = source_y >= 0 && source_y < height_;
   const uint8_t* row = row_inside ? pixels + source_y * width_ * channels_ : nullptr;
   for (int64_t x = 0; x < width_; ++x) {
-    // The crop comes first: a flipped picture reads the cropped one from its right end.
+    // The crop comes first: a flipped image reads the cropped one from its right end.
     const int64_t source_x = (choice.flip ? width_ - 1 - x : x) + choice.shift_x;
     const bool inside = row_inside && source_x >= 0 && source_x < width_;
     for (int64_t c = 0; c < channels_; ++c) {

@@ -25,16 +25,16 @@ std::span<const Normalization> normalizations();
 /// Throws with the known names.
 const Normalization& normalization(std::string_view name);
 
-/// Random changes to a training picture, in this order; 0 or false leaves a step out.
+/// Random changes to a training image, in this order; 0 or false leaves a step out.
 struct Augmentation {
   int64_t pad_crop = 0;  ///< black border of p pixels, then a crop of the old size at any of its
                          ///< (2p+1)^2 places
-  bool flip = false;     ///< left to right, every second picture
+  bool flip = false;     ///< left to right, every second image
   int64_t cutout = 0;    ///< a square of this side around any pixel becomes the mean colour; parts
-                         ///< outside the picture are lost (DeVries and Taylor 2017)
+                         ///< outside the image are lost (DeVries and Taylor 2017)
 };
 
-/// What Augmentation does to one picture.
+/// What Augmentation does to one image.
 struct AugmentChoice {
   int64_t shift_y = 0;  ///< row y of the result is row y + shift_y of the source
   int64_t shift_x = 0;
@@ -43,12 +43,12 @@ struct AugmentChoice {
   int64_t cut_x = 0;
 };
 
-/// Turns a u8 picture [H,W,C] into normalised f32 of the same shape. Every random choice is a
-/// function of (seed, epoch, index of the picture) alone. Thread-safe.
+/// Turns a u8 image [H,W,C] into normalised f32 of the same shape. Every random choice is a
+/// function of (seed, epoch, index of the image) alone. Thread-safe.
 class Transform {
  public:
   /// Throws for more than 3 channels, a crop border or cutout that is negative or larger than the
-  /// picture. A picture with one channel takes the preset's first.
+  /// image. A image with one channel takes the preset's first.
   Transform(const Shape& image, const Normalization& normalization,
             const Augmentation& augmentation = {}, uint64_t seed = 0);
 

@@ -11,8 +11,8 @@
 #include "diagrad/ops/losses.h"
 #include "diagrad/ops/pool.h"
 #include "diagrad/ops/reshape.h"
-#include "diagrad/train/adamw.h"
-#include "diagrad/train/evaluate.h"
+#include "diagrad/train/optim/adamw.h"
+#include "diagrad/train/run/evaluate.h"
 
 using namespace diagrad;
 

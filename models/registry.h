@@ -16,7 +16,7 @@ namespace diagrad::models {
 /// What decides a model beside its name.
 struct ModelSpec {
   int64_t classes = 10;
-  Shape input = {};                ///< of one picture, [H,W,C]
+  Shape input = {};                ///< of one image, [H,W,C]
   std::string attention = "none";  ///< name[:option=value,...]
   std::string sharing = {};        ///< block, stage or network; empty: as the attention is meant
   std::vector<std::pair<std::string, std::string>> options = {};  ///< the model's, by --model-opt

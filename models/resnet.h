@@ -9,14 +9,14 @@
 
 namespace diagrad::models {
 
-/// A residual network for small pictures: 3x3 stem, three stages of n blocks at widths w, 2w, 4w
+/// A residual network for small images: 3x3 stem, three stages of n blocks at widths w, 2w, 4w
 /// and strides 1, 2, 2, global average pooling, one linear layer. Attention sits after the last
 /// normalisation of a branch, before the addition, unless its placement says otherwise.
 struct ResNetOptions {
   int64_t depth = 20;
   bool bottleneck = false;  ///< 1x1, 3x3, 1x1 with fourfold output; else two 3x3
   int64_t width = 16;       ///< of the first stage
-  int64_t channels = 3;     ///< of the pictures
+  int64_t channels = 3;     ///< of the images
   Size2 input = 32;         ///< (H, W) that attention is told; other sizes work as well
   int64_t classes = 10;
   nn::ConvInit init = nn::ConvInit::fan_out_normal;  ///< of the convolutions: the authors'

@@ -6,24 +6,24 @@ namespace diagrad::models {
 namespace {
 
 std::vector<Option> with_common(std::vector<Option> options) {
-  options.push_back(whole_option("width", 16, 1, 4096, "channels of the first stage"));
-  options.push_back(word_option("init", {"he", "pytorch"},
-                                "first weights of convolutions: N(0, 2 / (k k O)), or U(+-1 / "
-                                "sqrt(k k I)), smaller and so faster to turn"));
+  options.push_back(int_option("width", 16, 1, 4096, "channels of the first stage"));
+  options.push_back(choice_option("init", {"he", "pytorch"},
+                                  "first weights of convolutions: N(0, 2 / (k k O)), or U(+-1 / "
+                                  "sqrt(k k I)), smaller and so faster to turn"));
   return options;
 }
 
 std::shared_ptr<nn::Module> make(int64_t depth, bool bottleneck, const ModelSpec& spec,
                                  const OptionValues& options) {
-  DG_CHECK(spec.input.rank() == 3, "resnet: needs pictures [H,W,C], got shape {}", spec.input);
+  DG_CHECK(spec.input.rank() == 3, "resnet: needs images [H,W,C], got shape {}", spec.input);
   return make_resnet({.depth = depth,
                       .bottleneck = bottleneck,
-                      .width = options.whole("width"),
+                      .width = options.get_int("width"),
                       .channels = spec.input[2],
                       .input = {spec.input[0], spec.input[1]},
                       .classes = spec.classes,
-                      .init = options.word("init") == "he" ? nn::ConvInit::fan_out_normal
-                                                           : nn::ConvInit::fan_in_uniform,
+                      .init = options.get_choice("init") == "he" ? nn::ConvInit::fan_out_normal
+                                                                 : nn::ConvInit::fan_in_uniform,
                       .attention = spec.attention,
                       .sharing = spec.sharing,
                       .seed = spec.seed});
@@ -44,10 +44,11 @@ bool register_any_depth() {
       {.name = "resnet",
        .help = "CIFAR ResNet of any depth: 6n + 2 layers of basic or 9n + 2 of bottleneck blocks",
        .options = with_common(
-           {whole_option("depth", 20, 8, 10000, "layers"),
-            word_option("block", {"basic", "bottleneck"}, "two 3x3, or 1x1, 3x3, 1x1")}),
+           {int_option("depth", 20, 8, 10000, "layers"),
+            choice_option("block", {"basic", "bottleneck"}, "two 3x3, or 1x1, 3x3, 1x1")}),
        .make = [](const ModelSpec& spec, const OptionValues& options) {
-         return make(options.whole("depth"), options.word("block") == "bottleneck", spec, options);
+         return make(options.get_int("depth"), options.get_choice("block") == "bottleneck", spec,
+                     options);
        }});
 }
 

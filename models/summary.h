@@ -12,7 +12,7 @@ namespace diagrad::models {
 struct LayerRow {
   std::string name;           ///< as in the state dict
   std::string operation;      ///< conv2d, linear, batch_norm, ...
-  Shape output;               ///< of the last call, for one picture
+  Shape output;               ///< of the last call, for one image
   int64_t parameters = 0;     ///< counted once
   int64_t calls = 0;          ///< in one forward pass
   int64_t multiply_adds = 0;  ///< over all calls
@@ -22,10 +22,10 @@ struct Summary {
   std::vector<LayerRow> layers;  ///< in order of the first call
   int64_t parameters = 0;        ///< a shared module counts once
   int64_t multiply_adds = 0;     ///< a shared module counts per call
-  int64_t activation_bytes = 0;  ///< results of all operations, one picture, f32
+  int64_t activation_bytes = 0;  ///< results of all operations, one image, f32
 };
 
-/// Watches one forward pass of `model`, in evaluation mode, on one picture [H,W,C] of zeros.
+/// Watches one forward pass of `model`, in evaluation mode, on one image [H,W,C] of zeros.
 Summary summarize(nn::Module& model, const Shape& input);
 
 }  // namespace diagrad::models

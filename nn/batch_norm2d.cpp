@@ -27,11 +27,11 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
                     options_of(spec_, is_training()));
 }
 
-BatchNormJoin BatchNorm2d::join(const Tensor& x, bool pool) {
+BnScaleAddRelu BatchNorm2d::join(const Tensor& x, bool pool) {
   return {x, weight_, bias_, running_mean_, running_var_, options_of(spec_, is_training()), pool};
 }
 
-BatchNormJoin BatchNorm2d::join(const Conv2d& conv, const Tensor& x, bool pool) {
+BnScaleAddRelu BatchNorm2d::join(const Conv2d& conv, const Tensor& x, bool pool) {
   return {x,
           conv.convolution(),
           weight_,

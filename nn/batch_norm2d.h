@@ -2,7 +2,7 @@
 
 #include "diagrad/nn/conv2d.h"
 #include "diagrad/nn/module.h"
-#include "diagrad/ops/batch_norm_join.h"
+#include "diagrad/ops/bn_scale_add_relu.h"
 
 namespace diagrad::nn {
 
@@ -23,9 +23,9 @@ class BatchNorm2d : public Module {
   /// forward_relu(conv(x)) for a convolution without bias.
   Tensor forward_relu(const Conv2d& conv, const Tensor& x);
   /// The end of a residual block, begun with forward(x); `pool` where its means are wanted.
-  BatchNormJoin join(const Tensor& x, bool pool);
+  BnScaleAddRelu join(const Tensor& x, bool pool);
   /// The same, begun with forward(conv(x)).
-  BatchNormJoin join(const Conv2d& conv, const Tensor& x, bool pool);
+  BnScaleAddRelu join(const Conv2d& conv, const Tensor& x, bool pool);
   /// forward(x) with its weight multiplied by factors s [B,C] of each image.
   Tensor forward_scaled(const Tensor& x, const Tensor& s);
 

@@ -6,7 +6,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/ops/batch_norm_checks.h"
 #include "diagrad/ops/batch_norm_kernels.h"
-#include "diagrad/ops/batch_norm_source.h"
+#include "diagrad/ops/conv_bn_input.h"
 
 namespace diagrad {
 namespace {
@@ -62,58 +62,57 @@ void check_batch_norm(const char* op, const Tensor& x, const Tensor& gamma, cons
            op, x.shape(), values);
 }
 
-Tensor record_batch_norm(const char* op, bool relu, const BatchNormSource& source,
+Tensor record_batch_norm(const char* op, bool relu, const ConvBnInput& bn_input,
                          const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                          const Tensor& running_var, const BatchNormOptions& options) {
-  const Tensor x = source.make_x();
+  const Tensor x = bn_input.make_x();
   check_batch_norm(op, x, gamma, beta, running_mean, running_var, options);
   const Device device = x.device();
   const Tensor mean = Tensor::empty({x.size(-1)}, DType::f64, device);
-  const Tensor inverse_std = Tensor::empty_like(mean);
-  const PointwiseFront front = source.front();
+  const Tensor rstd = Tensor::empty_like(mean);
+  const PointwisePrologue prologue = bn_input.prologue();
   if (options.training) {
-    batch_norm_statistics_kernel.on(device)({x, running_mean, running_var, options.momentum,
-                                             options.epsilon, mean, inverse_std, front});
+    batch_norm_statistics_kernel.on(device)(
+        {x, running_mean, running_var, options.momentum, options.epsilon, mean, rstd, prologue});
   } else {
-    DG_ASSERT(!front.defined(), "{}: a convolution in front, but in evaluation", op);
-    batch_norm_running_kernel.on(device)(running_mean, running_var, options.epsilon, mean,
-                                         inverse_std);
+    DG_ASSERT(!prologue.defined(), "{}: a convolution in prologue, but in evaluation", op);
+    batch_norm_running_kernel.on(device)(running_mean, running_var, options.epsilon, mean, rstd);
   }
   const Tensor y = Tensor::empty_like(x);
   const Tensor scale = contiguous_or_none(gamma);
   const Tensor shift = contiguous_or_none(beta);
-  batch_norm_forward_kernel.on(device)({x, scale, shift, mean, inverse_std, relu, y});
-  const auto saved = std::make_shared<BatchNormRecipe>();
+  batch_norm_forward_kernel.on(device)({x, scale, shift, mean, rstd, relu, y});
+  const auto saved = std::make_shared<BatchNormRecompute>();
   saved->x = SavedTensor(x);
   saved->gamma = SavedTensor(scale);
   saved->beta = SavedTensor(shift);
   saved->mean = mean;
-  saved->inverse_std = inverse_std;
+  saved->rstd = rstd;
   saved->relu = relu;
   const Tensor result = autograd::record(
-      {op, source.multiply_adds()}, {source.input, source.weight, gamma, beta}, y,
+      {op, bn_input.multiply_adds()}, {bn_input.input, bn_input.weight, gamma, beta}, y,
       [saved, training = options.training,
-       front = SavedFront(source)](const BackwardContext& context) {
+       prologue = SavedPrologue(bn_input)](const BackwardContext& context) {
         BatchNormBackward pass;
         pass.x = saved->x.get(context);
-        pass.front = front.gradients(context);
-        const bool in_front = pass.front.front.defined();
-        if (context.needs(0) && !in_front) pass.dx = context.gradient_or_new();
+        pass.prologue = prologue.gradients(context);
+        const bool in_front = pass.prologue.prologue.defined();
+        if (context.needs(0) && !in_front) pass.dx = context.reuse_grad_buffer();
         pass.dy = context.gradient().contiguous();
         pass.gamma = saved->gamma.get(context);
         if (saved->relu) pass.beta = saved->beta.get(context);
         pass.mean = saved->mean;
-        pass.inverse_std = saved->inverse_std;
+        pass.rstd = saved->rstd;
         pass.training = training;
         pass.relu = saved->relu;
         const Tensor channels = Tensor::empty({pass.x.size(-1)}, pass.x.dtype(), pass.x.device());
         pass.dgamma = like_if(context.needs(2), channels);
         pass.dbeta = like_if(context.needs(3), channels);
         batch_norm_backward_kernel.on(pass.x.device())(pass);
-        return Gradients{in_front ? pass.front.dinput : pass.dx, pass.front.dweight, pass.dgamma,
-                         pass.dbeta};
+        return Gradients{in_front ? pass.prologue.dinput : pass.dx, pass.prologue.dweight,
+                         pass.dgamma, pass.dbeta};
       });
-  autograd::set_recipe(result, saved);
+  autograd::set_recompute(result, saved);
   return result;
 }
 

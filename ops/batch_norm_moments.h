@@ -8,14 +8,14 @@
 namespace diagrad {
 
 /// From the moments of a batch (means, then sums of squared deviations, [2,C]) over `count` values
-/// a channel: mean, inverse_std and the running statistics of `pass`.
+/// a channel: mean, rstd and the running statistics of `pass`.
 template <typename T>
 void store_batch_statistics(const BatchNormStatistics& pass, const double* moments, double count) {
   const int64_t columns = pass.mean.numel();
   const double* const squares = moments + columns;
   for (int64_t c = 0; c < columns; ++c) {
     pass.mean.data<double>()[c] = moments[c];
-    pass.inverse_std.data<double>()[c] = 1.0 / std::sqrt(squares[c] / count + pass.epsilon);
+    pass.rstd.data<double>()[c] = 1.0 / std::sqrt(squares[c] / count + pass.epsilon);
   }
   if (!pass.running_mean.defined()) return;
   pass.running_mean.bump_version();

@@ -1,6 +1,6 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/ops/bias_kernels.h"
-#include "diagrad/ops/kernels/column_sums.h"
+#include "diagrad/ops/cpu/column_sums.h"
 
 namespace diagrad {
 namespace {

@@ -6,7 +6,7 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/error.h"
 #include "diagrad/ops/channel_scale_kernels.h"
-#include "diagrad/ops/kernels/image_parts.h"
+#include "diagrad/ops/cpu/image_parts.h"
 
 namespace diagrad {
 namespace {
@@ -14,8 +14,8 @@ namespace {
 using autograd::BackwardContext;
 using autograd::Gradients;
 using autograd::SavedTensor;
+using kernels::ChannelTiling;
 using kernels::ImageParts;
-using kernels::RowFold;
 using kernels::Scratch;
 
 void check(const char* op, const Tensor& x, const Tensor& s, const Tensor& residual) {
@@ -66,12 +66,12 @@ Tensor scaled(const char* op, bool relu, const Tensor& input, const Tensor& scal
 template <typename T>
 class ScaleLine {
  public:
-  ScaleLine(const RowFold& fold, const T* factors)
-      : factors_(factors), line_(fold.rows > 1 ? fold.width : 0) {
-    if (fold.rows == 1 || factors == nullptr) return;
+  ScaleLine(const ChannelTiling& tiling, const T* factors)
+      : factors_(factors), line_(tiling.rows > 1 ? tiling.width : 0) {
+    if (tiling.rows == 1 || factors == nullptr) return;
     T* const line = line_.data();
-    std::copy(factors, factors + fold.columns, line);
-    for (int64_t i = fold.columns; i < fold.width; ++i) line[i] = line[i - fold.columns];
+    std::copy(factors, factors + tiling.columns, line);
+    for (int64_t i = tiling.columns; i < tiling.width; ++i) line[i] = line[i - tiling.columns];
     factors_ = line;
   }
   const T* data() const { return factors_; }
@@ -84,13 +84,13 @@ class ScaleLine {
 template <bool add, bool relu, typename T>
 void forward(const ChannelScaleForward& pass) {
   const ImageParts images(pass.x.shape());
-  const RowFold fold(images.columns);
+  const ChannelTiling tiling(images.columns);
   const T* const residual_data = add ? pass.residual.data<T>() : nullptr;
   images.for_each([&](int64_t image, int64_t /*index*/, int64_t first, int64_t rows) {
-    const ScaleLine<T> line(fold, pass.s.data<T>() + image * fold.columns);
+    const ScaleLine<T> line(tiling, pass.s.data<T>() + image * tiling.columns);
     const T* __restrict s = line.data();
-    const int64_t base = first * fold.columns;
-    kernels::for_each_line(fold, rows, [&](int64_t offset, int64_t width) {
+    const int64_t base = first * tiling.columns;
+    kernels::for_each_line(tiling, rows, [&](int64_t offset, int64_t width) {
       const T* __restrict x = pass.x.data<T>() + base + offset;
       const T* __restrict residual = add ? residual_data + base + offset : nullptr;
       T* __restrict y = pass.y.data<T>() + base + offset;
@@ -120,14 +120,14 @@ T* address(const Tensor& tensor) {
 template <typename T>
 class LineGradient {
  public:
-  LineGradient(const ChannelScaleBackward& pass, const RowFold& fold, int64_t image)
+  LineGradient(const ChannelScaleBackward& pass, const ChannelTiling& tiling, int64_t image)
       : x_(address<T>(pass.x)),
         y_(address<T>(pass.y)),
         dy_(pass.dy.data<T>()),
         dx_(address<T>(pass.dx)),
         dresidual_(y_ == nullptr ? nullptr : address<T>(pass.dresidual)),
-        scale_(fold, dx_ == nullptr ? nullptr : pass.s.data<T>() + image * fold.columns),
-        masked_(fold.width) {}
+        scale_(tiling, dx_ == nullptr ? nullptr : pass.s.data<T>() + image * tiling.columns),
+        masked_(tiling.width) {}
 
   /// Writes what is asked for and adds the terms of ds to `sums`, unless it is null.
   void operator()(int64_t offset, int64_t width, T* sums) const {
@@ -167,17 +167,17 @@ class LineGradient {
 template <typename T>
 void backward(const ChannelScaleBackward& pass) {
   const ImageParts images(pass.dy.shape());
-  const RowFold fold(images.columns);
+  const ChannelTiling tiling(images.columns);
   if (pass.ds.defined()) {
     images.sum(pass.ds.data<T>(), 1.0,
-               [&](int64_t image) { return LineGradient<T>(pass, fold, image); });
+               [&](int64_t image) { return LineGradient<T>(pass, tiling, image); });
     return;
   }
   images.for_each([&](int64_t image, int64_t /*index*/, int64_t first, int64_t rows) {
-    const LineGradient<T> line(pass, fold, image);
-    const int64_t base = first * fold.columns;
+    const LineGradient<T> line(pass, tiling, image);
+    const int64_t base = first * tiling.columns;
     kernels::for_each_line(
-        fold, rows, [&](int64_t offset, int64_t width) { line(base + offset, width, nullptr); });
+        tiling, rows, [&](int64_t offset, int64_t width) { line(base + offset, width, nullptr); });
   });
 }
 

@@ -2,7 +2,7 @@
 
 #include "diagrad/core/kernel_table.h"
 #include "diagrad/core/tensor.h"
-#include "diagrad/ops/kernels/convolution.h"
+#include "diagrad/ops/cpu/conv/convolution.h"
 
 namespace diagrad {
 

@@ -1,9 +1,9 @@
 #include "diagrad/ops/conv_batch_norm.h"
 
 #include "diagrad/autograd/record.h"
-#include "diagrad/ops/batch_norm_source.h"
+#include "diagrad/ops/conv_bn_input.h"
 #include "diagrad/ops/convolution.h"
-#include "diagrad/ops/kernels/pointwise.h"
+#include "diagrad/ops/cpu/gemm/pointwise.h"
 
 namespace diagrad {
 
@@ -29,12 +29,12 @@ Tensor conv_batch_norm_relu(const Tensor& x, const Convolution& convolution, con
                            running_mean, running_var, options);
 }
 
-PointwiseFront BatchNormSource::front() const {
+PointwisePrologue ConvBnInput::prologue() const {
   if (!weight.defined()) return {};
   return {input.contiguous(), weight.contiguous()};
 }
 
-Tensor BatchNormSource::make_x() const {
+Tensor ConvBnInput::make_x() const {
   if (!weight.defined()) return input.contiguous();
   check_conv2d(input, weight, {}, 1);
   Shape shape = input.shape();
@@ -42,39 +42,40 @@ Tensor BatchNormSource::make_x() const {
   return Tensor::empty(shape, input.dtype(), input.device());
 }
 
-int64_t BatchNormSource::multiply_adds() const {
+int64_t ConvBnInput::multiply_adds() const {
   return weight.defined() ? input.numel() * weight.size(0) : 0;
 }
 
-SavedFront::SavedFront(const BatchNormSource& source) {
-  const PointwiseFront front = source.front();
-  if (!front.defined()) return;
-  weight_ = SavedTensor(front.weight);
-  made_ = std::dynamic_pointer_cast<const BatchNormRecipe>(autograd::recipe_of(source.input));
-  if (made_ == nullptr) input_ = SavedTensor(front.input);
+SavedPrologue::SavedPrologue(const ConvBnInput& bn_input) {
+  const PointwisePrologue prologue = bn_input.prologue();
+  if (!prologue.defined()) return;
+  weight_ = SavedTensor(prologue.weight);
+  made_ =
+      std::dynamic_pointer_cast<const BatchNormRecompute>(autograd::recompute_of(bn_input.input));
+  if (made_ == nullptr) input_ = SavedTensor(prologue.input);
 }
 
-PointwiseFrontGradients SavedFront::gradients(const BackwardContext& context) const {
-  PointwiseFrontGradients result;
-  result.front = {input_.get(context), weight_.get(context)};
-  if (!result.front.defined()) return result;
+PointwisePrologueGradients SavedPrologue::gradients(const BackwardContext& context) const {
+  PointwisePrologueGradients result;
+  result.prologue = {input_.get(context), weight_.get(context)};
+  if (!result.prologue.defined()) return result;
   if (made_ != nullptr) {
     result.made = {.x = made_->x.get(context),
                    .gamma = made_->gamma.get(context),
                    .beta = made_->beta.get(context),
                    .mean = made_->mean,
-                   .inverse_std = made_->inverse_std,
+                   .rstd = made_->rstd,
                    .relu = made_->relu,
                    .y = {}};
   }
   if (context.needs(0)) {
-    result.dinput = context.take_sum(0);
+    result.dinput = context.take_grad_accumulator(0);
     result.accumulate = result.dinput.defined();
     if (!result.accumulate) {
-      result.dinput = Tensor::empty_like(made_ == nullptr ? result.front.input : result.made.x);
+      result.dinput = Tensor::empty_like(made_ == nullptr ? result.prologue.input : result.made.x);
     }
   }
-  if (context.needs(1)) result.dweight = Tensor::empty_like(result.front.weight);
+  if (context.needs(1)) result.dweight = Tensor::empty_like(result.prologue.weight);
   return result;
 }
 

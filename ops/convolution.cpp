@@ -79,7 +79,7 @@ Tensor record_convolution(const char* name, const ConvGeometry& geometry, const 
         const Tensor dy = context.gradient().contiguous();
         Gradients gradients(3);
         if (context.needs(0)) {
-          gradients[0] = context.take_sum(0);
+          gradients[0] = context.take_grad_accumulator(0);
           const bool accumulate = gradients[0].defined();
           if (!accumulate) gradients[0] = Tensor::empty(x_shape, dy.dtype(), dy.device());
           conv_input_gradient_kernel.on(dy.device())(geometry, dy, w.get(context).contiguous(),

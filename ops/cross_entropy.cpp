@@ -6,8 +6,8 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/vector_math.h"
+#include "diagrad/ops/cpu/gemm/scratch.h"
 #include "diagrad/ops/cross_entropy_kernels.h"
-#include "diagrad/ops/kernels/scratch.h"
 #include "diagrad/ops/losses.h"
 
 namespace diagrad {

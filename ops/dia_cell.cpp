@@ -84,7 +84,7 @@ struct SavedSide {
 /// The gradient of a weight, c = a^T b, added to its sum so far where there is one.
 Tensor weight_gradient(const BackwardContext& context, int place, const Tensor& a,
                        const Tensor& b) {
-  const Tensor sum = context.take_sum(place);
+  const Tensor sum = context.take_grad_accumulator(place);
   const Tensor c =
       sum.defined() ? sum : Tensor::empty({a.size(1), b.size(1)}, a.dtype(), a.device());
   multiply(dense(a, true), dense(b), c, a.size(0), sum.defined());

@@ -183,15 +183,15 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
       "gather: index {} does not fit input {} along axis {}; ranks must be equal and the other "
       "axes of the index at most as long",
       index.shape(), x.shape(), at);
-  const Tensor places = checked_indices("gather", index, x.shape()[at]);
-  const Tensor y = Tensor::empty(places.shape(), x.dtype(), x.device());
-  gather_kernel.on(x.device())(x.contiguous(), at, places, y);
+  const Tensor indices = checked_indices("gather", index, x.shape()[at]);
+  const Tensor y = Tensor::empty(indices.shape(), x.dtype(), x.device());
+  gather_kernel.on(x.device())(x.contiguous(), at, indices, y);
   return autograd::record(
       {"gather"}, {x}, y,
-      [at, shape = x.shape(), places = SavedTensor(places)](const BackwardContext& context) {
+      [at, shape = x.shape(), indices = SavedTensor(indices)](const BackwardContext& context) {
         const Tensor dy = context.gradient().contiguous();
         const Tensor dx = Tensor::zeros(shape, dy.dtype(), dy.device());
-        gather_backward_kernel.on(dy.device())(dy, at, places.get(context), dx);
+        gather_backward_kernel.on(dy.device())(dy, at, indices.get(context), dx);
         return Gradients{dx};
       });
 }

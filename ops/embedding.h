@@ -14,7 +14,7 @@ Tensor embedding(const Tensor& weight, const Tensor& indices);
 ///   y[..., i, ...] = x[..., index[..., i, ...], ...]    (i and the index on `axis`)
 ///
 /// y has the shape of index, whose other axes are at most as long as those of x. dx adds dy at the
-/// places read. Saves the index. Throws for shapes and dtypes that do not fit and for an index
+/// indices read. Saves the index. Throws for shapes and dtypes that do not fit and for an index
 /// outside [0, size of the axis).
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
 

@@ -2,7 +2,7 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/elementwise.h"
 #include "diagrad/core/error.h"
-#include "diagrad/ops/kernels/image_parts.h"
+#include "diagrad/ops/cpu/image_parts.h"
 #include "diagrad/ops/pool.h"
 #include "diagrad/ops/pool_kernels.h"
 

@@ -45,18 +45,18 @@ Tensor normalise(const char* op, const Forward& forward, const Backward& backwar
   pass.epsilon = epsilon;
   pass.y = Tensor::empty_like(pass.x);
   pass.mean = Tensor::empty(statistics, DType::f64, input.device());
-  pass.inverse_std = Tensor::empty_like(pass.mean);
+  pass.rstd = Tensor::empty_like(pass.mean);
   forward.on(input.device())(pass);
   return autograd::record(
       {op}, {input, gamma, beta}, pass.y,
-      [&backward, groups, mean = pass.mean, inverse_std = pass.inverse_std, x = SavedTensor(pass.x),
+      [&backward, groups, mean = pass.mean, rstd = pass.rstd, x = SavedTensor(pass.x),
        gamma = SavedTensor(pass.gamma)](const BackwardContext& context) {
         GroupNormBackward back;
         back.x = x.get(context);
         back.dy = context.gradient().contiguous();
         back.gamma = gamma.get(context);
         back.mean = mean;
-        back.inverse_std = inverse_std;
+        back.rstd = rstd;
         back.groups = groups;
         const Shape features{back.x.size(-1)};
         if (context.needs(0)) back.dx = Tensor::empty_like(back.x);

@@ -7,20 +7,20 @@
 
 namespace diagrad {
 
-/// All contiguous; gamma and beta may be undefined; mean and inverse_std, f64 [B, groups] (one per
+/// All contiguous; gamma and beta may be undefined; mean and rstd, f64 [B, groups] (one per
 /// row for layer_norm), are results.
 struct GroupNormForward {
   Tensor x, gamma, beta;
   int64_t groups;
   double epsilon;
-  Tensor y, mean, inverse_std;
+  Tensor y, mean, rstd;
 };
 inline KernelTable<void(const GroupNormForward&)> group_norm_forward_kernel{"group_norm"};
 inline KernelTable<void(const GroupNormForward&)> layer_norm_forward_kernel{"layer_norm"};
 
 /// dx, dgamma, dbeta are undefined where they are not asked for.
 struct GroupNormBackward {
-  Tensor x, dy, gamma, mean, inverse_std;
+  Tensor x, dy, gamma, mean, rstd;
   int64_t groups;
   Tensor dx, dgamma, dbeta;
 };

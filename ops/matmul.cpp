@@ -103,14 +103,14 @@ void multiply(Tensor a, bool transpose_a, Tensor b, bool transpose_b, Tensor c) 
   const auto whole = [&](const Tensor& t) {
     return t.is_contiguous() && batch_count(t) == batch.numel();
   };
-  const bool rows_fold = !transpose_a && batch_count(b) == 1 && whole(a) && whole(c);
-  const bool sum_folds = transpose_a && !transpose_b && batch_count(c) == 1 && whole(a) && whole(b);
-  if (rows_fold || sum_folds) {
+  const bool rows_tiled = !transpose_a && batch_count(b) == 1 && whole(a) && whole(c);
+  const bool sum_tiles = transpose_a && !transpose_b && batch_count(c) == 1 && whole(a) && whole(b);
+  if (rows_tiled || sum_tiles) {
     a = flat_matrix(a);
-    if (rows_fold)
+    if (rows_tiled)
       b = b.strided({b.size(-2), b.size(-1)},
                     {b.strides()[b.rank() - 2], b.strides()[b.rank() - 1]});
-    if (sum_folds) b = flat_matrix(b);
+    if (sum_tiles) b = flat_matrix(b);
     c = flat_matrix(c);
   }
   MatrixProduct product;

@@ -5,7 +5,7 @@
 
 #include "diagrad/core/kernel_table.h"
 #include "diagrad/core/tensor.h"
-#include "diagrad/ops/kernels/gemm.h"
+#include "diagrad/ops/cpu/gemm/gemm.h"
 
 namespace diagrad {
 

@@ -80,14 +80,14 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
            "max_pool2d: images of {} x {} have more places than an i32 can count", geometry.h.input,
            geometry.w.input);
   const Tensor y = Tensor::empty(output_shape(geometry), x.dtype(), x.device());
-  const Tensor winners =
+  const Tensor indices =
       autograd::records({x}) ? Tensor::empty(y.shape(), DType::i32, x.device()) : Tensor();
-  max_pool2d_kernel.on(x.device())(geometry, x.contiguous(), y, winners);
+  max_pool2d_kernel.on(x.device())(geometry, x.contiguous(), y, indices);
   return autograd::record(
-      {"max_pool2d"}, {x}, y, [geometry, winners](const BackwardContext& context) {
+      {"max_pool2d"}, {x}, y, [geometry, indices](const BackwardContext& context) {
         const Tensor dy = context.gradient().contiguous();
         const Tensor dx = Tensor::empty(input_shape(geometry), dy.dtype(), dy.device());
-        max_pool2d_backward_kernel.on(dy.device())(geometry, dy, winners, dx);
+        max_pool2d_backward_kernel.on(dy.device())(geometry, dy, indices, dx);
         return Gradients{dx};
       });
 }

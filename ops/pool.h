@@ -15,7 +15,7 @@ struct Pool2dOptions {
 /// The largest value of each window, images [B,H,W,C] to [B,H',W',C] with
 /// H' = (H + 2 padding - kernel) / stride + 1, rounded down. Padding never wins; a NaN does; of
 /// equal values the first in row-major order gets the gradient, as in PyTorch. Saves the place of
-/// each winner, i32. Throws for ranks and windows that do not fit.
+/// each index, i32. Throws for ranks and windows that do not fit.
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options);
 
 /// The mean of each window, shapes as max_pool2d. Padding counts as zeros, or not at all with

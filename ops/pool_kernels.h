@@ -6,11 +6,11 @@
 
 namespace diagrad {
 
-/// (geometry, x, y, winners): winners, i32 of the shape of y, is the place h * W + w of each
+/// (geometry, x, y, indices): indices, i32 of the shape of y, is the place h * W + w of each
 /// largest value in its image; undefined when nobody needs it. All contiguous.
 inline KernelTable<void(const PoolGeometry&, const Tensor&, const Tensor&, const Tensor&)>
     max_pool2d_kernel{"max_pool2d"};
-/// (geometry, dy, winners, dx).
+/// (geometry, dy, indices, dx).
 inline KernelTable<void(const PoolGeometry&, const Tensor&, const Tensor&, const Tensor&)>
     max_pool2d_backward_kernel{"max_pool2d backward"};
 

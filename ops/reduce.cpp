@@ -99,7 +99,7 @@ Tensor axes_restored(const Tensor& moved, const Shape& shape, const std::vector<
 }
 
 struct Largest {
-  Tensor values, places;
+  Tensor values, indices;
 };
 
 Largest largest(std::string_view op, const Tensor& x, const Reduction& reduction) {
@@ -107,7 +107,7 @@ Largest largest(std::string_view op, const Tensor& x, const Reduction& reduction
   const Largest result{Tensor::empty(reduction.kept, x.dtype(), x.device()),
                        Tensor::empty(reduction.kept, DType::i64, x.device())};
   max_kernel.on(x.device())(reduced_last(x, reduction.axes), reduction.kept.numel(),
-                            reduction.count, result.values, result.places);
+                            reduction.count, result.values, result.indices);
   return result;
 }
 
@@ -163,18 +163,18 @@ Tensor max(const Tensor& x, const ReduceOptions& options) {
   return autograd::record(
       {"max"}, {x}, as_shape(found.values, reduction.result(options.keep_dims)),
       [reduction, shape = x.shape(),
-       places = autograd::SavedTensor(found.places)](const BackwardContext& context) {
+       indices = autograd::SavedTensor(found.indices)](const BackwardContext& context) {
         const Tensor dy = context.gradient().contiguous();
         Shape moved = reduction.kept;
         for (const int axis : reduction.axes) moved.push_back(shape[axis]);
         const Tensor dx = Tensor::empty(moved, dy.dtype(), dy.device());
-        max_backward_kernel.on(dy.device())(dy, places.get(context), reduction.count, dx);
+        max_backward_kernel.on(dy.device())(dy, indices.get(context), reduction.count, dx);
         return Gradients{axes_restored(dx, shape, reduction.axes)};
       });
 }
 
 Tensor argmax(const Tensor& x, int axis) {
-  return largest("argmax", x, plan("argmax", x, {axis})).places;
+  return largest("argmax", x, plan("argmax", x, {axis})).indices;
 }
 
 }  // namespace diagrad

@@ -13,13 +13,13 @@ inline KernelTable<void(const Tensor& x, int64_t outer, int64_t reduced, int64_t
                         double scale, const Tensor& y)>
     sum_kernel{"sum"};
 
-/// values[a] = the largest x[a,r], places[a] (i64) = the first such r; x contiguous [A,R].
+/// values[a] = the largest x[a,r], indices[a] (i64) = the first such r; x contiguous [A,R].
 inline KernelTable<void(const Tensor& x, int64_t outer, int64_t reduced, const Tensor& values,
-                        const Tensor& places)>
+                        const Tensor& indices)>
     max_kernel{"max"};
 
-/// dx[a,r] = dy[a] at r = places[a], else 0; all contiguous, dx [A,R].
-inline KernelTable<void(const Tensor& dy, const Tensor& places, int64_t reduced, const Tensor& dx)>
+/// dx[a,r] = dy[a] at r = indices[a], else 0; all contiguous, dx [A,R].
+inline KernelTable<void(const Tensor& dy, const Tensor& indices, int64_t reduced, const Tensor& dx)>
     max_backward_kernel{"max backward"};
 
 /// scale * the sum over `axes` (sorted), which are left out of the result; contiguous, not

@@ -8,7 +8,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/vector_math.h"
-#include "diagrad/ops/kernels/lane_sum.h"
+#include "diagrad/ops/cpu/lane_sum.h"
 #include "diagrad/ops/softmax_kernels.h"
 
 namespace diagrad {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the program, trains a ResNet with DIA-LSTM on pictures that the
+# Installs what is missing, builds the program, trains a ResNet with DIA-LSTM on images that the
 # program draws itself, and names the report. Run it again as you like: runs/demo is made anew.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,6 +31,6 @@ echo "demo: training, less than a minute"
 }
 accuracy=$(awk -F '[:,]' '/"last":/ { printf "%.1f", 100 * $2 }' "$out/result.json")
 echo
-echo "demo: $accuracy % of the test pictures, which the net never saw, are named right"
+echo "demo: $accuracy % of the test images, which the net never saw, are named right"
 [ ! -f "$out/report.html" ] || echo "demo: the report is $PWD/$out/report.html, open it in a browser"
-echo "demo: next: scripts/get_data.sh cifar10 fetches real pictures; '$program --help' tells the rest"
+echo "demo: next: scripts/get_data.sh cifar10 fetches real images; '$program --help' tells the rest"

@@ -10,7 +10,7 @@ if [ -z "${DIAGRAD_DATA:-}" ] && [ -d ../shared/data ]; then
     export DIAGRAD_DATA=$PWD/../shared/data
 fi
 [ -n "${DIAGRAD_DATA:-}" ] ||
-    echo "test: DIAGRAD_DATA is not set; tests on real pictures say 'skipped'"
+    echo "test: DIAGRAD_DATA is not set; tests on real images say 'skipped'"
 if ! ctest --test-dir build/release --output-on-failure "$@"; then
     echo "test: failed; repeat one with: build/release/tests/diagrad_tests --test-case='NAME'" >&2
     exit 1

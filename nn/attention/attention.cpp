@@ -63,7 +63,7 @@ const AttentionInfo& find(const std::string& name) {
 Option placement_option(const std::vector<Placement>& placements) {
   std::vector<std::string> words;
   for (const Placement placement : placements) words.push_back(name(placement));
-  return word_option("at", std::move(words), "where in a block");
+  return choice_option("at", std::move(words), "where in a block");
 }
 
 }  // namespace
@@ -100,7 +100,7 @@ Tensor Attention::end_block(Conv2d& conv, BatchNorm2d& norm, const Tensor& x,
   if (form_ == Form::map) {
     return relu(diagrad::add(apply(norm.forward(conv.forward(x)), state), residual));
   }
-  BatchNormJoin join = norm.join(conv, x, true);
+  BnScaleAddRelu join = norm.join(conv, x, true);
   const autograd::CallScope scope(unit_name_, state.block);
   Tensor y = join.scale_add_relu(scale(join.pooled(), state), residual);
   ++state.block;
@@ -143,12 +143,12 @@ const std::vector<AttentionInfo>& attention_variants() {
 }
 
 AttentionFactory::AttentionFactory(const std::string& text, const std::string& sharing) {
-  const Choice choice = parse_choice("attention", text);
-  info_ = find(choice.name);
-  options_ = OptionValues("attention", choice, info_.options);
+  const Selection selection = parse_selection("attention", text);
+  info_ = find(selection.name);
+  options_ = OptionValues("attention", selection, info_.options);
   sharing_ = sharing.empty() ? info_.sharing : parse_sharing(sharing);
-  placement_ =
-      info_.placements.size() > 1 ? parse_placement(options_.word("at")) : info_.placements.front();
+  placement_ = info_.placements.size() > 1 ? parse_placement(options_.get_choice("at"))
+                                           : info_.placements.front();
   // A value that the variant itself refuses is reported now, not when the first unit is made.
   (void)parameters({.channels = 64});
 }

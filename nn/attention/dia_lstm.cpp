@@ -26,8 +26,9 @@ GateOutput output_of(const std::string& word) {
 
 Settings read(const UnitSpec& unit) {
   const OptionValues& options = unit.options;
-  return {std::max<int64_t>(1, unit.channels / options.whole("reduction")), options.whole("cells"),
-          output_of(options.word("output")), options.number("dropout")};
+  return {std::max<int64_t>(1, unit.channels / options.get_int("reduction")),
+          options.get_int("cells"), output_of(options.get_choice("output")),
+          options.get_float("dropout")};
 }
 
 /// The next state from the input y and the state, all [B,C].
@@ -128,10 +129,10 @@ class DiaLstm : public Attention {
      .help = "an LSTM shared by the blocks of a stage; its state is the attention",
      .citation = "Huang et al., arXiv 2210.16101; \"DIANet\", AAAI 2020 (dia_resnet.py)",
      .options =
-         {whole_option("reduction", 4, 1, 4096, "bottleneck width is C / reduction, at least 1"),
-          whole_option("cells", 1, 1, 16, "stacked cells; the second and later have no bottleneck"),
-          word_option("output", {"sigmoid", "tanh", "relu"}, "nonlinearity of the cell's output"),
-          number_option("dropout", 0.1, 0.0, 1.0, "on the input of each cell but the first")},
+         {int_option("reduction", 4, 1, 4096, "bottleneck width is C / reduction, at least 1"),
+          int_option("cells", 1, 1, 16, "stacked cells; the second and later have no bottleneck"),
+          choice_option("output", {"sigmoid", "tanh", "relu"}, "nonlinearity of the cell's output"),
+          float_option("dropout", 0.1, 0.0, 1.0, "on the input of each cell but the first")},
      .carries_state = true,
      .sharing = Sharing::stage,
      .make =

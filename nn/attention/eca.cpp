@@ -18,7 +18,7 @@ int64_t adaptive_kernel(int64_t channels) {
 }
 
 int64_t kernel_of(const UnitSpec& unit) {
-  const int64_t given = unit.options.whole("kernel");
+  const int64_t given = unit.options.get_int("kernel");
   DG_CHECK(given == 0 || given % 2 == 1,
            "attention: kernel={} of 'eca' is even; use an odd one, or 0 for the paper's", given);
   return given == 0 ? adaptive_kernel(unit.channels) : given;
@@ -58,8 +58,8 @@ class EfficientChannelAttention : public Attention {
     {.name = "eca",
      .help = "efficient channel attention: a small convolution over neighbouring channels",
      .citation = "Wang et al., \"ECA-Net\", CVPR 2020, eqs. 9 and 12",
-     .options = {whole_option("kernel", 0, 0, 63,
-                              "odd width of the convolution; 0: the paper's, from C")},
+     .options = {int_option("kernel", 0, 0, 63,
+                            "odd width of the convolution; 0: the paper's, from C")},
      .make =
          [](const UnitSpec& unit, RandomStream& random) {
            return std::make_shared<EfficientChannelAttention>(kernel_of(unit), random);

@@ -8,7 +8,7 @@ namespace diagrad::nn {
 namespace {
 
 int64_t hidden_of(const UnitSpec& unit) {
-  return std::max<int64_t>(1, unit.channels / unit.options.whole("reduction"));
+  return std::max<int64_t>(1, unit.channels / unit.options.get_int("reduction"));
 }
 
 /// Squeeze and excitation: s = sigmoid(W2 relu(W1 y)).
@@ -31,19 +31,18 @@ class SqueezeExcitation : public Attention {
     {.name = "se",
      .help = "squeeze and excitation: a two-layer gate on the pooled channels",
      .citation = "Hu, Shen, Sun, \"Squeeze-and-excitation networks\", CVPR 2018, eq. 3",
-     .options = {whole_option("reduction", 16, 1, 4096,
-                              "hidden width is C / reduction, at least 1"),
-                 flag_option("bias", true, "biases in both layers")},
+     .options = {int_option("reduction", 16, 1, 4096, "hidden width is C / reduction, at least 1"),
+                 bool_option("bias", true, "biases in both layers")},
      .make =
          [](const UnitSpec& unit, RandomStream& random) {
            return std::make_shared<SqueezeExcitation>(unit.channels, hidden_of(unit),
-                                                      unit.options.flag("bias"), random);
+                                                      unit.options.get_bool("bias"), random);
          },
      .parameters =
          [](const UnitSpec& unit) {
            const int64_t hidden = hidden_of(unit);
            return 2 * unit.channels * hidden +
-                  (unit.options.flag("bias") ? hidden + unit.channels : 0);
+                  (unit.options.get_bool("bias") ? hidden + unit.channels : 0);
          }});
 
 }  // namespace

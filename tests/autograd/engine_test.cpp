@@ -124,12 +124,12 @@ Tensor scaled_in_place(const Tensor& x, double a, int* additions) {
   elementwise<double, double>(
       y, [a](double v) { return a * v; }, x);
   return autograd::record({"scaled_in_place"}, {x}, y, [=](const BackwardContext& context) {
-    const Tensor dx = context.gradient_or_new();
+    const Tensor dx = context.reuse_grad_buffer();
     elementwise<double, double>(
         dx, [a](double v) { return a * v; }, context.gradient());
-    const Tensor sum = context.take_sum(0);
+    const Tensor sum = context.take_grad_accumulator(0);
     if (!sum.defined()) return Gradients{dx};
-    CHECK_FALSE(context.take_sum(0).defined());
+    CHECK_FALSE(context.take_grad_accumulator(0).defined());
     ++*additions;
     elementwise<double, double, double>(
         sum, [](double v, double w) { return v + w; }, sum, dx);

@@ -56,19 +56,18 @@ TEST_CASE("values that are not what an option takes are refused with what it tak
        {{"--lr", "inf"}, "--lr: 'inf' is not a number"},
        {{"--threads", "100000"}, "--threads: 100000 is out of range, use 0 to 1024"},
        {{"--workers", "1000"}, "--workers: 1000 is out of range, use 0 to 256"},
-       {{"--epochs", "x"}, "--epochs: 'x' is not a whole number"},
-       {{"--epochs", "1.5"}, "--epochs: '1.5' is not a whole number"},
+       {{"--epochs", "x"}, "--epochs: 'x' is not an integer"},
+       {{"--epochs", "1.5"}, "--epochs: '1.5' is not an integer"},
        {{"--epochs", "0"}, "--epochs: 0 is out of range, use 1 to 1000000"},
        {{"--seed", "-1"}, "--seed: -1 is out of range, use 0 to"},
        {{"--epochs"}, "--epochs: its value is missing (see `diagrad train --help`)"},
        {{"--nesterov=maybe"}, "--nesterov: 'maybe' is not true or false"},
-       {{"--milestones", "1,x"}, "--milestones: 'x' is not a whole number"},
+       {{"--milestones", "1,x"}, "--milestones: 'x' is not an integer"},
        {{"--schedule", "multistep"}, "milestones: schedule multistep needs some, e.g. 60,120"},
-       {{"--attention", "dia-lstm:reduction=0"}, "must be a whole number from 1 to 4096"},
+       {{"--attention", "dia-lstm:reduction=0"}, "must be an integer from 1 to 4096"},
        {{"--attention", "dia-lstm:reduction"}, "is not option=value, write it as dia-lstm:option="},
        {{"--model-opt", "width"}, "--model-opt: 'width' is not key=value, e.g. width=32"},
-       {{"--model-opt", "width=x"},
-        "--model-opt: width=x of 'resnet20' must be a whole number from"},
+       {{"--model-opt", "width=x"}, "--model-opt: width=x of 'resnet20' must be an integer from"},
        {{"--precision", "bf16"},
         "--precision: bf16 is not trained in by this version yet, use f32"},
        {{"--precision", "f16"}, "--precision: 'f16' is unknown"},
@@ -94,11 +93,11 @@ TEST_CASE("settings that do not fit the data are refused with the sizes") {
   const TemporaryFolder folder;
   const auto train = [&](const Words& more) { return small_train(folder.path("run"), more); };
   CHECK(refuses(train({"--augment", "pad-crop=100"}), 2,
-                "a crop border of 100 does not fit pictures of 16x16, use 0 to 15"));
-  CHECK(refuses(train({"--val-split", "24"}), 2, "--val-split: 24 pictures cannot be set aside, "));
+                "a crop border of 100 does not fit images of 16x16, use 0 to 15"));
+  CHECK(refuses(train({"--val-split", "24"}), 2, "--val-split: 24 images cannot be set aside, "));
   CHECK(refuses(train({"--classes", "3"}), 2, "--classes: 3 outputs are too few, shapes has 10"));
   CHECK(refuses(train({"--batch", "25", "--drop-last"}), 2,
-                "a batch of 25 is never full, shapes has 24 pictures"));
+                "a batch of 25 is never full, shapes has 24 images"));
   CHECK_FALSE(std::filesystem::exists(folder.path("run")));
 }
 
@@ -118,7 +117,7 @@ TEST_CASE("mistakes in a config file are told with file and line") {
   };
   CHECK(refused("epochs = 3\nepoch = 4\n",
                 ":2: epoch: there is no option of this name, did you mean 'epochs'?"));
-  CHECK(refused("epochs = \"x\"\n", ":1: epochs: 'x' is not a whole number"));
+  CHECK(refused("epochs = \"x\"\n", ":1: epochs: 'x' is not an integer"));
   CHECK(refused("\n# a note\nlr = -1\n", ":3: lr: -1 must be above 0"));
   CHECK(refused("model = \"resnt20\"\n",
                 ":1: model: 'resnt20' is unknown, did you mean 'resnet20'?"));

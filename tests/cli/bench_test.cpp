@@ -5,7 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 #include "tests/cli/program.h"
 #include "tests/cli/small_run.h"
 #include "tests/data/support.h"
@@ -138,7 +138,7 @@ TEST_CASE("bench: words fit 80 columns and tell the same figures") {
   }
   for (const std::string& line : lines_of(result.out)) {
     CAPTURE(line);
-    CHECK(cli::columns(line) <= 80);
+    CHECK(columns(line) <= 80);
   }
 }
 

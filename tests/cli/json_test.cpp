@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "diagrad/train/safetensors.h"
+#include "diagrad/train/run/safetensors.h"
 #include "tests/cli/small_run.h"
 #include "tests/data/support.h"
 #include "tests/train/support.h"

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "diagrad/core/text.h"
 #include "diagrad/train/cli/command.h"
-#include "diagrad/train/cli/text.h"
-#include "diagrad/train/options.h"
+#include "diagrad/train/run/options.h"
 #include "tests/cli/program.h"
 
 namespace diagrad::cli {

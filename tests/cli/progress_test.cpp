@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 
 namespace diagrad::cli {
 namespace {

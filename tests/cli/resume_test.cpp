@@ -132,7 +132,7 @@ TEST_CASE("resuming a run that is done changes no file and tells its result agai
   CHECK(result.err.empty());
   CHECK(result.out.find("done before, at step 9 of 9: nothing is left to train") !=
         std::string::npos);
-  CHECK(result.out.find(" on the 16 test pictures, weights after step 9\n") != std::string::npos);
+  CHECK(result.out.find(" on the 16 test images, weights after step 9\n") != std::string::npos);
   CHECK(result.out.find("next         diagrad eval " + out) != std::string::npos);
   json said = json_of(joined(again, {"--json", "--quiet"}));
   said.erase("folder");

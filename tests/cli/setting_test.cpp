@@ -33,10 +33,9 @@ TEST_CASE("settings reach the members of the options") {
 TEST_CASE("settings of a wrong name or type are refused") {
   CHECK(complaint({"weight_decay", {"1"}, false, "run.toml:7: weight_decay"}) ==
         "run.toml:7: weight_decay: there is no option of this name, did you mean 'weight-decay'?");
-  CHECK(complaint({"epochs", {"3.5"}, false, "--epochs"}) ==
-        "--epochs: '3.5' is not a whole number");
+  CHECK(complaint({"epochs", {"3.5"}, false, "--epochs"}) == "--epochs: '3.5' is not an integer");
   CHECK(complaint({"epochs", {"99999999999999999999"}, false, "--epochs"}) ==
-        "--epochs: '99999999999999999999' is not a whole number");
+        "--epochs: '99999999999999999999' is not an integer");
   CHECK(complaint({"lr", {"nan"}, false, "--lr"}) == "--lr: 'nan' is not a number");
   CHECK(complaint({"nesterov", {"maybe"}, false, "--nesterov"}) ==
         "--nesterov: 'maybe' is not true or false");

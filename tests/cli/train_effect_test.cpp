@@ -116,10 +116,10 @@ TEST_CASE("one batch that was learned by heart is marked in every result") {
   CHECK(result.at("overfit_one_batch") == true);
   CHECK(result.at("test").at("examples") == 8);
   const std::string page = text_of(out + "/report.html");
-  CHECK(page.find("the one batch that was learned by heart of 8 pictures") != std::string::npos);
+  CHECK(page.find("the one batch that was learned by heart of 8 images") != std::string::npos);
   CHECK(page.find("test set") == std::string::npos);
   const ProgramResult plan = run_program(small_train(folder.path("p"), joined(few, {"--dry-run"})));
-  CHECK(plan.out.find("one batch of 8 pictures, to be learned by heart") != std::string::npos);
+  CHECK(plan.out.find("one batch of 8 images, to be learned by heart") != std::string::npos);
 
   const std::string runs = folder.path("runs");
   const ProgramResult both = run_program(small_train(runs, joined(few, {"--runs", "2"})));
@@ -156,8 +156,8 @@ TEST_CASE("beyond 1000 classes results have no confusion matrix, and all else") 
   const ProgramResult words = run_program({"eval", out});
   CHECK(words.code == 0);
   CHECK(words.out.find("taken for") == std::string::npos);
-  CHECK(words.out.find("of 16 test pictures") != std::string::npos);
-  CHECK(text_of(out + "/report.html").find("Sample pictures") != std::string::npos);
+  CHECK(words.out.find("of 16 test images") != std::string::npos);
+  CHECK(text_of(out + "/report.html").find("Sample images") != std::string::npos);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "tests/cli/program.h"
 #include "tests/data/support.h"
-#include "tests/train/html_fault.h"
+#include "tests/train/report/html_fault.h"
 #include "tests/train/support.h"
 
 namespace diagrad::cli {
@@ -25,7 +25,7 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// `train` on 24 small pictures, with more words behind it.
+/// `train` on 24 small images, with more words behind it.
 std::vector<std::string> train(const std::vector<std::string>& more) {
   std::vector<std::string> words = {"train",     "--data",    "shapes:size=16,train=24,test=20",
                                     "--epochs",  "1",         "--batch",
@@ -45,7 +45,7 @@ TEST_CASE("train ends with the accuracy, where its files lie and what to do next
   const size_t end = lines.size();
   const json file = json::parse(text_of(out + "/result.json"));
   char accuracy[64];
-  std::snprintf(accuracy, sizeof accuracy, "accuracy     %.2f %% on the 20 test pictures",
+  std::snprintf(accuracy, sizeof accuracy, "accuracy     %.2f %% on the 20 test images",
                 100.0 * file["test"]["last"].get<double>());
   CHECK(contains(lines[end - 5], accuracy));
   CHECK(contains(lines[end - 4], "after epoch 1, chosen on the test set itself"));
@@ -78,7 +78,7 @@ TEST_CASE("a dry run tells the plan and leaves nothing behind") {
   CHECK(plan.code == 0);
   CHECK_FALSE(fs::exists(out));
   for (const char* part :
-       {"resnet20, 27", " parameters, f32", "se, one per block", "24 training and 20 test pictures",
+       {"resnet20, 27", " parameters, f32", "se, one per block", "24 training and 20 test images",
         "1 epoch of 3 steps, 3 steps in all", "pad-crop=4, flip", "cosine: 0.1 at first", "(new)",
         "nothing was trained"}) {
     CAPTURE(part);

@@ -47,7 +47,7 @@ void write_cifar100(const TemporaryFolder& folder) {
   folder.write("test.bin", cifar_records(3, 100, 2));
 }
 
-TEST_CASE("CIFAR-10 pictures come out row by row with their channels together") {
+TEST_CASE("CIFAR-10 images come out row by row with their channels together") {
   const TemporaryFolder folder;
   write_cifar10(folder);
   const data::DatasetPair pair = open_dataset(folder.path());
@@ -205,7 +205,7 @@ TEST_CASE("the Python versions are recognised, and the binary ones asked for") {
         "scripts/get_data.sh cifar100");
 }
 
-TEST_CASE("garbage in CIFAR files gives an error or pictures, never more") {
+TEST_CASE("garbage in CIFAR files gives an error or images, never more") {
   const TemporaryFolder folder;
   write_cifar10(folder);
   const Bytes healthy = cifar_records(3, 10);
@@ -254,7 +254,7 @@ double channel_mean(const data::Dataset& dataset, size_t channel) {
   return sum / 255.0 / 1024.0 / static_cast<double>(dataset.size());
 }
 
-TEST_CASE("real CIFAR-10 pictures are read whole") {
+TEST_CASE("real CIFAR-10 images are read whole") {
   const std::string folder = real_data("cifar-10-batches-bin");
   if (folder.empty()) return;
   const data::DatasetPair pair = open_dataset(folder);
@@ -266,7 +266,7 @@ TEST_CASE("real CIFAR-10 pictures are read whole") {
   CHECK(channel_mean(*pair.train, 2) == doctest::Approx(0.447).epsilon(0.005));
 }
 
-TEST_CASE("the first pictures of the official CIFAR-10 have their official labels") {
+TEST_CASE("the first images of the official CIFAR-10 have their official labels") {
   const std::string folder = real_data("cifar-10-lossless-1000");
   if (folder.empty()) return;
   const data::DatasetPtr train =
@@ -282,7 +282,7 @@ TEST_CASE("the first pictures of the official CIFAR-10 have their official label
         std::string::npos);
 }
 
-TEST_CASE("real CIFAR-100 pictures are read whole") {
+TEST_CASE("real CIFAR-100 images are read whole") {
   const std::string folder = real_data("cifar-100-binary");
   if (folder.empty()) return;
   const data::DatasetPair pair = open_dataset(folder);

@@ -6,13 +6,13 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "tests/support/decode_picture.h"
+#include "tests/support/decode_image.h"
 #include "tests/support/op_case.h"
 
 namespace diagrad::data {
 namespace {
 
-using testing::decode_picture;
+using testing::decode_image;
 using testing::error_message;
 
 std::vector<uint8_t> pixels_of(const Shape& shape) {
@@ -28,7 +28,7 @@ TEST_CASE("a PNG file decodes to the same pixels, grey and coloured, at any size
         const Shape shape = {height, width, channels};
         const std::vector<uint8_t> pixels = pixels_of(shape);
         const std::string bytes = encode_png(pixels.data(), shape);
-        const testing::DecodedPicture decoded = decode_picture(bytes);
+        const testing::DecodedImage decoded = decode_image(bytes);
         CHECK(decoded.shape == shape);
         CHECK(decoded.pixels == pixels);
         CHECK(bytes == encode_png(pixels.data(), shape));
@@ -45,7 +45,7 @@ TEST_CASE("a JPEG file is close to the pixels and smaller") {
     pixels.push_back(static_cast<uint8_t>(40 + 2 * row + i / 3 % 56 + 20 * (i % 3)));
   }
   const std::string bytes = encode_jpeg(pixels.data(), shape, 90);
-  const testing::DecodedPicture decoded = decode_picture(bytes);
+  const testing::DecodedImage decoded = decode_image(bytes);
   REQUIRE(decoded.shape == shape);
   int worst = 0;
   for (size_t i = 0; i < pixels.size(); ++i) {
@@ -55,11 +55,11 @@ TEST_CASE("a JPEG file is close to the pixels and smaller") {
   CHECK(bytes.size() < pixels.size() / 3);
 }
 
-TEST_CASE("pictures that no file can hold are named") {
+TEST_CASE("images that no file can hold are named") {
   const uint8_t pixel = 0;
   CHECK(error_message([&] {
           encode_png(&pixel, {1, 1, 2});
-        }) == "encode_png: picture [1,1,2], expected [H,W,C] with C 1 or 3 and sides up to 8192");
+        }) == "encode_png: image [1,1,2], expected [H,W,C] with C 1 or 3 and sides up to 8192");
   CHECK(error_message([&] { encode_png(&pixel, {0, 1, 3}); }) != "");
   CHECK(error_message([&] { encode_png(&pixel, {1, 1}); }) != "");
   CHECK(error_message([&] {

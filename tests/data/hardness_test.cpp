@@ -17,7 +17,7 @@ constexpr int64_t kClasses = 10;
 constexpr int64_t kTrain = 4000;
 constexpr int64_t kTest = 1000;
 
-/// Pixels in [-1, 1] of a whole set, one row a picture.
+/// Pixels in [-1, 1] of a whole set, one row a image.
 struct Matrix {
   std::vector<float> values;
   std::vector<int64_t> labels;
@@ -82,7 +82,7 @@ class LinearClassifier {
   std::array<float, kClasses> biases_{};
 };
 
-/// Most frequent label among the five nearest training pictures, the nearest deciding ties.
+/// Most frequent label among the five nearest training images, the nearest deciding ties.
 int64_t five_nearest(const Matrix& train, const float* x) {
   std::array<std::pair<float, int64_t>, 5> nearest;
   nearest.fill({1e30F, 0});
@@ -110,7 +110,7 @@ int64_t five_nearest(const Matrix& train, const float* x) {
   return -1;
 }
 
-TEST_CASE("shapes cannot be told apart by single pixels or by similar pictures") {
+TEST_CASE("shapes cannot be told apart by single pixels or by similar images") {
   const data::DatasetPair pair = data::make_shapes({.train = kTrain, .test = kTest});
   const Matrix train = load(pair.train);
   const Matrix test = load(pair.test);
@@ -126,7 +126,7 @@ TEST_CASE("shapes cannot be told apart by single pixels or by similar pictures")
     linear = std::max(linear, classifier.accuracy(test));
   }
   CHECK(classifier.accuracy(train) > 0.3);  // it does learn what it can
-  MESSAGE("linear classifier: " << linear << " of the test pictures");
+  MESSAGE("linear classifier: " << linear << " of the test images");
   CHECK(linear < 0.40);
 
   std::vector<int64_t> right(kTest, 0);
@@ -138,7 +138,7 @@ TEST_CASE("shapes cannot be told apart by single pixels or by similar pictures")
     }
   });
   const double neighbours = static_cast<double>(std::count(right.begin(), right.end(), 1)) / kAsked;
-  MESSAGE("five nearest neighbours: " << neighbours << " of the test pictures");
+  MESSAGE("five nearest neighbours: " << neighbours << " of the test images");
   CHECK(neighbours < 0.60);
 }
 

@@ -64,7 +64,7 @@ LoaderOptions augmented(int workers) {
           .augmentation = {.pad_crop = 2, .flip = true, .cutout = 3}};
 }
 
-/// Fails on one picture, with or without naming its source.
+/// Fails on one image, with or without naming its source.
 class FailingDataset : public CountingDataset {
  public:
   explicit FailingDataset(bool names_source)
@@ -81,10 +81,10 @@ class FailingDataset : public CountingDataset {
   bool names_source_;
 };
 
-TEST_CASE("without shuffling, batches hold the pictures in order, normalised") {
+TEST_CASE("without shuffling, batches hold the images in order, normalised") {
   Loader loader(counting(), {.batch = 10});
   CHECK(loader.batch_count() == 11);
-  CHECK(loader.picture_count() == 103);
+  CHECK(loader.image_count() == 103);
   const Stream stream = drain(loader, 0);
   CHECK(stream.sizes == std::vector<int64_t>{10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 3});
   for (int64_t i = 0; i < 103; ++i) {
@@ -102,11 +102,11 @@ TEST_CASE("without shuffling, batches hold the pictures in order, normalised") {
 TEST_CASE("drop_last leaves out the last batch that is not full") {
   Loader loader(counting(), {.batch = 10, .drop_last = true});
   CHECK(loader.batch_count() == 10);
-  CHECK(loader.picture_count() == 100);
+  CHECK(loader.image_count() == 100);
   CHECK(drain(loader, 0).sizes == std::vector<int64_t>(10, 10));
 }
 
-TEST_CASE("a shuffled epoch holds every picture once, in an order of its own") {
+TEST_CASE("a shuffled epoch holds every image once, in an order of its own") {
   Loader loader(counting(), augmented(0));
   const Stream first = drain(loader, 0);
   const Stream second = drain(loader, 1);
@@ -164,7 +164,7 @@ TEST_CASE("an error while reading surfaces at the turn of its batch with the sou
   }
 }
 
-TEST_CASE("memory that is short is no fault of a picture") {
+TEST_CASE("memory that is short is no fault of a image") {
   class Large : public CountingDataset {
    public:
     Large() : CountingDataset(40, {4, 4, 3}) {}
@@ -195,7 +195,7 @@ TEST_CASE("a data set that breaks its promises is reported, not copied out of bo
   Batch batch;
   loader.start(0);
   CHECK(error_message([&] { loader.next(batch); }) ==
-        "counting.bin, record 3: picture has 5 bytes, expected 48 for [4,4,3]");
+        "counting.bin, record 3: image has 5 bytes, expected 48 for [4,4,3]");
   loader.start(0, 1);
   CHECK(error_message([&] { loader.next(batch); }) ==
         "counting.bin, record 7: label 10 is outside 0..9");
@@ -221,12 +221,12 @@ TEST_CASE("loader options that cannot work are rejected with the numbers") {
   const auto message = [](int64_t size, const LoaderOptions& options) {
     return error_message([&] { Loader(counting(size), options); });
   };
-  CHECK(message(9, {.batch = 0}) == "loader: a batch of 0 pictures is below 1");
+  CHECK(message(9, {.batch = 0}) == "loader: a batch of 0 images is below 1");
   CHECK(message(9, {.workers = -1}) == "loader: -1 workers, use 0 to 256");
   CHECK(message(9, {.prefetch = 0}) == "loader: prefetch 0, use 1 to 1024");
-  CHECK(message(0, {}) == "loader: the data set counting has no pictures");
+  CHECK(message(0, {}) == "loader: the data set counting has no images");
   CHECK(message(9, {.batch = 10, .drop_last = true}) ==
-        "loader: a batch of 10 is never full, counting has 9 pictures; use a smaller batch or "
+        "loader: a batch of 10 is never full, counting has 9 images; use a smaller batch or "
         "keep the last one");
   CHECK(message(9, {.normalization = "imagenet"}) ==
         "normalization: no preset 'imagenet' (use one of: cifar, cifar10, cifar100, half)");

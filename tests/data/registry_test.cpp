@@ -91,7 +91,7 @@ TEST_CASE("what is no data set is named with what is known") {
   }
 }
 
-TEST_CASE("a validation split takes other pictures for another seed, and none twice") {
+TEST_CASE("a validation split takes other images for another seed, and none twice") {
   const data::DatasetPtr whole = std::make_shared<testing::CountingDataset>(50, Shape{2, 2, 3}, 50);
   const data::Split split = data::split_validation(whole, 12, 3);
   CHECK(split.train->size() == 38);
@@ -118,11 +118,11 @@ TEST_CASE("a validation split takes other pictures for another seed, and none tw
   for (const int64_t count : {-1, 0, 50, 51}) {
     CHECK(error_message([&] { data::split_validation(whole, count, 0); }) ==
           "val-split: " + std::to_string(count) +
-              " pictures cannot be set aside, counting has 50 training pictures; use 1 to 49");
+              " images cannot be set aside, counting has 50 training images; use 1 to 49");
   }
   CHECK(error_message([&] {
           data::subset(whole, {1, 50});
-        }) == "subset: picture 50 does not exist, counting has pictures 0 to 49");
+        }) == "subset: image 50 does not exist, counting has images 0 to 49");
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ using data::open_dataset;
 using data::Sample;
 using testing::error_message;
 
-Sample picture(const data::DatasetPtr& dataset, int64_t index) {
+Sample image(const data::DatasetPtr& dataset, int64_t index) {
   Sample sample;
   dataset->read(index, sample);
   return sample;
@@ -34,25 +34,25 @@ TEST_CASE("shapes are described in full") {
   CHECK(info.tasks() == std::vector<std::string>{"classify", "segment", "denoise", "detect"});
   CHECK(pair.train->size() == 70);
   CHECK(pair.test->size() == 30);
-  CHECK(pair.test->source(3) == "shapes test, picture 3");
+  CHECK(pair.test->source(3) == "shapes test, image 3");
 }
 
-TEST_CASE("a picture of shapes is a function of seed, split and index") {
+TEST_CASE("a image of shapes is a function of seed, split and index") {
   const data::DatasetPair pair = make_shapes({.train = 60, .test = 60});
   const data::DatasetPair again = make_shapes({.train = 500, .test = 60});
   const data::DatasetPair other = make_shapes({.train = 60, .test = 60, .seed = 1});
   std::set<std::vector<uint8_t>> different;
   for (int64_t i = 59; i >= 0; --i) {
-    const Sample sample = picture(pair.train, i);
+    const Sample sample = image(pair.train, i);
     CHECK(sample.label == i % 10);
-    CHECK(sample.pixels == picture(again.train, i).pixels);
+    CHECK(sample.pixels == image(again.train, i).pixels);
     CHECK(different.insert(sample.pixels).second);
-    CHECK(different.insert(picture(pair.test, i).pixels).second);
-    CHECK(different.insert(picture(other.train, i).pixels).second);
+    CHECK(different.insert(image(pair.test, i).pixels).second);
+    CHECK(different.insert(image(other.train, i).pixels).second);
   }
 }
 
-TEST_CASE("mask and box of shapes belong together and fit the picture") {
+TEST_CASE("mask and box of shapes belong together and fit the image") {
   for (const int64_t size : {16, 32, 67}) {
     const data::DatasetPair pair = make_shapes({.size = size, .train = 300});
     Sample sample;
@@ -103,13 +103,13 @@ TEST_CASE("outlines stay within the unit circle, and distances are distances") {
   }
 }
 
-TEST_CASE("shapes options that make no pictures are rejected") {
+TEST_CASE("shapes options that make no images are rejected") {
   CHECK(error_message([] { make_shapes({.size = 15}); }) ==
         "shapes: a size of 15 is out of range, use 16 to 1024");
   CHECK(error_message([] { make_shapes({.train = 0}); }) ==
-        "shapes: 0 training and 1000 test pictures, use 1 to 100000000 of each");
+        "shapes: 0 training and 1000 test images, use 1 to 100000000 of each");
   CHECK(error_message([] { open_dataset("shapes:size=2000"); }) ==
-        "data: size=2000 of 'shapes' must be a whole number from 16 to 1024");
+        "data: size=2000 of 'shapes' must be an integer from 16 to 1024");
   CHECK(error_message([] { open_dataset("shapes:classes=3"); }) ==
         "data: 'shapes' has no option 'classes' (its options: size, train, test, seed)");
 }

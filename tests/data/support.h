@@ -9,7 +9,7 @@
 
 namespace diagrad::testing {
 
-/// Pictures that say who they are: every byte of picture i is a function of i and its place.
+/// Images that say who they are: every byte of image i is a function of i and its place.
 class CountingDataset : public data::Dataset {
  public:
   CountingDataset(int64_t size, const Shape& image, int64_t classes = 10);
@@ -44,7 +44,7 @@ std::vector<uint8_t> cifar_records(int64_t records, int64_t classes, int64_t lab
 /// Says that a test, or a part of one, does not run, with how many did not so far.
 void count_skip(const std::string& reason);
 
-/// Where real pictures lie, e.g. real_data("cifar-10-batches-bin"); empty where there are none,
+/// Where real images lie, e.g. real_data("cifar-10-batches-bin"); empty where there are none,
 /// after a message that counts as a skip.
 std::string real_data(const std::string& folder);
 

@@ -23,7 +23,7 @@ using testing::error_message;
 constexpr int64_t kH = 7;
 constexpr int64_t kW = 5;
 
-std::vector<uint8_t> picture() {
+std::vector<uint8_t> image() {
   std::vector<uint8_t> pixels;
   for (int64_t i = 0; i < kH * kW * 3; ++i) pixels.push_back(static_cast<uint8_t>(1 + i * 2));
   return pixels;
@@ -32,7 +32,7 @@ std::vector<uint8_t> picture() {
 std::vector<float> apply(const Augmentation& augmentation, const AugmentChoice& choice) {
   std::vector<float> out(static_cast<size_t>(kH * kW * 3), -99.0F);
   Transform({kH, kW, 3}, normalization("cifar"), augmentation)
-      .apply(picture().data(), choice, out.data());
+      .apply(image().data(), choice, out.data());
   return out;
 }
 
@@ -40,12 +40,12 @@ float at(const std::vector<float>& image, int64_t y, int64_t x, int64_t c) {
   return image[static_cast<size_t>((y * kW + x) * 3 + c)];
 }
 
-/// What the pixel of the source at (y, x) becomes; black outside the picture.
+/// What the pixel of the source at (y, x) becomes; black outside the image.
 double expected(int64_t y, int64_t x, int64_t c) {
   const double mean[] = {0.4914, 0.4822, 0.4465};
   const double deviation[] = {0.2023, 0.1994, 0.2010};
   const bool inside = y >= 0 && y < kH && x >= 0 && x < kW;
-  const double value = inside ? picture()[static_cast<size_t>((y * kW + x) * 3 + c)] : 0.0;
+  const double value = inside ? image()[static_cast<size_t>((y * kW + x) * 3 + c)] : 0.0;
   return (value / 255.0 - mean[c]) / deviation[c];
 }
 
@@ -65,12 +65,12 @@ TEST_CASE("a transform without augmentation normalises every channel with its ow
   check_image(apply({}, {}), [](int64_t y, int64_t x) { return std::pair(y, x); });
 }
 
-TEST_CASE("pad and crop shift the picture and bring in black") {
+TEST_CASE("pad and crop shift the image and bring in black") {
   check_image(apply({.pad_crop = 2}, {.shift_y = -2, .shift_x = 1}),
               [](int64_t y, int64_t x) { return std::pair(y - 2, x + 1); });
 }
 
-TEST_CASE("the flip mirrors the cropped picture") {
+TEST_CASE("the flip mirrors the cropped image") {
   check_image(apply({.pad_crop = 2, .flip = true}, {.shift_y = 1, .shift_x = -2, .flip = true}),
               [](int64_t y, int64_t x) { return std::pair(y + 1, kW - 1 - x - 2); });
 }
@@ -89,7 +89,7 @@ TEST_CASE("the cutout sets a square around its centre to the mean, clipped at th
   CHECK(zeros == 3 * 3 * 3);  // rows 4 to 6, columns 2 to 4
 }
 
-TEST_CASE("random choices are a function of seed, epoch and picture, and reach every value") {
+TEST_CASE("random choices are a function of seed, epoch and image, and reach every value") {
   const Augmentation all{.pad_crop = 2, .flip = true, .cutout = 3};
   const Transform transform({kH, kW, 3}, normalization("half"), all, 5);
   const Transform reseeded({kH, kW, 3}, normalization("half"), all, 6);
@@ -132,7 +132,7 @@ TEST_CASE("the presets of normalisation have the figures that their pages give")
   const Preset presets[] = {
       // transforms.Normalize of the authors' cifar.py, for both sets.
       {"cifar", {0.4914F, 0.4822F, 0.4465F}, {0.2023F, 0.1994F, 0.2010F}},
-      // Over all pixels of the 50,000 training pictures, to four digits.
+      // Over all pixels of the 50,000 training images, to four digits.
       {"cifar10", {0.4914F, 0.4822F, 0.4465F}, {0.2470F, 0.2435F, 0.2616F}},
       {"cifar100", {0.5071F, 0.4865F, 0.4409F}, {0.2673F, 0.2564F, 0.2762F}},
       {"half", {0.5F, 0.5F, 0.5F}, {0.5F, 0.5F, 0.5F}},
@@ -145,14 +145,14 @@ TEST_CASE("the presets of normalisation have the figures that their pages give")
   }
 }
 
-/// Checks a preset against what the first pictures of a set say.
-void check_measured(const std::string& preset, const data::DatasetPtr& pictures) {
+/// Checks a preset against what the first images of a set say.
+void check_measured(const std::string& preset, const data::DatasetPtr& images) {
   std::array<double, 3> sum{};
   std::array<double, 3> squares{};
   data::Sample sample;
-  const int64_t count = std::min<int64_t>(pictures->size(), 10000);
+  const int64_t count = std::min<int64_t>(images->size(), 10000);
   for (int64_t i = 0; i < count; ++i) {
-    pictures->read(i, sample);
+    images->read(i, sample);
     for (size_t k = 0; k < sample.pixels.size(); ++k) {
       const double value = sample.pixels[k] / 255.0;
       sum[k % 3] += value;
@@ -163,31 +163,31 @@ void check_measured(const std::string& preset, const data::DatasetPtr& pictures)
   for (size_t c = 0; c < 3; ++c) {
     const double mean = sum[c] / pixels;
     const double deviation = std::sqrt(squares[c] / pixels - mean * mean);
-    // The mean over 10,000 pictures has a standard error of 0.0015.
+    // The mean over 10,000 images has a standard error of 0.0015.
     CHECK(std::abs(mean - static_cast<double>(normalization(preset).mean[c])) < 0.005);
     CHECK(std::abs(deviation - static_cast<double>(normalization(preset).deviation[c])) < 0.005);
   }
 }
 
-TEST_CASE("the presets cifar10 and cifar100 are what real pictures measure") {
+TEST_CASE("the presets cifar10 and cifar100 are what real images measure") {
   const std::string ten = testing::real_data("cifar-10-batches-bin");
   if (!ten.empty()) check_measured("cifar10", data::open_cifar10(ten).train);
   const std::string hundred = testing::real_data("cifar-100-binary");
   if (!hundred.empty()) check_measured("cifar100", data::open_cifar100(hundred).train);
 }
 
-TEST_CASE("a transform rejects what does not fit the picture") {
+TEST_CASE("a transform rejects what does not fit the image") {
   const auto message = [](const Shape& image, const Augmentation& augmentation) {
     return error_message([&] { Transform(image, normalization("half"), augmentation); });
   };
   CHECK(message({8, 8, 4}, {}) ==
-        "transform: pictures are [8,8,4], expected [H,W,C] with 1 to 3 channels");
+        "transform: images are [8,8,4], expected [H,W,C] with 1 to 3 channels");
   CHECK(message({8, 8}, {}) ==
-        "transform: pictures are [8,8], expected [H,W,C] with 1 to 3 channels");
+        "transform: images are [8,8], expected [H,W,C] with 1 to 3 channels");
   CHECK(message({8, 6, 3}, {.pad_crop = 6}) ==
-        "augment: a crop border of 6 does not fit pictures of 8x6, use 0 to 5");
+        "augment: a crop border of 6 does not fit images of 8x6, use 0 to 5");
   CHECK(message({8, 6, 3}, {.cutout = -1}) ==
-        "augment: a cutout of -1 does not fit pictures of 8x6, use 0 to 6");
+        "augment: a cutout of -1 does not fit images of 8x6, use 0 to 6");
 }
 
 }  // namespace

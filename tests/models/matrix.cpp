@@ -82,8 +82,8 @@ void for_each_cell(const Visit& visit) {
   CHECK(count >= static_cast<int64_t>(families().size()) * 3 * 4);
 }
 
-Tensor pictures(const Shape& shape, DType dtype) {
-  RandomStream random(7, stream_id("pictures"));
+Tensor images(const Shape& shape, DType dtype) {
+  RandomStream random(7, stream_id("images"));
   return uniform(shape, -1.0, 1.0, random, dtype);
 }
 

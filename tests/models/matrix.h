@@ -43,7 +43,7 @@ struct Cell {
 /// stage, other values of options in one net.
 void for_each_cell(const std::function<void(const Cell&)>& visit);
 
-/// Pictures [B,H,W,C] with values in [-1, 1), always the same for a shape.
-Tensor pictures(const Shape& shape, DType dtype);
+/// Images [B,H,W,C] with values in [-1, 1), always the same for a shape.
+Tensor images(const Shape& shape, DType dtype);
 
 }  // namespace diagrad::models::matrix

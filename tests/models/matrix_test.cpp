@@ -11,7 +11,7 @@
 #include "diagrad/autograd/gradcheck.h"
 #include "diagrad/nn/random_scope.h"
 #include "diagrad/ops/losses.h"
-#include "diagrad/train/adamw.h"
+#include "diagrad/train/optim/adamw.h"
 #include "tests/models/matrix.h"
 
 namespace diagrad::models {
@@ -19,8 +19,8 @@ namespace {
 
 using matrix::Cell;
 using matrix::for_each_cell;
+using matrix::images;
 using matrix::kClasses;
-using matrix::pictures;
 
 Tensor labels(int64_t count) {
   const Tensor result = Tensor::empty({count}, DType::i64);
@@ -33,15 +33,15 @@ Tensor loss_of(nn::Module& model, const Tensor& x) {
   return cross_entropy(model.forward(x), labels(x.size(0)));
 }
 
-TEST_CASE("matrix: logits have their shape for pictures of any size") {
+TEST_CASE("matrix: logits have their shape for images of any size") {
   for_each_cell([](const Cell& cell) {
     const auto model = cell.make(1);
     const NoGrad no_grad;
     for (const bool training : {false, true}) {
       model->train(training);
       const nn::RandomScope random(1, 1);
-      CHECK(model->forward(pictures({2, 8, 8, 3}, DType::f32)).shape() == Shape{2, kClasses});
-      CHECK(model->forward(pictures({3, 9, 7, 3}, DType::f32)).shape() == Shape{3, kClasses});
+      CHECK(model->forward(images({2, 8, 8, 3}, DType::f32)).shape() == Shape{2, kClasses});
+      CHECK(model->forward(images({3, 9, 7, 3}, DType::f32)).shape() == Shape{3, kClasses});
     }
   });
 }
@@ -72,7 +72,7 @@ TEST_CASE("matrix: gradients agree with differences in double precision, and non
   for_each_cell([](const Cell& cell) {
     // A ReLU over one or two hidden units may start dead; with another seed it lives.
     constexpr uint64_t kSeeds = 12;
-    const Tensor x = pictures({4, 8, 8, 3}, DType::f64);
+    const Tensor x = images({4, 8, 8, 3}, DType::f64);
     std::set<std::string> always_dead;
     for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
       const auto model = cell.make(seed);
@@ -99,7 +99,7 @@ TEST_CASE("matrix: a net given the state of another one gives the same bits") {
     const auto first = cell.make(1);
     const auto second = cell.make(2);
     const NoGrad no_grad;
-    const Tensor x = pictures({3, 8, 8, 3}, DType::f32);
+    const Tensor x = images({3, 8, 8, 3}, DType::f32);
     {
       const nn::RandomScope random(1, 1);
       first->forward(x);  // moves the running statistics
@@ -117,7 +117,7 @@ TEST_CASE("matrix: every net learns one batch by heart") {
   for_each_cell([](const Cell& cell) {
     constexpr int kSteps = 60;
     const auto model = cell.make(3);
-    const Tensor x = pictures({6, 8, 8, 3}, DType::f32);
+    const Tensor x = images({6, 8, 8, 3}, DType::f32);
     train::Adamw optimizer({{model->named_parameters(), 0.0}}, {});
     const double before = loss_of(*model, x).item();
     for (int step = 0; step < kSteps; ++step) {

@@ -13,8 +13,8 @@ namespace {
 
 using matrix::Cell;
 using matrix::for_each_cell;
+using matrix::images;
 using matrix::kBlocks;
-using matrix::pictures;
 using nn::Placement;
 using nn::Sharing;
 
@@ -24,7 +24,7 @@ nn::UnitSpec expected_unit(const Cell& cell, size_t stage, int64_t first, int64_
   const bool narrow = cell.family.bottleneck && !outer;
   nn::UnitSpec unit{.channels = cell.family.channels[stage] / (narrow ? 4 : 1), .calls = count};
   for (int64_t block = first; block < first + count; ++block) {
-    // Bottlenecks halve the picture in the second convolution, basic blocks in the first.
+    // Bottlenecks halve the image in the second convolution, basic blocks in the first.
     const bool halves = cell.family.bottleneck && block == 0 && stage > 0;
     const bool before =
         cell.placement == Placement::before_conv || cell.placement == Placement::replaces_conv;
@@ -68,7 +68,7 @@ TEST_CASE("matrix: units are told the channels, sizes and strides of what they g
     const auto model = cell.make(1);
     const NoGrad no_grad;
     testing::seen_calls().clear();
-    model->forward(pictures({2, 8, 8, 3}, DType::f32));
+    model->forward(images({2, 8, 8, 3}, DType::f32));
     size_t call = 0;
     for (const nn::UnitSpec& unit : expected_units(cell)) {
       for (size_t block = 0; block < unit.sizes.size(); ++block, ++call) {

@@ -132,7 +132,7 @@ TEST_CASE("depths that do not exist and unknown models are named") {
         }).find("'resnet21' is unknown, did you mean 'resnet20'?") != std::string::npos);
   CHECK(testing::error_message([] {
           create("resnet20", {.input = {32, 32, 3}, .options = {{"width", "0"}}});
-        }) == "model-opt: width=0 of 'resnet20' must be a whole number from 1 to 4096");
+        }) == "model-opt: width=0 of 'resnet20' must be an integer from 1 to 4096");
 }
 
 }  // namespace

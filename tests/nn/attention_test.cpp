@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kCalls = 3;
 
-/// A unit that serves three blocks with pictures of 4x3.
+/// A unit that serves three blocks with images of 4x3.
 UnitSpec unit_of(int64_t channels) {
   return {.channels = channels,
           .calls = kCalls,

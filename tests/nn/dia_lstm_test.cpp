@@ -79,12 +79,12 @@ State state_after(const std::string& setting, bool training) {
   const auto unit = AttentionFactory(setting)({.channels = kWidth, .calls = 2}, random);
   unit->to(DType::f64);
   unit->train(training);
-  RandomStream pictures(4, stream_id("pictures"));
+  RandomStream images(4, stream_id("images"));
   const NoGrad no_grad;
   const RandomScope scope(5, 6);
   State state;
   for (int call = 0; call < 2; ++call) {
-    (void)unit->apply(normal({32, 2, 2, kWidth}, 0.0, 1.0, pictures, DType::f64), state);
+    (void)unit->apply(normal({32, 2, 2, kWidth}, 0.0, 1.0, images, DType::f64), state);
   }
   return state;
 }
@@ -127,7 +127,7 @@ TEST_CASE("a stacked cell is a plain LSTM cell on the first one's h, a tenth of 
     return linear(x, weights.at("cells.1." + layer + ".weight"),
                   weights.at("cells.1." + layer + ".bias"));
   };
-  RandomStream pictures(4, stream_id("pictures"));
+  RandomStream images(4, stream_id("images"));
   const NoGrad no_grad;
   const auto draws = [] {
     const RandomScope scope(5, 6);
@@ -138,7 +138,7 @@ TEST_CASE("a stacked cell is a plain LSTM cell on the first one's h, a tenth of 
   LstmState second{Tensor::zeros({32, kWidth}, DType::f64),
                    Tensor::zeros({32, kWidth}, DType::f64)};
   for (const RandomScope::Draw& draw : draws) {
-    const Tensor x = normal({32, 2, 2, kWidth}, 0.0, 1.0, pictures, DType::f64);
+    const Tensor x = normal({32, 2, 2, kWidth}, 0.0, 1.0, images, DType::f64);
     const Tensor y = unit->apply(x, state).contiguous();
     const Tensor input =
         dropout(state.tensors[0], {.p = 0.1, .seed = draw.seed, .stream = draw.stream});

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "diagrad/ops/activation.h"
-#include "diagrad/ops/batch_norm_join.h"
 #include "diagrad/ops/binary.h"
+#include "diagrad/ops/bn_scale_add_relu.h"
 #include "diagrad/ops/conv_batch_norm.h"
 #include "tests/support/op_case.h"
 
@@ -78,7 +78,7 @@ std::vector<Tensor> run(std::span<const Tensor> in, Kind kind) {
     return {conv_batch_norm_relu(in[0], {in[1]}, in[2], in[3], {}, {}, options)};
   }
   const bool pool = kind == Kind::pooled_join;
-  BatchNormJoin join(in[0], {in[1]}, in[2], in[3], {}, {}, options, pool);
+  BnScaleAddRelu join(in[0], {in[1]}, in[2], in[3], {}, {}, options, pool);
   if (!pool) return {join.add_relu(in[4])};
   return {join.scale_add_relu(mul(in[5], sigmoid(join.pooled())), in[4])};
 }
@@ -86,7 +86,7 @@ std::vector<Tensor> run(std::span<const Tensor> in, Kind kind) {
 /// x of shape [B,H,W,I] to `outputs` channels.
 OpCase make_case(std::string variant, const Shape& x, int64_t outputs, Kind kind) {
   OpCase result;
-  result.op = kind == Kind::relu ? "conv_batch_norm_relu" : "conv_batch_norm_join";
+  result.op = kind == Kind::relu ? "conv_batch_norm_relu" : "conv_bn_scale_add_relu";
   result.variant = std::move(variant);
   result.inputs = [=](RandomStream& random) {
     std::vector<Tensor> inputs{

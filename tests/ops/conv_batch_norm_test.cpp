@@ -10,7 +10,7 @@
 #include "diagrad/core/allocator.h"
 #include "diagrad/core/random.h"
 #include "diagrad/ops/activation.h"
-#include "diagrad/ops/batch_norm_join.h"
+#include "diagrad/ops/bn_scale_add_relu.h"
 #include "diagrad/ops/inplace.h"
 #include "diagrad/ops/reshape.h"
 #include "tests/support/op_case.h"
@@ -68,9 +68,10 @@ void compare_with_composed(DType dtype, const Shape& images, const Shape& weight
         batch_norm_relu(x, single.gamma, single.beta, single.mean, single.var, options));
   CHECK(largest_difference(fused.mean, single.mean) < tolerance);
   CHECK(largest_difference(fused.var, single.var) < tolerance);
-  BatchNormJoin join(fused.x, convolution, fused.gamma, fused.beta, fused.mean, fused.var, options);
-  BatchNormJoin wanted(conv2d(single.x, single.w, conv), single.gamma, single.beta, single.mean,
-                       single.var, options);
+  BnScaleAddRelu join(fused.x, convolution, fused.gamma, fused.beta, fused.mean, fused.var,
+                      options);
+  BnScaleAddRelu wanted(conv2d(single.x, single.w, conv), single.gamma, single.beta, single.mean,
+                        single.var, options);
   check(join.scale_add_relu(sigmoid(join.pooled()), fused.residual),
         wanted.scale_add_relu(sigmoid(wanted.pooled()), single.residual));
 }

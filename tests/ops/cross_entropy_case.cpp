@@ -75,7 +75,7 @@ const OpCaseRegistration registered{
     make_case("ten classes", 7, 10, 0.0),
     make_case("label smoothing", 7, 10, 0.1),
     make_case("smoothing of 1: the labels do not count", 3, 5, 1.0),
-    make_case("one picture, two classes", 1, 2, 0.0),
+    make_case("one image, two classes", 1, 2, 0.0),
     make_case("a hundred classes, more work than one thread takes", 65, 100, 0.1),
     make_case("confident logits", 5, 10, 0.0, 200.0),
     make_soft_case("rows that do not sum up to 1", 5, 7),

@@ -37,7 +37,7 @@ std::set<std::string> operations_in(const std::string& header) {
 /// and in-place changes, which have no derivative.
 bool is_inner(const std::string& stem) {
   return stem.ends_with("_kernels") || stem.ends_with("_math") || stem == "convolution" ||
-         stem == "batch_norm_source" || stem == "inplace";
+         stem == "conv_bn_input" || stem == "inplace";
 }
 
 /// Functions that only call one operation. Its cases cover them, those whose variant begins with

@@ -9,7 +9,7 @@
 #include "diagrad/models/registry.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/ops/losses.h"
-#include "diagrad/train/sgd.h"
+#include "diagrad/train/optim/sgd.h"
 
 using namespace diagrad;
 

@@ -7,7 +7,7 @@
 #include "diagrad/core/tensor.h"
 #include "diagrad/nn/module.h"
 
-/// The closed formulas of README.md here: weights, pictures, labels and projections are functions
+/// The closed formulas of README.md here: weights, images, labels and projections are functions
 /// of names and indices, the same in Python and in C++.
 namespace diagrad::parity {
 

@@ -44,19 +44,19 @@ def one_pass(name, dtype=torch.float64, batch=0, order=None, layout=torch.contig
              onednn=True, nudge=0.0):
     """Training forward and backward of one batch at the initial weights, then an eval forward.
 
-    `order` permutes the pictures, `layout` is the memory format, `onednn` allows that library: the
-    same mathematics, summed differently. Every tensor of the result is f64, pictures in order."""
+    `order` permutes the images, `layout` is the memory format, `onednn` allows that library: the
+    same mathematics, summed differently. Every tensor of the result is f64, images in order."""
     s, net = settings(name), build(name, dtype).to(memory_format=layout)
-    pictures, labels = batch_of(batch, s["batch"], s["classes"])
+    images, labels = batch_of(batch, s["batch"], s["classes"])
     order = torch.arange(s["batch"]) if order is None else order
-    pictures = pictures[order].to(dtype).contiguous(memory_format=layout)
+    images = images[order].to(dtype).contiguous(memory_format=layout)
     backend = nullcontext() if onednn else torch.backends.mkldnn.flags(enabled=False)
     with backend:
-        logits = nudged(net, nudge)(pictures)
+        logits = nudged(net, nudge)(images)
         loss = F.cross_entropy(logits, labels[order])
         loss.backward()
         with torch.no_grad():
-            eval_logits = net.eval()(pictures)
+            eval_logits = net.eval()(images)
     back = order.argsort()
     return {"logits": logits.detach().double()[back], "eval_logits": eval_logits.double()[back],
             "loss": loss.item(),
@@ -69,8 +69,8 @@ def losses(name, nudge=0.0):
     s, net, result = settings(name), nudged(build(name), nudge), []
     sgd = torch.optim.SGD(net.parameters(), s["lr"], s["momentum"], weight_decay=s["weight_decay"])
     for step in range(s["steps"]):
-        pictures, labels = batch_of(step, s["batch"], s["classes"])
-        loss = F.cross_entropy(net(pictures), labels)
+        images, labels = batch_of(step, s["batch"], s["classes"])
+        loss = F.cross_entropy(net(images), labels)
         sgd.zero_grad()
         loss.backward()
         sgd.step()

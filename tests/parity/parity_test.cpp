@@ -9,7 +9,7 @@
 #include "diagrad/autograd/engine.h"
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/ops/losses.h"
-#include "diagrad/train/sgd.h"
+#include "diagrad/train/optim/sgd.h"
 #include "tests/parity/formula.h"
 #include "tests/parity/reference.h"
 

@@ -1,12 +1,12 @@
 """The networks of the parity test in PyTorch, and the formulas that fill them.
 
-Contract. Weights, pictures and labels are functions of a name and an index, so nothing is stored;
+Contract. Weights, images and labels are functions of a name and an index, so nothing is stored;
 the C++ test repeats them bit for bit. `README.md` in this folder says how, in words.
 
     bits(n, k)  k-th output (k = 0, 1, ...) of splitmix64 seeded with FNV-1a-64 of the string n
     u(n, k)     (bits(n, k) >> 11) * 2^-52 - 1, uniform in [-1, 1), exact in double
     tensor n    element k, row-major in PyTorch's layout: a function of u(n, k), see `formula`
-    pictures    of step s: u("input#s", k), k row-major in NCHW; labels: bits("label#s", b) mod K
+    images    of step s: u("input#s", k), k row-major in NCHW; labels: bits("label#s", b) mod K
 
 State-dict names are torchvision's; attention is `layer1.0.attention.*` when a block owns it and
 `layer1.attention.*` when a stage does.
@@ -74,8 +74,8 @@ def fill(net):
 
 def batch_of(step, size, classes):
     labels = bits(f"label#{step}", size) % np.uint64(classes)
-    pictures = uniform(f"input#{step}", (size, 3, 32, 32))
-    return pictures, torch.from_numpy(labels.astype(np.int64))
+    images = uniform(f"input#{step}", (size, 3, 32, 32))
+    return images, torch.from_numpy(labels.astype(np.int64))
 
 
 # ---------------------------------------------------------------- networks

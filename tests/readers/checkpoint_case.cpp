@@ -5,10 +5,10 @@
 #include <iterator>
 
 #include "diagrad/nn/module.h"
-#include "diagrad/train/checkpoint.h"
-#include "diagrad/train/job.h"
-#include "diagrad/train/safetensors_header.h"
-#include "diagrad/train/trained_model.h"
+#include "diagrad/train/run/checkpoint.h"
+#include "diagrad/train/run/job.h"
+#include "diagrad/train/run/safetensors_header.h"
+#include "diagrad/train/run/trained_model.h"
 #include "tests/readers/reader_case.h"
 
 namespace diagrad::testing {

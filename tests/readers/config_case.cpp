@@ -2,7 +2,7 @@
 #include "diagrad/train/cli/recipes.h"
 #include "diagrad/train/cli/setting.h"
 #include "diagrad/train/cli/toml.h"
-#include "diagrad/train/job.h"
+#include "diagrad/train/run/job.h"
 #include "tests/readers/reader_case.h"
 
 namespace diagrad::testing {

@@ -3,8 +3,8 @@
 
 #include "diagrad/train/report/run_page.h"
 #include "diagrad/train/report/runs_page.h"
-#include "diagrad/train/run_folder.h"
-#include "diagrad/train/trainer.h"
+#include "diagrad/train/run/run_folder.h"
+#include "diagrad/train/run/trainer.h"
 #include "tests/data/support.h"
 #include "tests/readers/reader_case.h"
 
@@ -40,7 +40,7 @@ std::string small_samples() {
   evaluation.confusion = {{8, 2}, {0, 0}};
   evaluation.samples.wrong = {{4, 0, 1, 0.875, 0.0625, 0.125}};
   evaluation.samples.right = {{2, 1, 1, 1.0, 1.0, 1e-9}};
-  return samples_json(sample_pictures(evaluation, CountingDataset(10, {4, 4, 3}, 2)));
+  return samples_json(sample_images(evaluation, CountingDataset(10, {4, 4, 3}, 2)));
 }
 
 std::string small_state() {

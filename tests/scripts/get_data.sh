@@ -42,8 +42,8 @@ FAKE
 done
 
 mkdir -p "$work/made/cifar-10-batches-bin" "$work/made/cifar-100-binary"
-echo pictures >"$work/made/cifar-10-batches-bin/test_batch.bin"
-echo pictures >"$work/made/cifar-100-binary/test.bin"
+echo images >"$work/made/cifar-10-batches-bin/test_batch.bin"
+echo images >"$work/made/cifar-100-binary/test.bin"
 tar -czf "$work/ten.tar.gz" -C "$work/made" cifar-10-batches-bin
 tar -czf "$work/hundred.tar.gz" -C "$work/made" cifar-100-binary
 head -c 60 "$work/ten.tar.gz" >"$work/half"
@@ -94,7 +94,7 @@ serves "$work/ten.tar.gz"
 ends 0 "cifar-10-batches-bin is ready" cifar10
 calls 3; holds "cifar-10-batches-bin "
 cmp -s "$work/made/cifar-10-batches-bin/test_batch.bin" "$folder/cifar-10-batches-bin/test_batch.bin" ||
-    fail "the pictures are not those of the archive"
+    fail "the images are not those of the archive"
 ends 0 "is there already" cifar10
 calls 3; holds "cifar-10-batches-bin "
 

@@ -21,14 +21,14 @@ std::string setting(const nn::AttentionInfo& info, const Option& option, const s
 
 std::string next_taken(const nn::AttentionInfo& info, const Option& option) {
   constexpr int64_t kTries = 4;  // past values that a variant itself refuses, such as even widths
-  const int64_t fallback = std::stoll(option.fallback);
+  const int64_t fallback = std::stoll(option.default_value);
   for (int64_t value = fallback + 1; value <= fallback + kTries; ++value) {
     const std::string text = std::to_string(value);
     if (error_message([&] { nn::AttentionFactory(setting(info, option, text)); }).empty()) {
       return text;
     }
   }
-  return option.fallback;
+  return option.default_value;
 }
 
 }  // namespace
@@ -36,15 +36,15 @@ std::string next_taken(const nn::AttentionInfo& info, const Option& option) {
 std::vector<std::string> tested_values(const nn::AttentionInfo& info, const Option& option) {
   std::vector<std::string> values;
   switch (option.kind) {
-    case Option::Kind::word:
-      return option.words;
-    case Option::Kind::flag:
+    case Option::Kind::choice:
+      return option.choices;
+    case Option::Kind::boolean:
       return {"false", "true"};
-    case Option::Kind::number:
-      values = {fmt::format("{}", option.low), option.fallback};
+    case Option::Kind::floating:
+      values = {fmt::format("{}", option.low), option.default_value};
       break;
-    case Option::Kind::whole:
-      values = {fmt::format("{}", option.low), option.fallback, next_taken(info, option)};
+    case Option::Kind::integer:
+      values = {fmt::format("{}", option.low), option.default_value, next_taken(info, option)};
       break;
   }
   std::sort(values.begin(), values.end());
@@ -74,7 +74,7 @@ std::vector<std::string> single_settings(const nn::AttentionInfo& info) {
   for (const Option& option : info.options) {
     if (is_placement(option)) continue;
     for (const std::string& value : tested_values(info, option)) {
-      if (value != option.fallback) settings.push_back(setting(info, option, value));
+      if (value != option.default_value) settings.push_back(setting(info, option, value));
     }
   }
   return settings;
@@ -83,13 +83,13 @@ std::vector<std::string> single_settings(const nn::AttentionInfo& info) {
 TEST_CASE("options of attention are tested at every choice, ends and beside the default") {
   const nn::AttentionInfo info{
       .name = "eca",  // which refuses even widths
-      .options = {whole_option("kernel", 0, 0, 63, ""), word_option("word", {"a", "b"}, ""),
-                  word_option("at", {"pre_add", "before_conv"}, "")}};
+      .options = {int_option("kernel", 0, 0, 63, ""), choice_option("word", {"a", "b"}, ""),
+                  choice_option("at", {"pre_add", "before_conv"}, "")}};
   using Texts = std::vector<std::string>;
   CHECK(tested_values(info, info.options[0]) == Texts{"0", "1"});
-  CHECK(tested_values(info, whole_option("kernel", 1, 0, 63, "")) == Texts{"0", "1", "3"});
-  CHECK(tested_values(info, flag_option("bias", true, "")) == Texts{"false", "true"});
-  CHECK(tested_values(info, number_option("p", 0.1, 0.0, 1.0, "")) == Texts{"0", "0.1"});
+  CHECK(tested_values(info, int_option("kernel", 1, 0, 63, "")) == Texts{"0", "1", "3"});
+  CHECK(tested_values(info, bool_option("bias", true, "")) == Texts{"false", "true"});
+  CHECK(tested_values(info, float_option("p", 0.1, 0.0, 1.0, "")) == Texts{"0", "0.1"});
   CHECK(all_settings(info) == Texts{"eca:kernel=0,word=a", "eca:kernel=0,word=b",
                                     "eca:kernel=1,word=a", "eca:kernel=1,word=b"});
   CHECK(single_settings(info) == Texts{"eca:kernel=1", "eca:word=b"});

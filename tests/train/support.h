@@ -6,13 +6,13 @@
 
 #include "diagrad/data/dataset.h"
 #include "diagrad/nn/module.h"
-#include "diagrad/train/job.h"
-#include "diagrad/train/listener.h"
+#include "diagrad/train/run/job.h"
+#include "diagrad/train/run/listener.h"
 #include "tests/data/support.h"
 
 namespace diagrad::testing {
 
-/// logits = flatten(pictures) w^T + b, with small random weights.
+/// logits = flatten(images) w^T + b, with small random weights.
 class LinearNet : public nn::Module {
  public:
   LinearNet(const Shape& image, int64_t classes, uint64_t seed, DType dtype = DType::f32);
@@ -23,7 +23,7 @@ class LinearNet : public nn::Module {
   Tensor bias_;
 };
 
-/// Convolution, batch norm and ReLU, dropout, the mean over the picture, a linear layer: everything
+/// Convolution, batch norm and ReLU, dropout, the mean over the image, a linear layer: everything
 /// that keeps statistics or draws masks.
 class ConvNet : public nn::Module {
  public:
@@ -39,7 +39,7 @@ class ConvNet : public nn::Module {
   Tensor weight_;
 };
 
-/// A job for LinearNet on 36 small shapes: 5 batches of 8 pictures per epoch, the last one not
+/// A job for LinearNet on 36 small shapes: 5 batches of 8 images per epoch, the last one not
 /// full; SGD with momentum.
 train::TrainJob small_job(const std::string& out);
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "diagrad/autograd/observer.h"
-#include "diagrad/train/step.h"
+#include "diagrad/train/run/step.h"
 
 namespace diagrad::train {
 

@@ -15,16 +15,16 @@
 #include "diagrad/nn/module.h"
 #include "diagrad/train/bench/machine.h"
 #include "diagrad/train/bench/process.h"
-#include "diagrad/train/job.h"
-#include "diagrad/train/optimizer.h"
-#include "diagrad/train/step.h"
+#include "diagrad/train/optim/optimizer.h"
+#include "diagrad/train/run/job.h"
+#include "diagrad/train/run/step.h"
 
 namespace diagrad::train {
 namespace {
 
 using Clock = PhaseSpan::Clock;
 
-/// As many pictures as a batch, all different, of noise.
+/// As many images as a batch, all different, of noise.
 class Noise : public data::Dataset {
  public:
   Noise(const Shape& image, int64_t classes, int64_t size, uint64_t seed)
@@ -44,7 +44,7 @@ class Noise : public data::Dataset {
     sample.pixels.assign(first, first + info().image.numel());
     sample.label = index % info().class_count();
   }
-  std::string source(int64_t index) const override { return "picture " + std::to_string(index); }
+  std::string source(int64_t index) const override { return "image " + std::to_string(index); }
 
  private:
   int64_t size_;

@@ -7,12 +7,12 @@
 
 #include "diagrad/core/shape.h"
 #include "diagrad/train/bench/profile.h"
-#include "diagrad/train/options.h"
+#include "diagrad/train/run/options.h"
 
 namespace diagrad::train {
 
 struct StepBenchOptions {
-  Shape input = {32, 32, 3};  ///< of one picture, [H,W,C]
+  Shape input = {32, 32, 3};  ///< of one image, [H,W,C]
   int64_t steps = 10;         ///< timed
   int64_t warmup = 3;         ///< before, at least one
   bool profile = false;       ///< time each operation of the timed steps
@@ -53,7 +53,7 @@ struct StepBench {
   double step_flops() const { return 6.0 * static_cast<double>(multiply_adds); }
 };
 
-/// Trains the model of the options on random pictures and labels, `Stepper` and loader as in a run
+/// Trains the model of the options on random images and labels, `Stepper` and loader as in a run
 /// (the loader without workers), and measures. The machine's own figures come last, on the same
 /// threads. The learning rate is tiny: the labels say nothing, and the time does not depend on it.
 StepBench bench_steps(const Options& options, const StepBenchOptions& bench);

@@ -14,7 +14,7 @@ void Arguments::option(const ArgumentInfo& info, Receiver receive) {
         return true;
       },
       info.help);
-  option->group(heading_)->type_name(info.type)->default_str(info.fallback);
+  option->group(heading_)->type_name(info.type)->default_str(info.default_value);
   option->type_size(1)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   option->allow_extra_args(false);
 }
@@ -27,7 +27,7 @@ void Arguments::flag(const ArgumentInfo& info, Receiver receive) {
         return true;
       },
       info.help);
-  option->group(heading_)->default_str(info.fallback);
+  option->group(heading_)->default_str(info.default_value);
   option->type_size(0)->expected(0)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
@@ -37,13 +37,13 @@ void Arguments::option(const ArgumentInfo& info, std::string& target) {
 
 void Arguments::option(const ArgumentInfo& info, int64_t& target) {
   option(info, [&target, where = "--" + info.name](const std::vector<std::string>& values) {
-    target = parse_whole(where, values.back());
+    target = parse_int(where, values.back());
   });
 }
 
 void Arguments::flag(const ArgumentInfo& info, bool& target) {
   flag(info, [&target, where = "--" + info.name](const std::vector<std::string>& values) {
-    target = parse_flag(where, values.back());
+    target = parse_bool(where, values.back());
   });
 }
 

@@ -15,7 +15,7 @@ namespace diagrad::cli {
 struct ArgumentInfo {
   std::string name = {};      ///< "epochs" for --epochs
   std::string type = {};      ///< "N", "NAME"; empty for a switch
-  std::string fallback = {};  ///< the default, as text; empty: not shown
+  std::string default_value = {};  ///< as text; empty: not shown
   std::string help = {};
 };
 

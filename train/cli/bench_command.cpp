@@ -6,15 +6,15 @@
 #include "diagrad/core/device.h"
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/core/text.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/bench/trace_file.h"
 #include "diagrad/train/cli/bench_output.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/exit_code.h"
+#include "diagrad/train/cli/image_size.h"
 #include "diagrad/train/cli/option_set.h"
-#include "diagrad/train/cli/picture_size.h"
-#include "diagrad/train/cli/text.h"
-#include "diagrad/train/file.h"
+#include "diagrad/train/run/file.h"
 
 namespace diagrad::cli {
 namespace {
@@ -42,7 +42,7 @@ void BenchCommand::declare(Arguments& arguments) {
   set_.declare(arguments, {"model", "model-opt", "attention", "sharing", "classes", "precision",
                            "math", "seed", "batch", "optimizer", "device", "threads"});
   arguments.heading("Command");
-  arguments.option({"input", "HxWxC", input_, "size of one picture"}, input_);
+  arguments.option({"input", "HxWxC", input_, "size of one image"}, input_);
   arguments.option({"steps", "N", "10", "training steps that are timed"}, steps_);
   arguments.option({"warmup", "N", "3", "steps before them, at least one"}, warmup_);
   arguments.flag({"profile", "", "", "a table of operations: calls, time, GFLOP/s, GB/s"},
@@ -100,7 +100,7 @@ BenchReport BenchCommand::measure() const {
                   .steps = steps_,
                   .warmup = warmup_,
                   .profile = profile_ || !trace_.empty()};
-  DG_CHECK(report.bench.input.back() <= 3, "--input: {} has {} channels, pictures have 1 to 3",
+  DG_CHECK(report.bench.input.back() <= 3, "--input: {} has {} channels, images have 1 to 3",
            input_, report.bench.input.back());
   try {
     parse_device(options.device);

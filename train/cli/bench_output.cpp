@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 
 namespace diagrad::cli {
 namespace {
@@ -99,7 +99,7 @@ void print_bench(Console& console, const BenchReport& report) {
   console.line(console.styled(
       Style::bold, fmt::format("{}, attention {} per {}, batch {}", options.model,
                                printable(options.attention), options.sharing, options.batch)));
-  console.line(fmt::format("{} parameters, pictures {}, {} ({} math), {} thread{}, {}",
+  console.line(fmt::format("{} parameters, images {}, {} ({} math), {} thread{}, {}",
                            thousands(r.parameters), report.bench.input.str(), options.precision,
                            options.math, r.threads, r.threads == 1 ? "" : "s", options.optimizer));
   console.line("");

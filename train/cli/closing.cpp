@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/report/run_command.h"
 
 namespace diagrad::cli {
@@ -14,12 +14,12 @@ std::string accuracy(double share) {
 
 std::vector<std::string> accuracy_lines(const train::TrainResult& result,
                                         const train::Options& options) {
-  const std::string pictures = thousands(result.last.examples);
+  const std::string images = thousands(result.last.examples);
   if (options.overfit_one_batch) {
-    return {fmt::format("accuracy     {} on the {} pictures that were learned by heart",
-                        accuracy(result.last.accuracy), pictures)};
+    return {fmt::format("accuracy     {} on the {} images that were learned by heart",
+                        accuracy(result.last.accuracy), images)};
   }
-  const std::string set = pictures + " test pictures";
+  const std::string set = images + " test images";
   const std::string kind = result.weights == "ema" ? "averaged weights" : "weights";
   const std::string last = accuracy(result.last.accuracy);
   if (result.chosen_on == "validation" && result.best_epoch > 0) {

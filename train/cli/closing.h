@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "diagrad/train/options.h"
-#include "diagrad/train/trainer.h"
+#include "diagrad/train/run/options.h"
+#include "diagrad/train/run/trainer.h"
 
 namespace diagrad::cli {
 

@@ -9,7 +9,7 @@ std::span<const CommandInfo> commands() {
       {"report", "make report.html of a run folder again, from its other files",
        make_report_command},
       {"summary", "list layers with shapes, parameters and multiply-adds", make_summary_command},
-      {"bench", "time training steps on made-up pictures: images/s, GFLOP/s, memory",
+      {"bench", "time training steps on made-up images: images/s, GFLOP/s, memory",
        make_bench_command},
       {"models", "list the networks", make_models_command},
       {"attention", "list the attention modules", make_attention_command},

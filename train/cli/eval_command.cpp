@@ -10,14 +10,14 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/math_mode.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/core/text.h"
 #include "diagrad/data/registry.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/progress.h"
-#include "diagrad/train/cli/text.h"
-#include "diagrad/train/evaluate.h"
-#include "diagrad/train/trained_model.h"
+#include "diagrad/train/run/evaluate.h"
+#include "diagrad/train/run/trained_model.h"
 
 namespace diagrad::cli {
 namespace {
@@ -63,7 +63,7 @@ void EvalCommand::declare(Arguments& arguments) {
   arguments.option({"save-logits", "FILE", "",
                     "safetensors with logits [N,K] and labels [N], in the order of the set"},
                    logits_);
-  arguments.option({"batch", "N", "256", "pictures per batch"}, batch_);
+  arguments.option({"batch", "N", "256", "images per batch"}, batch_);
   arguments.option({"device", "TEXT", "cpu", "cpu, cuda or cuda:n"}, device_);
   arguments.option({"math", "TEXT", "", "fast or exact convolutions; empty: that of the run"},
                    math_);
@@ -78,10 +78,10 @@ void check_range(const char* name, int64_t value, int64_t low, int64_t high) {
            high);
 }
 
-/// Throws where the pictures are not for this model.
+/// Throws where the images are not for this model.
 void check_data(const TrainedModel& trained, const data::DatasetInfo& info) {
   if (info.image.back() != trained.info.input.back()) {
-    fail(ErrorKind::data, "data: {} has pictures of shape {}, {} was trained on {}", info.name,
+    fail(ErrorKind::data, "data: {} has images of shape {}, {} was trained on {}", info.name,
          info.image.str(), trained.path, trained.info.input.str());
   }
   if (info.class_count() > trained.info.options.classes) {
@@ -139,7 +139,7 @@ Evaluation EvalCommand::evaluate(const TrainedModel& trained, const data::Datase
   options.normalization = trained.info.options.normalization;
   options.keep_logits = keep_logits;
   options.progress = [&](int64_t done, int64_t total) {
-    const std::string text = fmt::format("{} of {} pictures", thousands(done), thousands(total));
+    const std::string text = fmt::format("{} of {} images", thousands(done), thousands(total));
     console.status(text.substr(0, std::max<size_t>(console.width(), 1) - 1));
     return true;
   };
@@ -221,9 +221,9 @@ void EvalCommand::print_words(Console& console, const TrainedModel& trained,
   std::vector<std::vector<std::string>> rows;
   for (size_t k = 0; k < info.classes.size(); ++k) {
     rows.push_back(
-        {class_name(info, k, 40), thousands(result.pictures[k]), percent(result.per_class[k])});
+        {class_name(info, k, 40), thousands(result.images[k]), percent(result.per_class[k])});
   }
-  for (const std::string& line : table({"class", ">pictures", ">accuracy"}, rows)) {
+  for (const std::string& line : table({"class", ">images", ">accuracy"}, rows)) {
     console.line(line);
   }
   console.line("");
@@ -233,7 +233,7 @@ void EvalCommand::print_words(Console& console, const TrainedModel& trained,
     console.line("");
   }
   console.line(console.styled(
-      Style::bold, fmt::format("accuracy {:.2f} % of {} test pictures, loss {:.4f}",
+      Style::bold, fmt::format("accuracy {:.2f} % of {} test images, loss {:.4f}",
                                100.0 * result.accuracy, thousands(result.examples), result.loss)));
   if (!logits_.empty()) console.line("logits in " + printable(logits_));
 }

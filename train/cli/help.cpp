@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 
 namespace diagrad::cli {
 namespace {

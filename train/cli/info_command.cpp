@@ -10,8 +10,8 @@
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
-#include "diagrad/train/options.h"
-#include "diagrad/train/run_folder.h"
+#include "diagrad/train/run/options.h"
+#include "diagrad/train/run/run_folder.h"
 
 namespace diagrad::cli {
 namespace {

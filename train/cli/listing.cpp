@@ -7,8 +7,8 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/spelling.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/cli/exit_code.h"
-#include "diagrad/train/cli/text.h"
 
 namespace diagrad::cli {
 namespace {
@@ -23,7 +23,7 @@ std::string to_json(const std::string& plural, const std::vector<Listed>& entrie
     object["options"] = nlohmann::ordered_json::array();
     for (const Option& option : entry.options) {
       object["options"].push_back({{"name", option.name},
-                                   {"default", option.fallback},
+                                   {"default", option.default_value},
                                    {"allowed", option.allowed()},
                                    {"help", option.help}});
     }
@@ -102,10 +102,10 @@ void ListCommand::show(Console& console, const Listed& entry) const {
   console.line("");
   console.line("Options:");
   for (const Option& option : entry.options) {
-    column = std::max(column, option.name.size() + option.fallback.size() + 3);
+    column = std::max(column, option.name.size() + option.default_value.size() + 3);
   }
   for (const Option& option : entry.options) {
-    print_entry(console, fmt::format("  {}={}", option.name, option.fallback), column + 2,
+    print_entry(console, fmt::format("  {}={}", option.name, option.default_value), column + 2,
                 fmt::format("{} ({})", option.help, option.allowed()));
   }
 }

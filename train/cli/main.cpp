@@ -16,11 +16,11 @@
 
 #include "diagrad/core/build_info.h"
 #include "diagrad/core/spelling.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/help.h"
 #include "diagrad/train/cli/list_request.h"
-#include "diagrad/train/cli/text.h"
 
 namespace diagrad::cli {
 namespace {

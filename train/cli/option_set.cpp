@@ -7,11 +7,11 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/option.h"
 #include "diagrad/core/spelling.h"
+#include "diagrad/core/text.h"
 #include "diagrad/models/registry.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/cli/list_request.h"
 #include "diagrad/train/cli/recipes.h"
-#include "diagrad/train/cli/text.h"
 #include "diagrad/train/cli/toml.h"
 
 namespace diagrad::cli {
@@ -118,7 +118,7 @@ train::Options OptionSet::checked() const {
   if (options.data == "help") throw ListRequest{"datasets"};
   options.validate();
   check_name("model", options.model, names_of(models::list()), "models");
-  check_name("attention", parse_choice("attention", options.attention).name,
+  check_name("attention", parse_selection("attention", options.attention).name,
              names_of(nn::attention_variants()), "attention");
   // Made for its checks alone: unknown options and values out of range.
   [[maybe_unused]] const nn::AttentionFactory factory(options.attention, options.sharing);

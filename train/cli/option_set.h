@@ -6,7 +6,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/train/cli/arguments.h"
 #include "diagrad/train/cli/setting.h"
-#include "diagrad/train/options.h"
+#include "diagrad/train/run/options.h"
 
 namespace diagrad::cli {
 

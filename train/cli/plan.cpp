@@ -6,13 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/text.h"
 #include "diagrad/data/loader.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/nn/module.h"
-#include "diagrad/train/checkpoint_folder.h"
-#include "diagrad/train/cli/text.h"
-#include "diagrad/train/run_folder.h"
-#include "diagrad/train/schedule.h"
+#include "diagrad/train/optim/schedule.h"
+#include "diagrad/train/run/checkpoint_folder.h"
+#include "diagrad/train/run/run_folder.h"
 
 namespace diagrad::cli {
 namespace {
@@ -81,13 +81,13 @@ std::string attention_text(const Options& options) {
 std::string data_text(const TrainJob& job) {
   if (job.options.overfit_one_batch) {
     return fmt::format("{}: one batch of {}, to be learned by heart and to be tested on",
-                       printable(job.options.data), plural(job.train->size(), "picture"));
+                       printable(job.options.data), plural(job.train->size(), "image"));
   }
   std::string text =
       fmt::format("{}: {} training", printable(job.options.data), thousands(job.train->size()));
   if (job.validation) text += fmt::format(", {} validation", thousands(job.validation->size()));
   const data::DatasetInfo& info = job.test->info();
-  return text + fmt::format(" and {} test pictures {}, {} classes", thousands(job.test->size()),
+  return text + fmt::format(" and {} test images {}, {} classes", thousands(job.test->size()),
                             info.image.str(), info.class_count());
 }
 
@@ -127,7 +127,7 @@ std::vector<std::string> plan_lines(const RunPlan& plan, const TrainJob& job) {
   std::string augmentation;
   for (const std::string& step : o.augment)
     augmentation += (augmentation.empty() ? "" : ", ") + step;
-  std::string batch = plural(o.batch, "picture");
+  std::string batch = plural(o.batch, "image");
   if (o.accumulate > 1) batch += fmt::format(", {} batches per step", o.accumulate);
   std::vector<std::pair<const char*, std::string>> rows = {
       {"model", fmt::format("{}, {} parameters, {}", printable(o.model), thousands(plan.parameters),

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "diagrad/train/job.h"
+#include "diagrad/train/run/job.h"
 
 namespace diagrad::cli {
 

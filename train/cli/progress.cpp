@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 
 namespace diagrad::cli {
 namespace {
@@ -74,10 +74,10 @@ void TrainProgress::on_start(const train::TrainStart& start) {
                             printable(options_.attention), printable(options_.data),
                             thousands(start.parameters)));
   if (options_.overfit_one_batch) {
-    console_.line(fmt::format("one batch of {} pictures to learn by heart, {} steps",
+    console_.line(fmt::format("one batch of {} images to learn by heart, {} steps",
                               thousands(start.train_images), thousands(start.steps)));
   } else {
-    console_.line(fmt::format("{} training and {} {} pictures, {} epochs of {} steps",
+    console_.line(fmt::format("{} training and {} {} images, {} epochs of {} steps",
                               thousands(start.train_images), thousands(start.eval_images),
                               start.eval_set, start.epochs, thousands(start.steps_per_epoch)));
   }

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "diagrad/train/cli/console.h"
-#include "diagrad/train/listener.h"
-#include "diagrad/train/options.h"
+#include "diagrad/train/run/listener.h"
+#include "diagrad/train/run/options.h"
 
 namespace diagrad::cli {
 
@@ -16,7 +16,7 @@ struct Moment {
   int64_t epoch = 0;  ///< counted from 1
   int64_t epochs = 0;
   std::string phase = {};  ///< what is evaluated ("test"); empty: training
-  int64_t done = 0;        ///< steps of the epoch, pictures of an evaluation
+  int64_t done = 0;        ///< steps of the epoch, images of an evaluation
   int64_t total = 0;
   double loss = 0.0;  ///< of the epoch so far, as the next three
   double accuracy = 0.0;

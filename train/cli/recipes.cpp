@@ -6,7 +6,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/spelling.h"
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/cli/toml.h"
 
 namespace diagrad::cli {

@@ -3,10 +3,10 @@
 #include <filesystem>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
-#include "diagrad/train/cli/text.h"
 #include "diagrad/train/report/run_page.h"
 #include "diagrad/train/report/runs_page.h"
 

@@ -6,7 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 
 namespace diagrad::cli {
 namespace {

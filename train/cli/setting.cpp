@@ -5,7 +5,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/spelling.h"
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 
 namespace diagrad::cli {
 namespace {
@@ -49,13 +49,13 @@ class Assigner : public train::OptionVisitor {
     if (matches(info)) value = only();
   }
   void visit(const train::OptionInfo& info, int64_t& value) override {
-    if (matches(info)) value = parse_whole(setting_.where, only());
+    if (matches(info)) value = parse_int(setting_.where, only());
   }
   void visit(const train::OptionInfo& info, double& value) override {
-    if (matches(info)) value = parse_number(setting_.where, only());
+    if (matches(info)) value = parse_float(setting_.where, only());
   }
   void visit(const train::OptionInfo& info, bool& value) override {
-    if (matches(info)) value = parse_flag(setting_.where, only());
+    if (matches(info)) value = parse_bool(setting_.where, only());
   }
   void visit(const train::OptionInfo& info, std::vector<std::string>& value) override {
     if (matches(info)) value = list();
@@ -63,7 +63,7 @@ class Assigner : public train::OptionVisitor {
   void visit(const train::OptionInfo& info, std::vector<int64_t>& value) override {
     if (!matches(info)) return;
     value.clear();
-    for (const std::string& text : list()) value.push_back(parse_whole(setting_.where, text));
+    for (const std::string& text : list()) value.push_back(parse_int(setting_.where, text));
   }
 
   bool found() const { return found_; }
@@ -108,19 +108,19 @@ void assign(train::Options& options, const Setting& setting) {
            did_you_mean(setting.name, option_names()));
 }
 
-int64_t parse_whole(std::string_view where, std::string_view text) {
+int64_t parse_int(std::string_view where, std::string_view text) {
   int64_t value = 0;
-  DG_CHECK(parse(text, value), "{}: '{}' is not a whole number", where, text);
+  DG_CHECK(parse(text, value), "{}: '{}' is not an integer", where, text);
   return value;
 }
 
-double parse_number(std::string_view where, std::string_view text) {
+double parse_float(std::string_view where, std::string_view text) {
   double value = 0.0;
   DG_CHECK(parse(text, value) && std::isfinite(value), "{}: '{}' is not a number", where, text);
   return value;
 }
 
-bool parse_flag(std::string_view where, std::string_view text) {
+bool parse_bool(std::string_view where, std::string_view text) {
   const bool yes = text == "true" || text == "1" || text == "yes";
   DG_CHECK(yes || text == "false" || text == "0" || text == "no", "{}: '{}' is not true or false",
            where, text);

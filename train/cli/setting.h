@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "diagrad/train/options.h"
+#include "diagrad/train/run/options.h"
 
 namespace diagrad::cli {
 
@@ -25,8 +25,8 @@ std::vector<std::string> option_names();
 void assign(train::Options& options, const Setting& setting);
 
 /// Throw Error(usage) for other texts; `where` begins the message.
-int64_t parse_whole(std::string_view where, std::string_view text);
-double parse_number(std::string_view where, std::string_view text);
-bool parse_flag(std::string_view where, std::string_view text);
+int64_t parse_int(std::string_view where, std::string_view text);
+double parse_float(std::string_view where, std::string_view text);
+bool parse_bool(std::string_view where, std::string_view text);
 
 }  // namespace diagrad::cli

@@ -3,22 +3,22 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/text.h"
 #include "diagrad/models/summary.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
+#include "diagrad/train/cli/image_size.h"
 #include "diagrad/train/cli/option_set.h"
-#include "diagrad/train/cli/picture_size.h"
-#include "diagrad/train/cli/text.h"
-#include "diagrad/train/job.h"
+#include "diagrad/train/run/job.h"
 
 namespace diagrad::cli {
 namespace {
 
 using nlohmann::ordered_json;
 
-/// Of one picture.
+/// Of one image.
 Shape without_batch(const Shape& shape) {
   Shape rest;
   for (int axis = 1; axis < shape.rank(); ++axis) rest.push_back(shape[axis]);
@@ -34,7 +34,7 @@ class SummaryCommand : public Command {
   void declare(Arguments& arguments) override {
     set_.declare(arguments, {"model", "model-opt", "attention", "sharing", "classes"});
     arguments.heading("Command");
-    arguments.option({"input", "HxWxC", input_, "size of one picture"}, input_);
+    arguments.option({"input", "HxWxC", input_, "size of one image"}, input_);
     arguments.flag({"json", "", "", "print JSON for programs"}, json_);
   }
 
@@ -99,7 +99,7 @@ class SummaryCommand : public Command {
     }
     console.line(console.styled(
         Style::bold,
-        fmt::format("{}, attention {} per {}, {} classes, pictures {}", options.model,
+        fmt::format("{}, attention {} per {}, {} classes, images {}", options.model,
                     printable(options.attention), options.sharing, options.classes, input.str())));
     console.line("");
     const size_t room = console.live() ? console.width() : std::string::npos;
@@ -113,9 +113,9 @@ class SummaryCommand : public Command {
     console.line(fmt::format("parameters      {:>13}   {} in f32; a shared layer counts once",
                              thousands(summary.parameters), mebibytes(4 * summary.parameters)));
     console.line(
-        fmt::format("multiply-adds   {:>13}   of one picture; a shared layer counts per call",
+        fmt::format("multiply-adds   {:>13}   of one image; a shared layer counts per call",
                     compact(summary.multiply_adds)));
-    console.line(fmt::format("activations     {:>13}   of one picture, results of all operations",
+    console.line(fmt::format("activations     {:>13}   of one image, results of all operations",
                              mebibytes(summary.activation_bytes)));
   }
 

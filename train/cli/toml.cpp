@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
-#include "diagrad/train/cli/text.h"
-#include "diagrad/train/file.h"
+#include "diagrad/core/text.h"
+#include "diagrad/train/run/file.h"
 
 namespace diagrad::cli {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/cli/closing.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
@@ -17,12 +18,11 @@
 #include "diagrad/train/cli/plan.h"
 #include "diagrad/train/cli/progress.h"
 #include "diagrad/train/cli/runs.h"
-#include "diagrad/train/cli/text.h"
-#include "diagrad/train/file.h"
-#include "diagrad/train/job.h"
 #include "diagrad/train/report/runs_page.h"
-#include "diagrad/train/run_folder.h"
-#include "diagrad/train/trainer.h"
+#include "diagrad/train/run/file.h"
+#include "diagrad/train/run/job.h"
+#include "diagrad/train/run/run_folder.h"
+#include "diagrad/train/run/trainer.h"
 
 namespace diagrad::cli {
 namespace {

@@ -7,13 +7,13 @@
 #include <limits>
 #include <numeric>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/report/html.h"
 
 namespace diagrad::train {
 namespace {
 
-// In units of the picture, which is scaled to its column; the text grows on a phone.
+// In units of the image, which is scaled to its column; the text grows on a phone.
 constexpr double kWidth = 480.0;
 constexpr double kHeight = 272.0;
 constexpr double kLeft = 58.0;
@@ -28,7 +28,7 @@ bool is_faint(const ChartSeries& series) {
   return series.style == "faint";
 }
 
-/// Where values lie in the picture.
+/// Where values lie in the image.
 class Axes {
  public:
   explicit Axes(const Chart& chart) : x_max_(std::max(chart.x_max, 1e-9)) {
@@ -115,7 +115,7 @@ std::string grid(const Chart& chart, const Axes& axes) {
     if (tick > chart.x_max * (1.0 + 1e-9) || std::floor(tick) != tick) continue;
     svg += fmt::format(R"(<line class="axis" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>)",
                        axes.x(tick), kBottom, kBottom + 4.0);
-    svg += text_at(axes.x(tick), kBottom + 19.0, "middle", cli::thousands(std::llround(tick)));
+    svg += text_at(axes.x(tick), kBottom + 19.0, "middle", thousands(std::llround(tick)));
   }
   svg += fmt::format(R"(<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>)", kLeft, kRight,
                      kBottom, kBottom);

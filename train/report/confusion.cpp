@@ -7,18 +7,17 @@
 #include <limits>
 #include <numeric>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/report/html.h"
 
 namespace diagrad::train {
 namespace {
 
-using cli::thousands;
 
 constexpr size_t kPairs = 8;
 constexpr size_t kNameLength = 13;  // longer names are cut beside the matrix
 
-/// Sizes that follow from the number of classes, in units of the picture.
+/// Sizes that follow from the number of classes, in units of the image.
 struct Layout {
   explicit Layout(size_t classes)
       : cell(classes <= 12   ? 44.0
@@ -74,7 +73,7 @@ std::string cell(const Layout& layout, size_t row, size_t column, int64_t count,
     svg +=
         fmt::format(R"(<text class="count{}" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>)",
                     shade > 0.5 ? " strong" : "", x + edge / 2.0, y + edge / 2.0 + 4.5,
-                    layout.cell < 40.0 && count > 999 ? cli::compact(count) : thousands(count));
+                    layout.cell < 40.0 && count > 999 ? compact(count) : thousands(count));
   }
   return svg + "</g>";
 }
@@ -106,10 +105,9 @@ std::vector<ConfusedPair> confused_pairs(const ConfusionCounts& counts, size_t m
 std::vector<double> class_accuracies(const ConfusionCounts& counts) {
   std::vector<double> shares;
   for (size_t k = 0; k < counts.size(); ++k) {
-    const int64_t pictures = total(counts[k]);
-    shares.push_back(pictures > 0
-                         ? static_cast<double>(counts[k][k]) / static_cast<double>(pictures)
-                         : std::numeric_limits<double>::quiet_NaN());
+    const int64_t images = total(counts[k]);
+    shares.push_back(images > 0 ? static_cast<double>(counts[k][k]) / static_cast<double>(images)
+                                : std::numeric_limits<double>::quiet_NaN());
   }
   return shares;
 }
@@ -123,14 +121,14 @@ std::string matrix_html(const ConfusionCounts& counts, const std::vector<std::st
                      layout.left - 1.0, layout.top - 1.0, layout.side + 1.0, layout.side + 1.0);
   svg += names(layout, classes, counts.size());
   for (size_t row = 0; row < counts.size(); ++row) {
-    const int64_t pictures = total(counts[row]);
+    const int64_t images = total(counts[row]);
     for (size_t column = 0; column < counts.size(); ++column) {
       const int64_t count = counts[row][column];
       if (count == 0) continue;
-      const double share = static_cast<double>(count) / static_cast<double>(pictures);
+      const double share = static_cast<double>(count) / static_cast<double>(images);
       const std::string tooltip =
           fmt::format("{} taken for {}: {} of {} ({:.1f} %)", class_name(classes, row),
-                      class_name(classes, column), count, pictures, 100.0 * share);
+                      class_name(classes, column), count, images, 100.0 * share);
       svg += cell(layout, row, column, count, share, tooltip);
     }
   }
@@ -141,7 +139,7 @@ std::string matrix_html(const ConfusionCounts& counts, const std::vector<std::st
 
 std::string pairs_html(const ConfusionCounts& counts, const std::vector<std::string>& classes) {
   const std::vector<ConfusedPair> pairs = confused_pairs(counts, kPairs);
-  if (pairs.empty()) return "<p>No picture was taken for another class.</p>\n";
+  if (pairs.empty()) return "<p>No image was taken for another class.</p>\n";
   std::string items;
   for (const ConfusedPair& pair : pairs) {
     const auto side = [&](size_t truth, size_t said, int64_t count) {
@@ -175,7 +173,7 @@ std::string classes_html(const ConfusionCounts& counts, const std::vector<std::s
         "<div class=\"class\"><span title=\"{}\">{}</span><div class=\"bar\">"
         "<i style=\"width:{:.1f}%\"></i></div><span>{}</span></div>\n",
         escape_html(name), escape_html(shorten(name, 40)), 100.0 * shares[k],
-        cli::percent(shares[k]));
+        percent(shares[k]));
   }
   return body + "</div>\n";
 }

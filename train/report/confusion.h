@@ -15,7 +15,7 @@ std::string class_name(const std::vector<std::string>& classes, size_t label);
 struct ConfusedPair {
   size_t first = 0;
   size_t second = 0;
-  int64_t forth = 0;  ///< pictures of `first` taken for `second`
+  int64_t forth = 0;  ///< images of `first` taken for `second`
   int64_t back = 0;
   int64_t total() const { return forth + back; }
 };
@@ -23,7 +23,7 @@ struct ConfusedPair {
 /// At most `most` pairs, the one with most mistakes first; equal ones in the order of their labels.
 std::vector<ConfusedPair> confused_pairs(const ConfusionCounts& counts, size_t most);
 
-/// The share of each class's pictures that was recognised; NaN for a class without pictures.
+/// The share of each class's images that was recognised; NaN for a class without images.
 std::vector<double> class_accuracies(const ConfusionCounts& counts);
 
 /// A <figure> with the counts, rows shaded by their shares. With many classes the numbers, and
@@ -33,7 +33,7 @@ std::string matrix_html(const ConfusionCounts& counts, const std::vector<std::st
 /// A list of the pairs in words.
 std::string pairs_html(const ConfusionCounts& counts, const std::vector<std::string>& classes);
 
-/// A bar for each class with pictures, the worst first.
+/// A bar for each class with images, the worst first.
 std::string classes_html(const ConfusionCounts& counts, const std::vector<std::string>& classes);
 
 }  // namespace diagrad::train

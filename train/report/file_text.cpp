@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/error.h"
-#include "diagrad/train/file.h"
-#include "diagrad/train/json_text.h"
+#include "diagrad/train/run/file.h"
+#include "diagrad/train/run/json_text.h"
 
 namespace diagrad::train {
 

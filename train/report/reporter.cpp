@@ -6,8 +6,8 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/nn/attention/attention.h"
-#include "diagrad/train/file.h"
 #include "diagrad/train/report/run_page.h"
+#include "diagrad/train/run/file.h"
 
 namespace diagrad::train {
 namespace {
@@ -63,7 +63,7 @@ void Reporter::epoch() {
 void Reporter::keep_samples(const Evaluation& evaluation) {
   attempt([&] {
     write_file(state_.start.folder + "/samples.json",
-               samples_json(sample_pictures(evaluation, *job_.test)));
+               samples_json(sample_images(evaluation, *job_.test)));
   });
 }
 

@@ -3,9 +3,9 @@
 #include <chrono>
 #include <string>
 
-#include "diagrad/train/job.h"
-#include "diagrad/train/listener.h"
 #include "diagrad/train/report/run_files.h"
+#include "diagrad/train/run/job.h"
+#include "diagrad/train/run/listener.h"
 
 namespace diagrad::train {
 
@@ -21,7 +21,7 @@ class Reporter {
   /// After an epoch whose rows are in the files. Where epochs are short the page is not made after
   /// each one but the first, so that it takes no more than a fiftieth of the time.
   void epoch();
-  /// The chosen pictures of the last evaluation, for the page to come: samples.json.
+  /// The chosen images of the last evaluation, for the page to come: samples.json.
   void keep_samples(const Evaluation& evaluation);
   void end(const TrainResult& result);
   /// Makes the page of a run again whose files stay as they are.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/report/chart.h"
 #include "diagrad/train/report/html.h"
 #include "diagrad/train/report/run_page.h"

@@ -9,10 +9,10 @@
 #include <sstream>
 #include <string_view>
 
-#include "diagrad/train/json_text.h"
-#include "diagrad/train/options.h"
 #include "diagrad/train/report/file_text.h"
 #include "diagrad/train/report/html.h"
+#include "diagrad/train/run/json_text.h"
+#include "diagrad/train/run/options.h"
 
 namespace diagrad::train {
 namespace {
@@ -218,9 +218,9 @@ std::vector<std::vector<int64_t>> read_confusion(const json& test) {
     if (!row.is_array() || row.size() != rows.size()) return {};
     counts.emplace_back();
     for (const json& count : row) {
-      const std::optional<int64_t> pictures = count_of(count, int64_t{1} << 40);
-      if (!pictures) return {};
-      counts.back().push_back(*pictures);
+      const std::optional<int64_t> images = count_of(count, int64_t{1} << 40);
+      if (!images) return {};
+      counts.back().push_back(*images);
     }
   }
   return counts;

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "diagrad/train/listener.h"
 #include "diagrad/train/report/sample_file.h"
+#include "diagrad/train/run/listener.h"
 
 namespace diagrad::train {
 
@@ -46,7 +46,7 @@ struct RunFiles {
   std::vector<EpochRow> epochs;
   std::vector<StepRow> steps;
   std::optional<TrainResult> result;
-  std::optional<SamplePictures> samples;
+  std::optional<SampleImages> samples;
   std::vector<std::pair<std::string, std::string>> environment;
 
   /// The text of an option: strings bare, lists with commas; empty where there is none.

@@ -5,17 +5,16 @@
 #include <algorithm>
 #include <cmath>
 
-#include "diagrad/train/cli/text.h"
-#include "diagrad/train/file.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/report/confusion.h"
 #include "diagrad/train/report/html.h"
 #include "diagrad/train/report/run_command.h"
 #include "diagrad/train/report/samples_html.h"
+#include "diagrad/train/run/file.h"
 
 namespace diagrad::train {
 namespace {
 
-using cli::thousands;
 
 /// A command whose lines are broken between its options only.
 std::string command(const std::string& text) {
@@ -103,14 +102,14 @@ std::string ending(const RunFiles& run) {
   return fmt::format("<div class=\"ending{}\">{}</div>\n", ended_badly(run) ? " bad" : "", words);
 }
 
-std::string pictures_text(int64_t count) {
-  return count > 0 ? " of " + counted(count, "picture") : "";
+std::string images_text(int64_t count) {
+  return count > 0 ? " of " + counted(count, "image") : "";
 }
 
-/// How far chance alone moves an accuracy on so many pictures.
-std::string chance_text(double accuracy, int64_t pictures) {
-  if (pictures <= 0 || !std::isfinite(accuracy)) return {};
-  const double error = std::sqrt(accuracy * (1.0 - accuracy) / static_cast<double>(pictures));
+/// How far chance alone moves an accuracy on so many images.
+std::string chance_text(double accuracy, int64_t images) {
+  if (images <= 0 || !std::isfinite(accuracy)) return {};
+  const double error = std::sqrt(accuracy * (1.0 - accuracy) / static_cast<double>(images));
   return fmt::format("; a set of this size is good for ± {:.1f} points (one standard error)",
                      100.0 * error);
 }
@@ -135,9 +134,9 @@ Headline headline(const RunFiles& run) {
     const TrainResult& result = *run.result;
     if (is_by_heart(run)) {
       return {result.last.accuracy, "accuracy on the one batch that was learned by heart" +
-                                        pictures_text(result.last.examples)};
+                                        images_text(result.last.examples)};
     }
-    const std::string set = "accuracy on the test set" + pictures_text(result.last.examples);
+    const std::string set = "accuracy on the test set" + images_text(result.last.examples);
     if (result.chosen_on == "validation" && result.best_epoch > 0) {
       return {result.best,
               fmt::format("{}, with the weights of epoch {}, which the validation set chose{}", set,
@@ -152,7 +151,7 @@ Headline headline(const RunFiles& run) {
   if (row == nullptr) return {};
   return {row->has_ema ? row->ema_accuracy : row->eval_accuracy,
           fmt::format("accuracy on the {} set{} after epoch {}{}", row->eval_set,
-                      pictures_text(run.state.start.eval_images),
+                      images_text(run.state.start.eval_images),
                       part_of(row->epoch, run.state.start.epochs),
                       row->has_ema ? ", averaged weights" : "")};
 }
@@ -183,13 +182,13 @@ std::string tiles(const RunFiles& run) {
   const int64_t parameters = run.result ? run.result->parameters : run.state.start.parameters;
   if (parameters > 0) boxes += html_tile(thousands(parameters), "parameters, shared ones once");
   if (std::isfinite(seconds)) {
-    boxes += html_tile(cli::duration(seconds),
+    boxes += html_tile(duration(seconds),
                        fmt::format("for {}, {}", counted(epochs_done(run), "epoch"),
                                    counted(steps_done(run), "step")));
   }
   if (std::isfinite(rate)) {
-    boxes += html_tile(rate < 1000.0 ? cli::rate(rate) : thousands(std::llround(rate)),
-                       "training pictures per second");
+    boxes += html_tile(rate < 1000.0 ? diagrad::rate(rate) : thousands(std::llround(rate)),
+                       "training images per second");
   }
   return boxes.empty() ? "" : "<div class=\"tiles\">\n" + boxes + "</div>\n";
 }
@@ -209,9 +208,9 @@ std::string what_was_run(const RunFiles& run) {
   std::string data = option("data");
   if (start.train_images > 0 && is_by_heart(run)) {
     data +=
-        fmt::format(": one batch of {}, learned by heart", counted(start.train_images, "picture"));
+        fmt::format(": one batch of {}, learned by heart", counted(start.train_images, "image"));
   } else if (start.train_images > 0) {
-    data += fmt::format(": {} training pictures", thousands(start.train_images));
+    data += fmt::format(": {} training images", thousands(start.train_images));
     if (start.eval_set == "validation") {
       data += fmt::format(", {} for validation", thousands(start.eval_images));
     }
@@ -258,7 +257,7 @@ std::string epoch_table(const RunFiles& run) {
   const std::string set = evaluated == nullptr ? "test" : escape_html(evaluated->eval_set);
   std::string head = fmt::format(
       "<tr><th>epoch</th><th>step</th><th>learning rate</th><th>training loss</th>"
-      "<th>accuracy</th><th>{} loss</th><th>accuracy</th>{}<th>pictures/s</th><th>time</th></tr>\n",
+      "<th>accuracy</th><th>{} loss</th><th>accuracy</th>{}<th>images/s</th><th>time</th></tr>\n",
       set, averaged ? "<th>averaged weights</th>" : "");
   std::string rows;
   for (const EpochRow& r : run.epochs) {
@@ -272,8 +271,8 @@ std::string epoch_table(const RunFiles& run) {
     cell(short_number(r.eval_loss));
     cell(exact_percent(r.eval_accuracy));
     if (averaged) cell(exact_percent(r.ema_accuracy));
-    cell(cli::rate(r.images_per_second));
-    cell(cli::duration(r.seconds));
+    cell(rate(r.images_per_second));
+    cell(duration(r.seconds));
     rows += "</tr>\n";
   }
   return "<details><summary>All epochs as a table</summary>\n<div class=\"wide\"><table "

@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "diagrad/train/cli/text.h"
-#include "diagrad/train/file.h"
-#include "diagrad/train/json_text.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/report/file_text.h"
 #include "diagrad/train/report/html.h"
+#include "diagrad/train/run/file.h"
+#include "diagrad/train/run/json_text.h"
 
 namespace diagrad::train {
 namespace {
@@ -68,7 +68,7 @@ std::string table_row(const json& run) {
       whole(at(run, "seed")), exact_percent(number(at(test, "last"))),
       exact_percent(number(at(test, "best"))), whole(at(test, "best_epoch")),
       short_number(number(at(test, "loss"))), whole(at(run, "steps")),
-      cli::duration(number(at(run, "seconds"))), link_to(run));
+      duration(number(at(run, "seconds"))), link_to(run));
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "diagrad/data/encode.h"
-#include "diagrad/train/json_text.h"
 #include "diagrad/train/report/file_text.h"
+#include "diagrad/train/run/json_text.h"
 
 namespace diagrad::train {
 namespace {
@@ -25,7 +25,7 @@ constexpr std::string_view kLetters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 // A file from elsewhere must not make a page without end.
-constexpr size_t kMostPictures = 32;
+constexpr size_t kMostImages = 32;
 constexpr size_t kMostLetters = 1 << 16;
 constexpr int64_t kMostSide = 1 << 14;
 
@@ -51,7 +51,7 @@ bool is_base64(std::string_view text) {
          text.substr(0, letters).find_first_not_of(kLetters) == std::string_view::npos;
 }
 
-struct Picture {
+struct Image {
   std::vector<uint8_t> pixels;
   Shape shape;
 };
@@ -70,12 +70,12 @@ uint8_t mean(const uint8_t* pixels, const Shape& shape, std::array<int64_t, 4> a
 }
 
 /// No side longer than `longest`; grey or red, green and blue.
-Picture shrunk(const std::vector<uint8_t>& pixels, const Shape& shape, int64_t longest) {
+Image shrunk(const std::vector<uint8_t>& pixels, const Shape& shape, int64_t longest) {
   const int64_t side = std::max(shape[0], shape[1]);
   const auto shorter = [&](int64_t length) {
     return side <= longest ? length : std::max<int64_t>(1, length * longest / side);
   };
-  Picture result;
+  Image result;
   result.shape = {shorter(shape[0]), shorter(shape[1]), shape[2] >= 3 ? 3 : 1};
   for (int64_t y = 0; y < result.shape[0]; ++y) {
     for (int64_t x = 0; x < result.shape[1]; ++x) {
@@ -90,49 +90,49 @@ Picture shrunk(const std::vector<uint8_t>& pixels, const Shape& shape, int64_t l
   return result;
 }
 
-/// Folders on the way to a file say where somebody keeps his data, not which picture it is.
+/// Folders on the way to a file say where somebody keeps his data, not which image it is.
 std::string without_folders(const std::string& source) {
   const size_t slash = source.rfind('/');
   return slash == std::string::npos ? source : source.substr(slash + 1);
 }
 
-std::vector<SamplePicture> read_pictures(const std::vector<Verdict>& verdicts,
-                                         const data::Dataset& set) {
+std::vector<SampleImage> read_images(const std::vector<Verdict>& verdicts,
+                                     const data::Dataset& set) {
   const Shape& shape = set.info().image;
   const bool exact = std::max(shape[0], shape[1]) <= kExact;
-  std::vector<SamplePicture> pictures;
+  std::vector<SampleImage> images;
   data::Sample sample;
   for (const Verdict& verdict : verdicts) {
     set.read(verdict.index, sample);
-    const Picture picture = shrunk(sample.pixels, shape, kLongest);
-    const uint8_t* pixels = picture.pixels.data();
-    SamplePicture shown;
+    const Image image = shrunk(sample.pixels, shape, kLongest);
+    const uint8_t* pixels = image.pixels.data();
+    SampleImage shown;
     shown.verdict = verdict;
     shown.source = without_folders(set.source(verdict.index));
     shown.type = exact ? kPng : kJpeg;
-    shown.base64 = to_base64(exact ? data::encode_png(pixels, picture.shape)
-                                   : data::encode_jpeg(pixels, picture.shape, kQuality));
-    shown.height = picture.shape[0];
-    shown.width = picture.shape[1];
-    pictures.push_back(std::move(shown));
+    shown.base64 = to_base64(exact ? data::encode_png(pixels, image.shape)
+                                   : data::encode_jpeg(pixels, image.shape, kQuality));
+    shown.height = image.shape[0];
+    shown.width = image.shape[1];
+    images.push_back(std::move(shown));
   }
-  return pictures;
+  return images;
 }
 
-ordered_json to_json(const std::vector<SamplePicture>& pictures) {
+ordered_json to_json(const std::vector<SampleImage>& images) {
   ordered_json list = ordered_json::array();
-  for (const SamplePicture& picture : pictures) {
-    list.push_back({{"index", picture.verdict.index},
-                    {"source", picture.source},
-                    {"label", picture.verdict.label},
-                    {"predicted", picture.verdict.predicted},
-                    {"probability", picture.verdict.probability},
-                    {"label_probability", picture.verdict.label_probability},
-                    {"doubt", picture.verdict.doubt},
-                    {"height", picture.height},
-                    {"width", picture.width},
-                    {"type", picture.type},
-                    {"base64", picture.base64}});
+  for (const SampleImage& image : images) {
+    list.push_back({{"index", image.verdict.index},
+                    {"source", image.source},
+                    {"label", image.verdict.label},
+                    {"predicted", image.verdict.predicted},
+                    {"probability", image.verdict.probability},
+                    {"label_probability", image.verdict.label_probability},
+                    {"doubt", image.verdict.doubt},
+                    {"height", image.height},
+                    {"width", image.width},
+                    {"type", image.type},
+                    {"base64", image.base64}});
   }
   return list;
 }
@@ -158,56 +158,55 @@ std::string text(const json& object, const char* key) {
 
 constexpr int64_t kMostCount = int64_t{1} << 40;
 
-std::optional<SamplePicture> picture_of(const json& object) {
+std::optional<SampleImage> image_of(const json& object) {
   if (!object.is_object()) return std::nullopt;
-  SamplePicture picture;
-  Verdict& verdict = picture.verdict;
+  SampleImage image;
+  Verdict& verdict = image.verdict;
   verdict.index = count(object, "index", kMostCount);
   verdict.label = count(object, "label", kMostCount);
   verdict.predicted = count(object, "predicted", kMostCount);
   verdict.probability = share(object, "probability");
   verdict.label_probability = share(object, "label_probability");
   verdict.doubt = share(object, "doubt");
-  picture.source = text(object, "source");
-  picture.type = text(object, "type");
-  picture.base64 = text(object, "base64");
-  picture.height = count(object, "height", kMostSide);
-  picture.width = count(object, "width", kMostSide);
+  image.source = text(object, "source");
+  image.type = text(object, "type");
+  image.base64 = text(object, "base64");
+  image.height = count(object, "height", kMostSide);
+  image.width = count(object, "width", kMostSide);
   const bool good =
       std::min({verdict.index, verdict.label, verdict.predicted}) >= 0 &&
       std::min({verdict.probability, verdict.label_probability, verdict.doubt}) >= 0 &&
-      std::min(picture.height, picture.width) > 0 &&
-      (picture.type == kPng || picture.type == kJpeg) && picture.base64.size() <= kMostLetters &&
-      is_base64(picture.base64);
+      std::min(image.height, image.width) > 0 && (image.type == kPng || image.type == kJpeg) &&
+      image.base64.size() <= kMostLetters && is_base64(image.base64);
   if (!good) return std::nullopt;
-  return picture;
+  return image;
 }
 
-std::vector<SamplePicture> pictures_of(const json& object, const char* key) {
-  std::vector<SamplePicture> pictures;
+std::vector<SampleImage> images_of(const json& object, const char* key) {
+  std::vector<SampleImage> images;
   const auto found = object.find(key);
-  if (found == object.end() || !found->is_array()) return pictures;
+  if (found == object.end() || !found->is_array()) return images;
   for (const json& item : *found) {
-    if (pictures.size() == kMostPictures) break;
-    if (auto picture = picture_of(item)) pictures.push_back(std::move(*picture));
+    if (images.size() == kMostImages) break;
+    if (auto image = image_of(item)) images.push_back(std::move(*image));
   }
-  return pictures;
+  return images;
 }
 
 }  // namespace
 
-SamplePictures sample_pictures(const Evaluation& evaluation, const data::Dataset& set) {
-  SamplePictures samples;
+SampleImages sample_images(const Evaluation& evaluation, const data::Dataset& set) {
+  SampleImages samples;
   samples.examples = evaluation.examples;
   samples.mistakes = evaluation.examples - evaluation.correct;
   samples.height = set.info().image[0];
   samples.width = set.info().image[1];
-  samples.wrong = read_pictures(evaluation.samples.wrong, set);
-  samples.right = read_pictures(evaluation.samples.right, set);
+  samples.wrong = read_images(evaluation.samples.wrong, set);
+  samples.right = read_images(evaluation.samples.right, set);
   return samples;
 }
 
-std::string samples_json(const SamplePictures& samples) {
+std::string samples_json(const SampleImages& samples) {
   const ordered_json object = {{"format", 1},
                                {"examples", samples.examples},
                                {"mistakes", samples.mistakes},
@@ -218,16 +217,16 @@ std::string samples_json(const SamplePictures& samples) {
   return object.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
-std::optional<SamplePictures> read_samples(const std::string& path) {
+std::optional<SampleImages> read_samples(const std::string& path) {
   const json object = file_json(path);
   if (!object.is_object()) return std::nullopt;
-  SamplePictures samples;
+  SampleImages samples;
   samples.examples = std::max<int64_t>(0, count(object, "examples", kMostCount));
   samples.mistakes = std::max<int64_t>(0, count(object, "mistakes", kMostCount));
   samples.height = std::max<int64_t>(0, count(object, "height", kMostSide));
   samples.width = std::max<int64_t>(0, count(object, "width", kMostSide));
-  samples.wrong = pictures_of(object, "wrong");
-  samples.right = pictures_of(object, "right");
+  samples.wrong = images_of(object, "wrong");
+  samples.right = images_of(object, "right");
   return samples;
 }
 

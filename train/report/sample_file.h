@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "diagrad/data/dataset.h"
-#include "diagrad/train/evaluate.h"
+#include "diagrad/train/run/evaluate.h"
 
 namespace diagrad::train {
 
-/// A picture as the page shows it: the bytes of the data set, neither normalised nor augmented.
-struct SamplePicture {
+/// A image as the page shows it: the bytes of the data set, neither normalised nor augmented.
+struct SampleImage {
   Verdict verdict;
   std::string source = {};  ///< where it comes from: "test_batch.bin, record 17"
   std::string type = {};    ///< "image/png" or "image/jpeg"
@@ -20,26 +20,26 @@ struct SamplePicture {
   int64_t width = 0;
 };
 
-/// What samples.json holds: the pictures of a SampleChoice, and how many there were to choose from.
-struct SamplePictures {
+/// What samples.json holds: the images of a SampleChoice, and how many there were to choose from.
+struct SampleImages {
   int64_t examples = 0;
   int64_t mistakes = 0;
-  int64_t height = 0;  ///< of a picture in the data set
+  int64_t height = 0;  ///< of a image in the data set
   int64_t width = 0;
-  std::vector<SamplePicture> wrong = {};
-  std::vector<SamplePicture> right = {};
+  std::vector<SampleImage> wrong = {};
+  std::vector<SampleImage> right = {};
 };
 
-/// Reads the chosen pictures again, each one alone. Pictures of up to 48 pixels a side become PNG
+/// Reads the chosen images again, each one alone. Images of up to 48 pixels a side become PNG
 /// files, as they are; larger ones are shrunk to 128 (means over areas) and become JPEG files, so
-/// that 24 pictures take less than 250 kB. Throws what the data set throws.
-SamplePictures sample_pictures(const Evaluation& evaluation, const data::Dataset& set);
+/// that 24 images take less than 250 kB. Throws what the data set throws.
+SampleImages sample_images(const Evaluation& evaluation, const data::Dataset& set);
 
-std::string samples_json(const SamplePictures& samples);
+std::string samples_json(const SampleImages& samples);
 
-/// Nothing for a file that is missing or no JSON; pictures with values that make no sense are
+/// Nothing for a file that is missing or no JSON; images with values that make no sense are
 /// passed over. Throws nothing for what the file holds: whatever it is, `type` is one of the two
 /// and `base64` has letters of base64 alone.
-std::optional<SamplePictures> read_samples(const std::string& path);
+std::optional<SampleImages> read_samples(const std::string& path);
 
 }  // namespace diagrad::train

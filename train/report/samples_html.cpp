@@ -5,19 +5,18 @@
 #include <algorithm>
 #include <string_view>
 
-#include "diagrad/train/cli/text.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/report/confusion.h"
 #include "diagrad/train/report/html.h"
 
 namespace diagrad::train {
 namespace {
 
-using cli::thousands;
 
-constexpr int64_t kSide = 128;  // pixels of the page that a picture takes at most
+constexpr int64_t kSide = 128;  // pixels of the page that a image takes at most
 
-std::string pictures(int64_t count) {
-  return fmt::format("{} picture{}", thousands(count), count == 1 ? "" : "s");
+std::string images(int64_t count) {
+  return fmt::format("{} image{}", thousands(count), count == 1 ? "" : "s");
 }
 
 /// "99.2 %"; neither "100.0 %" nor "0.0 %" for what is only close to it. HTML.
@@ -39,12 +38,12 @@ std::string answer(const char* word, const std::string& name, const char* kind, 
 }
 
 /// Whole multiples alone, so that all pixels are of one size.
-int64_t scale(const SamplePicture& picture) {
-  return std::max<int64_t>(1, kSide / std::max(picture.height, picture.width));
+int64_t scale(const SampleImage& image) {
+  return std::max<int64_t>(1, kSide / std::max(image.height, image.width));
 }
 
-std::string card(const SamplePicture& picture, const std::vector<std::string>& classes) {
-  const Verdict& verdict = picture.verdict;
+std::string card(const SampleImage& image, const std::vector<std::string>& classes) {
+  const Verdict& verdict = image.verdict;
   const std::string truth = class_name(classes, static_cast<size_t>(verdict.label));
   const std::string said = class_name(classes, static_cast<size_t>(verdict.predicted));
   const bool right = verdict.label == verdict.predicted;
@@ -56,22 +55,22 @@ std::string card(const SamplePicture& picture, const std::vector<std::string>& c
       "<figure class=\"sample\"><span class=\"mount\"><img{} width=\"{}\" height=\"{}\" alt=\"{}\" "
       "title=\"{}\" "
       "src=\"data:{};base64,{}\"/></span>{}</figure>\n",
-      picture.type == "image/png" ? " class=\"pixels\"" : "", picture.width * scale(picture),
-      picture.height * scale(picture), escape_html(right ? truth : truth + ", taken for " + said),
-      escape_html(fmt::format("picture {}: {}", thousands(verdict.index), picture.source)),
-      picture.type, picture.base64, answers);
+      image.type == "image/png" ? " class=\"pixels\"" : "", image.width * scale(image),
+      image.height * scale(image), escape_html(right ? truth : truth + ", taken for " + said),
+      escape_html(fmt::format("image {}: {}", thousands(verdict.index), image.source)), image.type,
+      image.base64, answers);
 }
 
-std::string cards(const std::vector<SamplePicture>& samples,
+std::string cards(const std::vector<SampleImage>& samples,
                   const std::vector<std::string>& classes) {
   std::string body = "<div class=\"samples\">\n";
-  for (const SamplePicture& picture : samples) body += card(picture, classes);
+  for (const SampleImage& image : samples) body += card(image, classes);
   return body + "</div>\n";
 }
 
-std::string wrong_words(const SamplePictures& samples) {
+std::string wrong_words(const SampleImages& samples) {
   if (samples.mistakes == 0) {
-    return fmt::format("None: all {} were recognised.", pictures(samples.examples));
+    return fmt::format("None: all {} were recognised.", images(samples.examples));
   }
   if (samples.wrong.empty()) return "None of them can be shown.";
   constexpr const char* kQuestion = "Is a label wrong, or is there something to learn?";
@@ -79,23 +78,23 @@ std::string wrong_words(const SamplePictures& samples) {
   if (shown >= samples.mistakes) {
     return fmt::format("{} on {}, the surest first. {}",
                        shown == 1 ? "The only mistake" : fmt::format("All {} mistakes", shown),
-                       pictures(samples.examples), kQuestion);
+                       images(samples.examples), kQuestion);
   }
   return fmt::format("Of {} mistakes on {}, the {} that the model was surest of. {}",
-                     thousands(samples.mistakes), pictures(samples.examples), shown, kQuestion);
+                     thousands(samples.mistakes), images(samples.examples), shown, kQuestion);
 }
 
-std::string right_words(const SamplePictures& samples, size_t classes) {
-  if (samples.right.empty()) return "None: no picture was recognised.";
+std::string right_words(const SampleImages& samples, size_t classes) {
+  if (samples.right.empty()) return "None: no image was recognised.";
   const size_t shown = samples.right.size();
-  return "What the model holds to be typical: the picture that it recognised with most certainty, "
+  return "What the model holds to be typical: the image that it recognised with most certainty, "
          "for " +
          (shown < classes ? fmt::format("{} of {} classes.", shown, classes) : "each class.");
 }
 
 }  // namespace
 
-std::string samples_html(const SamplePictures& samples, const std::vector<std::string>& classes,
+std::string samples_html(const SampleImages& samples, const std::vector<std::string>& classes,
                          const std::string& set) {
   if (samples.examples == 0) return {};
   std::string body = "<h3>Surest mistakes</h3>\n<p class=\"words\">" + wrong_words(samples) +
@@ -104,10 +103,10 @@ std::string samples_html(const SamplePictures& samples, const std::vector<std::s
           right_words(samples, classes.size()) + "</p>\n" + cards(samples.right, classes);
   const auto& shown = samples.wrong.empty() ? samples.right : samples.wrong;
   if (!shown.empty() && shown.front().height < samples.height) {
-    body += fmt::format("<p class=\"words size\">Pictures of {} x {} pixels, shown smaller.</p>\n",
+    body += fmt::format("<p class=\"words size\">Images of {} x {} pixels, shown smaller.</p>\n",
                         samples.width, samples.height);
   }
-  return html_section("Sample pictures from the " + set + ", weights at the end", body);
+  return html_section("Sample images from the " + set + ", weights at the end", body);
 }
 
 }  // namespace diagrad::train

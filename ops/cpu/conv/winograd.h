@@ -1,0 +1,31 @@
+#pragma once
+
+#include "diagrad/ops/cpu/conv/convolution.h"
+
+namespace diagrad::kernels {
+
+// Convolutions with 3x3 kernels, stride 1, dilation 1, grouped or not, by the minimal filtering of
+// Winograd (Lavin and Gray 2016) on tiles of 4x4 outputs: 36 multiply-adds do the work of 144. The
+// formulas, their points and their error: docs/notes/winograd.md.
+//
+// Error: below 1e-5 of the result's RMS. A value that is not finite reaches every result of the
+// tiles that see it (up to 5 pixels further than its 3x3 neighbourhood, and groups that fill a
+// vector together) as NaN or infinity; values above 1e36 may overflow inside a tile. Results have
+// the same bits for any number of threads.
+
+/// Whether `g` is of that kind: any sizes and padding, but not depthwise.
+bool is_winograd_kind(const ConvGeometry& g);
+
+/// Whether, besides, Winograd is faster than the direct kernels.
+bool should_use_winograd(const ConvGeometry& g);
+bool winograd_input_gradient_gains(const ConvGeometry& g);
+bool winograd_weight_gradient_gains(const ConvGeometry& g);
+
+/// The three products of convolution.h, for is_winograd_kind(g).
+void winograd_convolve(const ConvGeometry& g, const float* x, const float* w, const float* bias,
+                       float* y);
+void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float* w, float* dx,
+                             bool accumulate = false);
+void winograd_weight_gradient(const ConvGeometry& g, const float* x, const float* dy, float* dw);
+
+}  // namespace diagrad::kernels

@@ -1,0 +1,115 @@
+#include "diagrad/train/optim/schedule.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/op_case.h"
+
+namespace diagrad::train {
+namespace {
+
+using doctest::Approx;
+
+Schedule schedule(const std::string& name, int64_t epochs, int64_t steps, double warmup = 0.0) {
+  Options options;
+  options.schedule = name;
+  options.epochs = epochs;
+  options.lr = 0.2;
+  options.warmup = warmup;
+  options.milestones = {2, 3};
+  options.min_lr = 0.02;
+  return Schedule(options, steps);
+}
+
+TEST_CASE("constant and multistep, with and without warm-up") {
+  CHECK(schedule("constant", 2, 5).lr(9) == 0.2);
+  const Schedule steps = schedule("multistep", 4, 10);
+  CHECK(steps.steps() == 40);
+  CHECK(steps.lr(0) == 0.2);
+  CHECK(steps.lr(19) == 0.2);
+  CHECK(steps.lr(20) == Approx(0.02));
+  CHECK(steps.lr(29) == Approx(0.02));
+  CHECK(steps.lr(30) == Approx(0.002));
+  const Schedule warm = schedule("multistep", 4, 10, 0.3);
+  CHECK(warm.lr(0) == Approx(0.05));
+  CHECK(warm.lr(1) == Approx(0.1));
+  CHECK(warm.lr(2) == Approx(0.15));
+  CHECK(warm.lr(3) == 0.2);
+  CHECK(warm.lr(20) == Approx(0.02));
+}
+
+TEST_CASE("cosine falls from the peak after warm-up to the minimum") {
+  const Schedule plain = schedule("cosine", 2, 10);
+  CHECK(plain.lr(0) == 0.2);
+  CHECK(plain.lr(10) == Approx(0.11));
+  CHECK(plain.lr(5) == Approx(0.02 + 0.18 * (1.0 + 0.70710678118654752) / 2.0));
+  CHECK(plain.lr(19) > 0.02);
+  const Schedule warm = schedule("cosine", 2, 10, 1.0);
+  CHECK(warm.lr(9) == Approx(0.2 * 10.0 / 11.0));
+  CHECK(warm.lr(10) == 0.2);
+  CHECK(warm.lr(15) == Approx(0.11));
+  CHECK(schedule("cosine", 1, 2, 1.0).lr(1) == Approx(0.2 * 2.0 / 3.0));
+}
+
+TEST_CASE("onecycle moves the momentum against the learning rate, as OneCycleLR does") {
+  // The momentum of SGD(momentum=0.9) under OneCycleLR(max_lr=0.2, total_steps=10).
+  const double expected[] = {0.95,
+                             0.8999999999999999,
+                             0.85,
+                             0.8549515566048791,
+                             0.8688255099070633,
+                             0.8888739533021842,
+                             0.9111260466978157,
+                             0.9311744900929366,
+                             0.9450484433951209,
+                             0.95};
+  const Schedule cycle = schedule("onecycle", 5, 2);
+  for (int64_t step = 0; step < 10; ++step) {
+    CHECK(*cycle.momentum(step) == Approx(expected[step]).epsilon(1e-12));
+  }
+  CHECK(!schedule("cosine", 5, 2).momentum(0).has_value());
+  Options fixed;
+  fixed.schedule = "onecycle";
+  fixed.cycle_momentum = false;
+  CHECK(!Schedule(fixed, 2).momentum(0).has_value());
+}
+
+TEST_CASE("onecycle gives the values of PyTorch's OneCycleLR") {
+  // OneCycleLR(max_lr=0.2, total_steps=10, pct_start=0.3, div_factor=25, final_div_factor=1e4).
+  const double expected[] = {0.008,
+                             0.104,
+                             0.2,
+                             0.19009692640269477,
+                             0.1623491307899526,
+                             0.12225240438725786,
+                             0.07774839561274215,
+                             0.0376516692100474,
+                             0.009903873597305258,
+                             8e-07};
+  const Schedule cycle = schedule("onecycle", 5, 2);
+  for (int64_t step = 0; step < 10; ++step) {
+    CHECK(cycle.lr(step) == Approx(expected[step]).epsilon(1e-12));
+  }
+  CHECK(cycle.lr(1000) == cycle.lr(9));
+  CHECK(schedule("onecycle", 1, 1).lr(0) == 0.2);
+}
+
+TEST_CASE("the first step of the highest rate is found without going through all of them") {
+  for (const char* name : {"constant", "multistep", "cosine", "onecycle"}) {
+    for (const int64_t steps : {1, 2, 7}) {
+      for (const double warmup : {0.0, 0.3, 1.0, 2.5, 4.0}) {
+        if (name == std::string("onecycle") && warmup > 0.0) continue;
+        const Schedule all = schedule(name, 4, steps, warmup);
+        int64_t highest = 0;
+        for (int64_t step = 1; step < all.steps(); ++step) {
+          if (all.lr(step) > all.lr(highest)) highest = step;
+        }
+        INFO(name << " " << steps << " " << warmup);
+        CHECK(all.highest() == highest);
+      }
+    }
+  }
+  CHECK(schedule("cosine", 1'000'000, 50'000'000, 2.0).highest() == 100'000'000);
+}
+
+}  // namespace
+}  // namespace diagrad::train

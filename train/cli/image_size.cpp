@@ -1,0 +1,25 @@
+#include "diagrad/train/cli/image_size.h"
+
+#include "diagrad/core/error.h"
+#include "diagrad/train/cli/setting.h"
+
+namespace diagrad::cli {
+
+Shape parse_input(std::string_view text) {
+  constexpr int64_t kLargest = 4096;
+  Shape shape;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const size_t end = rest.find('x');
+    shape.push_back(parse_int("--input", rest.substr(0, end)));
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  }
+  DG_CHECK(shape.rank() == 3, "--input: '{}' is no height x width x channels, e.g. 32x32x3", text);
+  for (const int64_t size : shape) {
+    DG_CHECK(size >= 1 && size <= kLargest, "--input: {} of '{}' is out of range, use 1 to {}",
+             size, text, kLargest);
+  }
+  return shape;
+}
+
+}  // namespace diagrad::cli

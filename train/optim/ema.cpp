@@ -1,0 +1,47 @@
+#include "diagrad/train/optim/ema.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "diagrad/core/error.h"
+#include "diagrad/ops/multi_tensor_kernels.h"
+
+namespace diagrad::train {
+
+Ema::Ema(TensorMap model, double decay) : model_(std::move(model)), decay_(decay) {
+  for (const auto& named : model_) {
+    DG_CHECK(named.second.is_contiguous(), "ema: {} of shape {} is not contiguous", named.first,
+             named.second.shape());
+    average_[named.first] = named.second.clone();
+  }
+}
+
+void Ema::update(int64_t step) const {
+  const auto s = static_cast<double>(step);
+  const double decay = std::min(decay_, s / (s + 9.0));
+  std::vector<LerpTensors> tensors;
+  for (const auto& named : average_) {
+    const Tensor& average = named.second;
+    const Tensor& value = model_.at(named.first);
+    if (is_floating(value.dtype())) {
+      average.bump_version();
+      tensors.push_back({average, value});
+    } else {
+      average.copy_(value);
+    }
+  }
+  if (tensors.empty()) return;
+  lerp_kernel.on(tensors.front().x.device())(tensors, 1.0 - decay);
+}
+
+void Ema::swap() const {
+  for (const auto& named : average_) {
+    const Tensor& value = model_.at(named.first);
+    const Tensor before = value.clone();
+    value.copy_(named.second);
+    named.second.copy_(before);
+  }
+}
+
+}  // namespace diagrad::train

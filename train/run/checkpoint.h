@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "diagrad/core/shape.h"
+#include "diagrad/train/run/options.h"
+#include "diagrad/train/run/safetensors.h"
+
+namespace diagrad::train {
+
+/// Where a run stands. Random numbers are functions of the seed and these counters, so nothing
+/// else is needed to continue with the same bits.
+struct Progress {
+  int64_t step = 0;   ///< optimizer steps made
+  int64_t epoch = 0;  ///< whole epochs done
+  int64_t batch = 0;  ///< batches done in the epoch under way
+  // Over the batches of the epoch under way.
+  double loss_sum = 0.0;  ///< of every image
+  int64_t correct = 0;
+  int64_t seen = 0;
+  // Of evaluations.
+  double last_loss = 0.0;
+  double last_accuracy = 0.0;
+  double best_accuracy = 0.0;
+  int64_t best_epoch = 0;  ///< counted from 1; 0: none yet
+
+  bool operator==(const Progress&) const = default;
+};
+
+/// What a checkpoint says beside its tensors.
+struct CheckpointInfo {
+  Options options;  ///< those that decide what comes out
+  Progress progress;
+  double lr = 0.0;  ///< of the last step; the schedule is a function of options and step
+  Shape input;      ///< of one image, [H,W,C]
+  std::vector<std::string> classes;  ///< names, by label
+  std::string chosen_on;             ///< which set the best is chosen on: "test" or "validation"
+};
+
+/// A checkpoint in memory: one safetensors file with the tensors `model.*`, `optimizer.*` and
+/// `ema.*`; the metadata hold the info as a JSON text (`diagrad`) and a checksum of everything.
+/// The file of a state is always the same, byte for byte: no times, no paths, no thread counts.
+struct Checkpoint {
+  CheckpointInfo info;
+  TensorMap tensors;
+
+  /// The tensors whose name begins with `prefix` and a dot, without it.
+  TensorMap part(const std::string& prefix) const;
+};
+
+/// Throws Error(checkpoint).
+void write_checkpoint(AtomicFile& file, const Checkpoint& checkpoint);
+/// Throws Error(checkpoint) for a file that is missing, damaged, not ours or too new.
+Checkpoint read_checkpoint(const std::string& path);
+
+/// Copies `from` into the live tensors `into`. Throws Error(checkpoint), before any change, when
+/// names, shapes or dtypes differ: "<what>: ...", the first few of them and how many.
+void restore(const TensorMap& into, const TensorMap& from, const std::string& what);
+
+/// The name of the first floating tensor that holds a NaN or an infinity (f64: also values beyond
+/// 1e154); empty if there is none.
+std::string first_not_finite(const TensorMap& tensors);
+bool is_finite(const Tensor& tensor);
+
+}  // namespace diagrad::train

@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "diagrad/core/error.h"
+#include "diagrad/train/run/run_folder.h"
+
+// Which folder a run has: what it is called, and where one goes on.
+
+namespace diagrad::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kRuns = "runs";
+
+bool present(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// Letters, digits, dot, minus and underscore of a word; everything else becomes a minus.
+std::string file_word(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(),
+      [](unsigned char c) { return std::isalnum(c) == 0 && c != '.' && c != '-' && c != '_'; },
+      '-');
+  return text;
+}
+
+std::string data_word(const std::string& data) {
+  const std::string name = data.substr(0, data.find(':'));
+  const fs::path path(name);
+  return file_word((path.has_filename() ? path : path.parent_path()).filename().string());
+}
+
+std::string local_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts = {};
+  localtime_r(&now, &parts);
+  char text[32] = {};
+  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &parts);
+  return text;
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.size() <= 18 &&
+         std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+/// When a run began, and its number among those of the same second.
+using Age = std::pair<std::string, int64_t>;
+
+/// Of a folder <date-time>-<run> or <date-time>-<run>-<number>; nothing for other names.
+std::optional<Age> age_of(const std::string& folder, const std::string& run) {
+  constexpr size_t kDate = 8;
+  constexpr size_t kTime = 15;  // 20260131-235959
+  const std::string_view name = folder;
+  if (name.size() < kTime || name[kDate] != '-' || !is_number(name.substr(0, kDate)) ||
+      !is_number(name.substr(kDate + 1, kTime - kDate - 1))) {
+    return std::nullopt;
+  }
+  const std::string begin = folder.substr(0, kTime) + "-" + run;
+  if (folder.compare(0, begin.size(), begin) != 0) return std::nullopt;
+  const std::string_view rest = name.substr(begin.size());
+  if (rest.empty()) return Age{folder.substr(0, kTime), 1};
+  if (rest.front() != '-' || !is_number(rest.substr(1))) return std::nullopt;
+  return Age{folder.substr(0, kTime), std::stoll(std::string(rest.substr(1)))};
+}
+
+/// run_name() of the options in a folder's config.toml. A name alone may mean two: the tenth run on
+/// `cifar` of a second, and the first on `cifar-10`.
+std::string configured_name(const fs::path& folder) {
+  Options options;
+  options.model = options.attention = options.data = "";
+  const std::map<std::string, std::string*> wanted = {
+      {"model", &options.model}, {"attention", &options.attention}, {"data", &options.data}};
+  std::ifstream stream(folder / "config.toml");
+  for (std::string line; std::getline(stream, line);) {
+    const size_t equals = line.find(" = ");
+    if (equals == std::string::npos) continue;
+    const auto found = wanted.find(line.substr(0, equals));
+    if (found == wanted.end()) continue;
+    const nlohmann::json value =
+        nlohmann::json::parse(line.substr(equals + 3), nullptr, /*allow_exceptions=*/false);
+    if (value.is_string()) *found->second = value.get<std::string>();
+  }
+  return run_name(options);
+}
+
+/// The newest folder in runs/ for these options that has a checkpoint but no result; empty if none.
+std::string unfinished_folder(const Options& options) {
+  const std::string run = run_name(options);
+  std::optional<Age> newest;
+  std::string path;
+  std::error_code problem;
+  for (fs::directory_iterator entry(kRuns, problem), end; !problem && entry != end;
+       entry.increment(problem)) {
+    const auto age = age_of(entry->path().filename().string(), run);
+    const bool unfinished =
+        age && holds_run(entry->path().string()) && !present(entry->path() / "result.json");
+    if (!unfinished || (newest && *age < *newest) || configured_name(entry->path()) != run) {
+      continue;
+    }
+    newest = age;
+    path = entry->path().string();
+  }
+  return path;
+}
+
+/// Whether a file, links followed, is one of a run folder's checkpoints. One that is not there is
+/// for its reader to tell.
+bool is_checkpoint_of(const std::string& file, const std::string& folder) {
+  std::error_code problem;
+  const fs::path real = fs::canonical(file, problem);
+  if (problem) return true;
+  return fs::equivalent(real.parent_path(), fs::path(folder) / "checkpoints", problem);
+}
+
+/// runs/x for runs/x/checkpoints/last.safetensors; empty for a file elsewhere.
+std::string folder_of_run(const std::string& checkpoint) {
+  const fs::path folder = fs::path(checkpoint).parent_path();
+  if (folder.filename() != "checkpoints" || !present(folder.parent_path() / "config.toml"))
+    return {};
+  return folder.parent_path().string();
+}
+
+}  // namespace
+
+bool holds_run(const std::string& folder) {
+  const CheckpointFolder checkpoints(folder + "/checkpoints");
+  return checkpoints.has("last") || checkpoints.has("last.prev") ||
+         present(folder + "/events.jsonl");
+}
+
+std::string run_name(const Options& options) {
+  return fmt::format("{}-{}-{}", file_word(options.model),
+                     file_word(options.attention.substr(0, options.attention.find(':'))),
+                     data_word(options.data));
+}
+
+std::string new_run_folder(const Options& options) {
+  const std::string first = fmt::format("{}/{}-{}", kRuns, local_time(), run_name(options));
+  std::string path = first;
+  for (int number = 2; present(path); ++number) path = fmt::format("{}-{}", first, number);
+  return path;
+}
+
+std::string find_run_folder(const Options& options) {
+  const bool from_file = !options.resume.empty() && options.resume != "auto";
+  std::string path = options.out;
+  if (path.empty() && options.resume == "auto") path = unfinished_folder(options);
+  if (path.empty() && from_file) path = folder_of_run(options.resume);
+  if (path.empty()) path = new_run_folder(options);
+  DG_CHECK(!options.resume.empty() || !holds_run(path),
+           "out: {} holds a run already; continue it with --resume auto or choose another folder",
+           path);
+  DG_CHECK(!from_file || !holds_run(path) || is_checkpoint_of(options.resume, path),
+           "out: {} holds a run, and {} is none of its checkpoints; choose a new folder, or "
+           "continue the run that is there with --resume auto",
+           path, options.resume);
+  return path;
+}
+
+}  // namespace diagrad::train

@@ -1,0 +1,127 @@
+#include "diagrad/train/run/job.h"
+
+#include <charconv>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "diagrad/core/device.h"
+#include "diagrad/core/error.h"
+#include "diagrad/core/random.h"
+#include "diagrad/data/registry.h"
+#include "diagrad/models/registry.h"
+#include "diagrad/nn/module.h"
+
+namespace diagrad::train {
+namespace {
+
+constexpr int64_t kOverfitSteps = 200;
+
+std::vector<std::pair<std::string, std::string>> pairs_of(const std::vector<std::string>& entries) {
+  constexpr size_t kMost = 100;
+  DG_CHECK(entries.size() <= kMost, "model-opt: {} entries are more than the {} allowed",
+           entries.size(), kMost);
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const std::string& entry : entries) {
+    const auto equals = entry.find('=');
+    DG_CHECK(equals != std::string::npos && equals > 0,
+             "model-opt: '{}' is not key=value, e.g. width=32", entry);
+    const std::string key = entry.substr(0, equals);
+    for (const auto& pair : pairs) {
+      DG_CHECK(pair.first != key, "model-opt: {} is given twice", key);
+    }
+    pairs.emplace_back(key, entry.substr(equals + 1));
+  }
+  return pairs;
+}
+
+/// The first batch of the first epoch is all there is, to learn from and to be tested on.
+void keep_one_batch(TrainJob& job) {
+  Options& o = job.options;
+  RandomStream random(static_cast<uint64_t>(o.seed), stream_id("shuffle", 0));
+  std::vector<int64_t> order = permutation(job.train->size(), random);
+  order.resize(static_cast<size_t>(std::min<int64_t>(o.batch, job.train->size())));
+  job.train = job.test = data::subset(job.train, std::move(order));
+  job.validation = nullptr;
+  o.epochs = o.eval_every = o.max_steps > 0 ? o.max_steps : kOverfitSteps;
+  o.max_steps = o.workers = o.save_every = o.keep_every = o.val_split = 0;
+  o.accumulate = 1;
+  o.augment = {"none"};
+  o.schedule = "constant";
+  o.warmup = 0.0;
+}
+
+int64_t parse_amount(const std::string& entry, size_t equals, int64_t usual) {
+  if (equals == std::string::npos) return usual;
+  int64_t value = 0;
+  const char* end = entry.data() + entry.size();
+  const auto [stop, problem] = std::from_chars(entry.data() + equals + 1, end, value);
+  DG_CHECK(problem == std::errc() && stop == end && value > 0,
+           "augment: '{}' needs an integer above 0 after the =", entry);
+  return value;
+}
+
+}  // namespace
+
+data::Augmentation parse_augmentation(const std::vector<std::string>& entries) {
+  data::Augmentation result;
+  for (const std::string& entry : entries) {
+    const auto equals = entry.find('=');
+    const std::string name = entry.substr(0, equals);
+    if (name == "pad-crop") {
+      result.pad_crop = parse_amount(entry, equals, 4);
+    } else if (name == "cutout") {
+      result.cutout = parse_amount(entry, equals, 16);
+    } else if (entry == "flip") {
+      result.flip = true;
+    } else {
+      DG_CHECK(entry == "none" && entries.size() == 1,
+               "augment: '{}' is unknown here, use a list of pad-crop=P, flip and cutout=S, or "
+               "none alone",
+               entry);
+    }
+  }
+  return result;
+}
+
+std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input,
+                                       int64_t classes) {
+  const models::ModelSpec spec{.classes = classes,
+                               .input = input,
+                               .attention = options.attention,
+                               .sharing = options.sharing,
+                               .options = pairs_of(options.model_opt),
+                               .seed = static_cast<uint64_t>(options.seed)};
+  return models::create(options.model, spec);
+}
+
+TrainJob make_job(Options options, const ModelMaker& maker) {
+  options.validate();
+  parse_device(options.device);
+  parse_augmentation(options.augment);
+  TrainJob job;
+  const data::DatasetPair pair = data::open_dataset(options.data);
+  job.train = pair.train;
+  job.test = pair.test;
+  const data::DatasetInfo& info = job.train->info();
+  if (options.val_split > 0) {
+    auto split =
+        data::split_validation(job.train, options.val_split, static_cast<uint64_t>(options.seed));
+    job.train = split.train;
+    job.validation = split.validation;
+  }
+  options.lr = options.learning_rate();
+  if (options.classes == 0) options.classes = info.class_count();
+  if (options.normalization.empty()) options.normalization = info.normalization;
+  data::normalization(options.normalization);
+  DG_CHECK(options.classes >= info.class_count(),
+           "classes: {} outputs are too few, {} has {} classes; leave --classes out",
+           options.classes, info.name, info.class_count());
+  job.model = maker(options, info.image, options.classes);
+  job.model->to(parse_dtype(options.precision));
+  job.options = std::move(options);
+  if (job.options.overfit_one_batch) keep_one_batch(job);
+  return job;
+}
+
+}  // namespace diagrad::train

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "diagrad/data/dataset.h"
+#include "diagrad/data/transform.h"
+#include "diagrad/train/run/options.h"
+
+namespace diagrad::nn {
+class Module;
+}
+
+namespace diagrad::train {
+
+/// Everything a run needs, made from its options.
+struct TrainJob {
+  Options options;  ///< with `lr`, `classes` and `normalization` filled in
+  std::shared_ptr<nn::Module> model;
+  data::DatasetPtr train;
+  data::DatasetPtr validation;  ///< null without val_split: the test set chooses the best epoch
+  data::DatasetPtr test;
+
+  /// The set that is evaluated after an epoch, and what files call it.
+  const data::DatasetPtr& eval_set() const { return validation ? validation : test; }
+  std::string eval_name() const { return validation ? "validation" : "test"; }
+};
+
+/// The registered model that the options describe, for images of shape `input`.
+std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input, int64_t classes);
+
+using ModelMaker =
+    std::function<std::shared_ptr<nn::Module>(const Options&, const Shape&, int64_t)>;
+
+/// Checks the options, opens the data and builds the model with its first weights: a registered
+/// one, or what `maker` makes. Throws Error(usage, data or device).
+TrainJob make_job(Options options, const ModelMaker& maker = make_model);
+
+/// Reads `augment`: pad-crop[=4], flip, cutout[=16], none. Throws.
+data::Augmentation parse_augmentation(const std::vector<std::string>& entries);
+
+}  // namespace diagrad::train

@@ -1,0 +1,50 @@
+#include "diagrad/train/run/json_text.h"
+
+#include <nlohmann/json.hpp>
+
+namespace diagrad::train {
+namespace {
+
+using nlohmann::json;
+
+/// Whether depth and number of values are within bounds; true for some texts that are no JSON.
+bool is_moderate(std::string_view text) {
+  int depth = 0;
+  int64_t values = 1;
+  bool in_string = false;
+  for (size_t place = 0; place < text.size(); ++place) {
+    const char c = text[place];
+    if (in_string) {
+      if (c == '\\') ++place;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      ++values;
+      if (++depth > kMostJsonDepth) return false;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    } else if (c == ',') {
+      ++values;
+    }
+    if (values > kMostJsonValues) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+json parse_json(std::string_view text) {
+  if (!is_moderate(text)) return json(json::value_t::discarded);
+  return json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
+std::optional<int64_t> count_of(const json& value, int64_t most) {
+  if (!value.is_number_integer()) return std::nullopt;
+  if (!value.is_number_unsigned() && value.get<int64_t>() < 0) return std::nullopt;
+  const auto count = value.get<uint64_t>();
+  if (count > static_cast<uint64_t>(most)) return std::nullopt;
+  return static_cast<int64_t>(count);
+}
+
+}  // namespace diagrad::train

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "diagrad/train/run/evaluate.h"
+#include "diagrad/train/run/run_folder.h"
+
+namespace diagrad::train {
+
+/// What is known when a run begins.
+struct TrainStart {
+  std::string folder;
+  int64_t parameters = 0;  ///< shared ones once
+  int64_t epochs = 0;
+  int64_t steps = 0;  ///< of all epochs
+  int64_t steps_per_epoch = 0;
+  int64_t train_images = 0;
+  int64_t eval_images = 0;
+  std::string eval_set;    ///< "test" or "validation"
+  int64_t resumed_at = 0;  ///< the step that was restored; 0: a new run
+  bool is_done = false;    ///< nothing is left to train, and the result stands
+};
+
+/// How a run ended; what result.json holds, and more.
+struct TrainResult {
+  std::string folder;
+  int64_t parameters = 0;
+  int64_t epochs = 0;  ///< whole ones done
+  int64_t steps = 0;
+  double seconds = 0.0;
+  /// Of training alone, in the process that trained last; where that did not live to say it, in
+  /// its last epoch. 0: nothing was trained.
+  double images_per_second = 0.0;
+  int64_t seed = 0;
+  std::string weights;     ///< which weights the figures are of: "trained" or "ema"
+  std::string chosen_on;   ///< which set chose the best epoch: "test" or "validation"
+  Evaluation last;         ///< of the last weights on the test set
+  double best = 0.0;       ///< accuracy on the test set of the best epoch's weights
+  int64_t best_epoch = 0;  ///< counted from 1; 0: no epoch was evaluated, best is last
+  std::string stopped;     ///< why before the last epoch: "", "max-steps", "max-time", "signal"
+  int signal = 0;          ///< the run was saved and left; `last` and `best` are empty
+};
+
+/// Hears how a run goes: the progress bar, the plain lines, the tests. Called on the training
+/// thread.
+class TrainListener {
+ public:
+  virtual ~TrainListener() = default;
+  virtual void on_start(const TrainStart& /*start*/) {}
+  virtual void on_step(const StepRow& /*row*/) {}
+  /// While a data set is evaluated.
+  virtual void on_evaluate(const std::string& /*set*/, int64_t /*done*/, int64_t /*total*/) {}
+  virtual void on_epoch(const EpochRow& /*row*/, bool /*best*/) {}
+  virtual void on_save(const std::string& /*path*/, int64_t /*step*/) {}
+  /// Something the user should know: one line.
+  virtual void on_message(const std::string& /*text*/) {}
+  virtual void on_end(const TrainResult& /*result*/) {}
+};
+
+}  // namespace diagrad::train

@@ -1,0 +1,154 @@
+#include "diagrad/train/run/run_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "diagrad/core/error.h"
+#include "diagrad/train/run/json_text.h"
+
+namespace diagrad::train {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::string_view kMetricsHeader =
+    "epoch,step,lr,train_loss,train_accuracy,eval_set,eval_loss,eval_accuracy,"
+    "ema_loss,ema_accuracy,seconds,images_per_second";
+
+/// The field of a CSV line; empty if there is none.
+std::string_view field(std::string_view line, int column) {
+  for (; column > 0; --column) {
+    const auto comma = line.find(',');
+    if (comma == std::string_view::npos) return {};
+    line.remove_prefix(comma + 1);
+  }
+  return line.substr(0, line.find(','));
+}
+
+bool is_row_up_to(std::string_view line, int64_t step) {
+  const std::string_view text = field(line, 1);
+  const char* end = text.data() + text.size();
+  int64_t value = -1;
+  const auto [stop, problem] = std::from_chars(text.data(), end, value);
+  return problem == std::errc() && stop == end && value >= 0 && value <= step;
+}
+
+/// The last column of a row; 0 for what is no number.
+double rate_of(std::string_view line) {
+  constexpr int kColumn = 11;
+  const std::string_view text = field(line, kColumn);
+  double value = 0.0;
+  const auto [stop, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return problem == std::errc() && std::isfinite(value) ? value : 0.0;
+}
+
+/// A number for JSON or CSV: the shortest text that reads back the same; NaN stays out of JSON.
+std::string number(double value) {
+  return std::isfinite(value) ? fmt::format("{}", value) : "null";
+}
+
+}  // namespace
+
+/// The lock is the system's, so it ends with the process however that dies.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder) {
+    descriptor_ = open((folder + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);  // NOLINT
+    const int reason = errno;
+    DG_CHECK(descriptor_ >= 0, "out: cannot write to {}: {}; choose another folder with --out",
+             folder, std::strerror(reason));
+    if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+    close(descriptor_);
+    fail(ErrorKind::usage,
+         "out: another process is writing to {}; wait for it or choose another folder with --out",
+         folder);
+  }
+  ~FolderLock() { close(descriptor_); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
+RunFolder::RunFolder(const Options& options)
+    : path_(find_run_folder(options)), checkpoints_(path_ + "/checkpoints") {
+  std::error_code problem;
+  fs::create_directories(path_, problem);
+  DG_CHECK(!problem, "out: {} cannot be made: {}; choose another folder with --out", path_,
+           problem.message());
+  lock_ = std::make_unique<FolderLock>(path_);
+  checkpoints_.prepare();
+}
+
+RunFolder::~RunFolder() = default;
+
+void RunFolder::start(const Options& options, int64_t step, bool stay) {
+  std::error_code ignored;
+  for (const char* name : {"/result.json", "/samples.json"}) {
+    if (!stay) fs::remove(path_ + name, ignored);
+  }
+  Options again = options;
+  again.out = again.resume = "";  // a run of this file is a new run
+  write_file(path_ + "/config.toml", to_toml(again));
+  write_file(path_ + "/env.json", environment_json(options));
+  seconds_before_ = 0.0;
+  events_ = std::make_unique<LogFile>(path_ + "/events.jsonl", [&](std::string_view line) {
+    const json row = parse_json(line);
+    if (!row.is_object() || !row.contains("step") || !row.contains("seconds")) return false;
+    if (!count_of(row["step"], step)) return false;
+    if (row["seconds"].is_number()) seconds_before_ = row["seconds"].get<double>();
+    return true;
+  });
+  bool header = true;
+  rate_before_ = 0.0;
+  metrics_ = std::make_unique<LogFile>(path_ + "/metrics.csv", [&](std::string_view line) {
+    if (std::exchange(header, false)) return line == kMetricsHeader;
+    if (!is_row_up_to(line, step)) return false;
+    rate_before_ = rate_of(line);
+    return true;
+  });
+  if (metrics_->empty()) metrics_->add(kMetricsHeader);
+  flush();
+}
+
+void RunFolder::add(const StepRow& row) {
+  events_->add(fmt::format(
+      R"({{"step":{},"epoch":{},"images":{},"loss":{},"accuracy":{},"lr":{},"grad_norm":{},"seconds":{:.3f}}})",
+      row.step, row.epoch, row.images, number(row.loss), number(row.accuracy), number(row.lr),
+      number(row.grad_norm), row.seconds));
+}
+
+void RunFolder::add(const EpochRow& row) {
+  const auto cell = [](bool given, double value) { return given ? number(value) : ""; };
+  const bool evaluated = !row.eval_set.empty();
+  metrics_->add(fmt::format("{},{},{},{},{},{},{},{},{},{},{:.3f},{:.1f}", row.epoch, row.step,
+                            number(row.lr), number(row.train_loss), number(row.train_accuracy),
+                            row.eval_set, cell(evaluated, row.eval_loss),
+                            cell(evaluated, row.eval_accuracy), cell(row.has_ema, row.ema_loss),
+                            cell(row.has_ema, row.ema_accuracy), row.seconds,
+                            row.images_per_second));
+}
+
+void RunFolder::flush(bool to_disk) {
+  events_->flush(to_disk);
+  metrics_->flush(to_disk);
+}
+
+void RunFolder::write_result(const std::string& json_text) const {
+  write_file(path_ + "/result.json", json_text + "\n");
+}
+
+}  // namespace diagrad::train

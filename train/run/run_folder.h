@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "diagrad/train/run/checkpoint_folder.h"
+#include "diagrad/train/run/log_file.h"
+#include "diagrad/train/run/options.h"
+
+namespace diagrad::train {
+
+/// A row of events.jsonl.
+struct StepRow {
+  int64_t step = 0;   ///< counted from 1
+  int64_t epoch = 0;  ///< counted from 1
+  int64_t images = 0;
+  double loss = 0.0;      ///< mean over the step's images, as it is differentiated
+  double accuracy = 0.0;  ///< of the step's images, before the step
+  double lr = 0.0;
+  double grad_norm = 0.0;  ///< before clipping
+  double seconds = 0.0;    ///< since the run began, time between processes left out
+};
+
+/// A row of metrics.csv: training over the epoch, then the evaluation after it if there was one.
+struct EpochRow {
+  int64_t epoch = 0;
+  int64_t step = 0;
+  double lr = 0.0;
+  double train_loss = 0.0;
+  double train_accuracy = 0.0;
+  std::string eval_set;  ///< "test", "validation", or empty when nothing was evaluated
+  double eval_loss = 0.0;
+  double eval_accuracy = 0.0;
+  bool has_ema = false;  ///< whether the averaged weights were evaluated, too
+  double ema_loss = 0.0;
+  double ema_accuracy = 0.0;
+  double seconds = 0.0;
+  double images_per_second = 0.0;  ///< of training alone, in this epoch and process
+};
+
+class FolderLock;
+
+/// The folder of one run: config.toml, env.json, metrics.csv, events.jsonl, result.json and
+/// checkpoints/; run.json, samples.json and report.html are the Reporter's. Held by a lock, so that
+/// no two processes write to it. Throws Error(usage) for a folder that cannot be used,
+/// Error(checkpoint) when writing fails later.
+class RunFolder {
+ public:
+  /// Opens find_run_folder(), made where it is missing.
+  explicit RunFolder(const Options& options);
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+  CheckpointFolder& checkpoints() { return checkpoints_; }
+
+  /// Writes config.toml and env.json, and cuts the rows after `step`. result.json and samples.json
+  /// are removed unless they `stay`: there is nothing left to train, they are of this step.
+  void start(const Options& options, int64_t step, bool stay = false);
+  /// Seconds that the run had taken at `step`, from events.jsonl; 0 for a new run.
+  double seconds_before() const { return seconds_before_; }
+  /// Images per second of the last epoch up to `step`, from metrics.csv; 0 for a new run.
+  double rate_before() const { return rate_before_; }
+
+  void add(const StepRow& row);
+  void add(const EpochRow& row);
+  /// Rows must be flushed before a checkpoint that counts them is saved.
+  void flush(bool to_disk = false);
+  void write_result(const std::string& json_text) const;
+
+ private:
+  std::string path_;
+  std::unique_ptr<FolderLock> lock_;
+  CheckpointFolder checkpoints_;
+  std::unique_ptr<LogFile> events_;
+  std::unique_ptr<LogFile> metrics_;
+  double seconds_before_ = 0.0;
+  double rate_before_ = 0.0;
+};
+
+/// Version, commit, compiler, processor, threads, libraries: what env.json holds, as JSON text.
+std::string environment_json(const Options& options);
+
+/// The folder that a run with these options has: `out`; else a new one, runs/<date-time>-<model>-
+/// <attention>-<data>. With `resume` auto and no `out`: the newest folder of that name whose run
+/// has no result yet. With `resume` FILE and no `out`: the run that the file belongs to, where it
+/// lies in the checkpoints of one. Makes nothing. Throws when the folder holds a run and `resume`
+/// is not given, or is a file that is not one of its checkpoints.
+std::string find_run_folder(const Options& options);
+
+/// Whether a folder has the checkpoints or the log of a run.
+bool holds_run(const std::string& folder);
+
+/// The last part of a run folder's name: `resnet20-dia-lstm-shapes`.
+std::string run_name(const Options& options);
+/// runs/<date-time>-<run_name>, with a number behind it where that exists. Makes nothing.
+std::string new_run_folder(const Options& options);
+
+}  // namespace diagrad::train

@@ -1,0 +1,90 @@
+#include "diagrad/train/run/trained_model.h"
+
+#include <filesystem>
+
+#include "diagrad/core/allocator.h"
+#include "diagrad/core/dtype.h"
+#include "diagrad/core/error.h"
+#include "diagrad/nn/module.h"
+#include "diagrad/train/run/job.h"
+
+namespace diagrad::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What a path may mean, most wanted first.
+std::vector<std::string> candidates(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) {
+    fail(ErrorKind::checkpoint, "{}: does not exist, expected a run folder or a checkpoint file",
+         path);
+  }
+  if (!fs::is_directory(path, ignored)) return {path};
+  std::vector<std::string> files;
+  for (const fs::path& folder : {fs::path(path) / "checkpoints", fs::path(path)}) {
+    for (const char* name : {"best", "last", "last.prev"}) {
+      const fs::path file = folder / (std::string(name) + ".safetensors");
+      if (fs::exists(file, ignored)) files.push_back(file.string());
+    }
+  }
+  if (files.empty()) {
+    fail(ErrorKind::checkpoint,
+         "{}: holds no checkpoint; expected checkpoints/best.safetensors or "
+         "checkpoints/last.safetensors in it",
+         path);
+  }
+  return files;
+}
+
+/// What its tensors take, with room for what is freed again while they are made. The net that a
+/// file describes may take no more than the tensors in it explain: its options are only words.
+int64_t most_memory(const TensorMap& weights) {
+  constexpr int64_t kRoom = int64_t{4} << 20;
+  int64_t bytes = 0;
+  for (const auto& named : weights) {
+    bytes += named.second.numel() * size_of(named.second.dtype());
+  }
+  return 4 * bytes + kRoom;
+}
+
+}  // namespace
+
+TrainedModel load_trained(const std::string& path) {
+  TrainedModel trained;
+  Checkpoint checkpoint;
+  const std::vector<std::string> files = candidates(path);
+  for (const std::string& file : files) {
+    try {
+      checkpoint = read_checkpoint(file);
+      trained.path = file;
+      break;
+    } catch (const Error& error) {
+      if (files.size() == 1) throw;
+      trained.notes.emplace_back(error.what());
+    }
+  }
+  if (trained.path.empty()) {
+    fail(ErrorKind::checkpoint, "{}: none of {} checkpoints can be used; {}", path, files.size(),
+         trained.notes.front());
+  }
+  trained.info = std::move(checkpoint.info);
+  const Options& options = trained.info.options;
+  const bool averaged = options.ema_decay > 0.0;
+  const TensorMap weights = checkpoint.part(averaged ? "ema" : "model");
+  try {
+    const AllocationLimit limit(most_memory(weights));
+    options.validate();
+    trained.model = make_model(options, trained.info.input, options.classes);
+    trained.model->to(parse_dtype(options.precision));
+  } catch (const Error& error) {
+    fail(ErrorKind::checkpoint, "{}: this program cannot build its model: {}", trained.path,
+         error.what());
+  }
+  trained.weights = averaged ? "ema" : "trained";
+  restore(trained.model->state_dict(), weights, trained.path);
+  trained.model->eval();
+  return trained;
+}
+
+}  // namespace diagrad::train

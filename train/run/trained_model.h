@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "diagrad/train/run/checkpoint.h"
+
+namespace diagrad::nn {
+class Module;
+}
+
+namespace diagrad::train {
+
+/// A model with the weights of a checkpoint, in evaluation mode.
+struct TrainedModel {
+  CheckpointInfo info;
+  std::shared_ptr<nn::Module> model;
+  std::string path;                ///< of the checkpoint
+  std::string weights;             ///< "ema" where the run averaged its weights, else "trained"
+  std::vector<std::string> notes;  ///< of checkpoints that were passed over, and why
+};
+
+/// Reads a checkpoint file, or from a run folder `best`; where that is missing or damaged, `last`,
+/// then `last.prev`. Throws Error(checkpoint) where none is whole or this program cannot build the
+/// model that it describes.
+TrainedModel load_trained(const std::string& path);
+
+}  // namespace diagrad::train

@@ -1,0 +1,451 @@
+#include "diagrad/train/run/trainer.h"
+
+#include <chrono>
+#include <memory>
+#include <new>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "diagrad/core/error.h"
+#include "diagrad/core/math_mode.h"
+#include "diagrad/nn/module.h"
+#include "diagrad/train/optim/schedule.h"
+#include "diagrad/train/report/reporter.h"
+#include "diagrad/train/run/run_keeper.h"
+#include "diagrad/train/run/signals.h"
+#include "diagrad/train/run/step.h"
+
+namespace diagrad::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kSamples = 12;  // images of each kind in the report
+
+double since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+double share(int64_t part, int64_t whole) {
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+data::LoaderOptions loader_options(const Options& o) {
+  return {.batch = o.batch,
+          .shuffle = true,
+          .drop_last = o.drop_last,
+          .workers = static_cast<int>(o.workers),
+          .seed = static_cast<uint64_t>(o.seed),
+          .augmentation = parse_augmentation(o.augment),
+          .normalization = o.normalization};
+}
+
+std::unique_ptr<Ema> make_ema(const Options& options, const nn::Module& model) {
+  if (options.ema_decay == 0.0) return nullptr;
+  return std::make_unique<Ema>(model.state_dict(), options.ema_decay);
+}
+
+/// Images and seconds of training steps, evaluation and saving left out.
+struct Meter {
+  int64_t images = 0;
+  double seconds = 0.0;
+
+  void add(int64_t more_images, double more_seconds) {
+    images += more_images;
+    seconds += more_seconds;
+  }
+  double rate() const { return seconds > 0.0 ? static_cast<double>(images) / seconds : 0.0; }
+};
+
+class Trainer {
+ public:
+  Trainer(const TrainJob& job, TrainListener& listener);
+  TrainResult run();
+  /// Brings log and report up to date before an error ends the run.
+  void fail(const Error& error);
+  /// What std::bad_alloc does not say.
+  Error out_of_memory() const;
+
+ private:
+  TrainStart outline(bool is_done);
+  void announce();
+  /// Empty: go on.
+  std::string stop_reason() const;
+  /// Why the run ends before its last epoch; empty at that.
+  std::string reason_of_end() const;
+  /// What result.json says already, where it is of this step.
+  std::optional<TrainResult> result_before();
+  /// Ends with a result that stands; the run's files stay as they are.
+  TrainResult repeat(TrainResult result);
+  /// False: stopped before its last batch.
+  bool train_epoch();
+  std::vector<data::Batch> next_batches();
+  void step();
+  StepResult run_step(const std::vector<data::Batch>& batches, const StepPlace& place);
+  /// Evaluates, writes the epoch's row, saves. False: a signal came; the epoch stays open.
+  bool close_epoch();
+  /// False: a signal came.
+  bool evaluate_epoch(EpochRow& row, bool& is_best);
+  std::optional<Evaluation> evaluate_on(const data::DatasetPtr& set, const std::string& name,
+                                        int64_t samples = 0);
+  TrainResult finish(const std::string& stopped);
+  void evaluate_result(TrainResult& result);
+  /// Nothing where the run has no best epoch, or its weights are not there.
+  std::optional<double> accuracy_of_best();
+  bool restore_best(const TensorMap& state);
+
+  int64_t parameter_count() const;
+  /// Of the whole run, time between its processes left out.
+  double seconds() { return keeper_.folder().seconds_before() + since(begin_); }
+
+  const TrainJob& job_;
+  const Options& options_;
+  TrainListener& listener_;
+  nn::Module& model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Ema> ema_;  ///< null: off
+  data::Loader loader_;
+  int64_t steps_per_epoch_;
+  Schedule schedule_;
+  Stepper stepper_;
+  SignalGuard signals_;
+  RunKeeper keeper_;
+  Reporter reporter_;
+  Progress& progress_;
+  Clock::time_point begin_ = Clock::now();
+  double flushed_ = 0.0;
+  Meter all_;
+  Meter epoch_;
+};
+
+Trainer::Trainer(const TrainJob& job, TrainListener& listener)
+    : job_(job),
+      options_(job.options),
+      listener_(listener),
+      model_(*job.model),
+      optimizer_(make_optimizer(options_, model_.named_parameters())),
+      ema_(make_ema(options_, model_)),
+      loader_(job.train, loader_options(options_)),
+      steps_per_epoch_((loader_.batch_count() + options_.accumulate - 1) / options_.accumulate),
+      schedule_(options_, steps_per_epoch_),
+      stepper_(model_, *optimizer_, options_),
+      keeper_(job, *optimizer_, ema_.get(), listener),
+      reporter_(job, listener),
+      progress_(keeper_.progress) {}
+
+TrainResult Trainer::run() {
+  keeper_.restore(loader_.batch_count());
+  begin_ = Clock::now();
+  const bool is_done = progress_.epoch >= options_.epochs || !stop_reason().empty();
+  if (const auto result = is_done ? result_before() : std::nullopt) return repeat(*result);
+  keeper_.start(/*results_stay=*/is_done);
+  announce();
+  begin_ = Clock::now();
+  while (progress_.epoch < options_.epochs && stop_reason().empty()) {
+    if (!train_epoch() || !close_epoch()) break;
+  }
+  return finish(reason_of_end());
+}
+
+std::string Trainer::reason_of_end() const {
+  return progress_.epoch < options_.epochs ? stop_reason() : "";
+}
+
+std::optional<TrainResult> Trainer::result_before() {
+  auto result = standing_result(keeper_.folder().path(), options_);
+  const bool same = result && result->steps == progress_.step &&
+                    result->epochs == progress_.epoch && result->stopped == reason_of_end() &&
+                    result->last.examples == job_.test->size();
+  return same ? result : std::nullopt;
+}
+
+TrainResult Trainer::repeat(TrainResult result) {
+  listener_.on_start(outline(/*is_done=*/true));
+  reporter_.refresh(result.folder);
+  listener_.on_end(result);
+  return result;
+}
+
+int64_t Trainer::parameter_count() const {
+  int64_t count = 0;
+  for (const NamedParameter& parameter : model_.named_parameters())
+    count += parameter.tensor.numel();
+  return count;
+}
+
+TrainStart Trainer::outline(bool is_done) {
+  TrainStart start;
+  start.folder = keeper_.folder().path();
+  start.parameters = parameter_count();
+  start.epochs = options_.epochs;
+  start.steps = schedule_.steps();
+  start.steps_per_epoch = steps_per_epoch_;
+  start.train_images = loader_.image_count();
+  start.eval_images = job_.eval_set()->size();
+  start.eval_set = job_.eval_name();
+  start.resumed_at = keeper_.resumed_at();
+  start.is_done = is_done;
+  return start;
+}
+
+void Trainer::announce() {
+  const TrainStart start = outline(/*is_done=*/false);
+  listener_.on_start(start);
+  reporter_.begin(start);
+}
+
+std::string Trainer::stop_reason() const {
+  if (signals_.caught() != 0) return "signal";
+  if (options_.max_steps > 0 && progress_.step >= options_.max_steps) return "max-steps";
+  if (options_.max_time > 0.0 && since(begin_) >= options_.max_time) return "max-time";
+  return {};
+}
+
+bool Trainer::train_epoch() {
+  model_.train(true);
+  epoch_ = {};
+  loader_.start(progress_.epoch, progress_.batch);
+  while (progress_.batch < loader_.batch_count()) {
+    if (!stop_reason().empty()) return false;
+    step();
+    const bool due = options_.save_every > 0 && progress_.step % options_.save_every == 0;
+    if (due && progress_.batch < loader_.batch_count()) keeper_.save();
+  }
+  return true;
+}
+
+/// The batches of the next step. Where one cannot be read the run is saved as it was before it.
+std::vector<data::Batch> Trainer::next_batches() {
+  std::vector<data::Batch> batches;
+  try {
+    for (data::Batch batch;
+         static_cast<int64_t>(batches.size()) < options_.accumulate && loader_.next(batch);) {
+      batches.push_back(std::move(batch));
+    }
+  } catch (const Error&) {
+    keeper_.save();
+    throw;
+  }
+  return batches;
+}
+
+void Trainer::step() {
+  const Clock::time_point begin = Clock::now();
+  const std::vector<data::Batch> batches = next_batches();
+  StepPlace place;
+  place.step = progress_.step + 1;
+  place.epoch = progress_.epoch + 1;
+  place.first_batch = progress_.epoch * loader_.batch_count() + progress_.batch;
+  keeper_.lr = schedule_.lr(progress_.step);
+  if (const auto momentum = schedule_.momentum(progress_.step)) optimizer_->set_momentum(*momentum);
+  const StepResult result = run_step(batches, place);
+  progress_.step = place.step;
+  progress_.batch += static_cast<int64_t>(batches.size());
+  progress_.loss_sum += result.loss * static_cast<double>(result.images);
+  progress_.correct += result.correct;
+  progress_.seen += result.images;
+  if (ema_) ema_->update(progress_.step);
+  epoch_.add(result.images, since(begin));
+  all_.add(result.images, since(begin));
+
+  const StepRow row{place.step,
+                    place.epoch,
+                    result.images,
+                    result.loss,
+                    share(result.correct, result.images),
+                    keeper_.lr,
+                    result.grad_norm,
+                    seconds()};
+  keeper_.folder().add(row);
+  if (row.seconds - flushed_ >= 1.0) {
+    keeper_.folder().flush();
+    flushed_ = row.seconds;
+  }
+  listener_.on_step(row);
+}
+
+StepResult Trainer::run_step(const std::vector<data::Batch>& batches, const StepPlace& place) {
+  try {
+    return stepper_.run(batches, place, keeper_.lr);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::diverged && error.kind() != ErrorKind::internal) throw;
+    diagrad::fail(error.kind(), "{}; {}", error.what(), keeper_.what_is_kept());
+  }
+}
+
+std::optional<Evaluation> Trainer::evaluate_on(const data::DatasetPtr& set, const std::string& name,
+                                               int64_t samples) {
+  EvaluateOptions options;
+  options.samples = samples;
+  options.batch = options_.eval_batch;
+  options.workers = static_cast<int>(options_.workers);
+  options.normalization = options_.normalization;
+  options.progress = [&](int64_t done, int64_t total) {
+    listener_.on_evaluate(name, done, total);
+    return signals_.caught() == 0;
+  };
+  Evaluation result = evaluate(model_, set, options);
+  if (!result.complete) return std::nullopt;
+  return result;
+}
+
+bool Trainer::evaluate_epoch(EpochRow& row, bool& is_best) {
+  const auto trained = evaluate_on(job_.eval_set(), job_.eval_name());
+  if (!trained) return false;
+  row.eval_set = job_.eval_name();
+  row.eval_loss = trained->loss;
+  row.eval_accuracy = trained->accuracy;
+  if (ema_) {
+    const EmaScope averaged(*ema_);
+    const auto smooth = evaluate_on(job_.eval_set(), job_.eval_name());
+    if (!smooth) return false;
+    row.has_ema = true;
+    row.ema_loss = smooth->loss;
+    row.ema_accuracy = smooth->accuracy;
+  }
+  progress_.last_loss = ema_ ? row.ema_loss : row.eval_loss;
+  progress_.last_accuracy = ema_ ? row.ema_accuracy : row.eval_accuracy;
+  is_best = progress_.best_epoch == 0 || progress_.last_accuracy > progress_.best_accuracy;
+  if (is_best) {
+    progress_.best_accuracy = progress_.last_accuracy;
+    progress_.best_epoch = row.epoch;
+  }
+  return true;
+}
+
+bool Trainer::close_epoch() {
+  EpochRow row;
+  row.epoch = progress_.epoch + 1;
+  row.step = progress_.step;
+  row.lr = keeper_.lr;
+  row.train_loss = progress_.loss_sum / static_cast<double>(progress_.seen);
+  row.train_accuracy = share(progress_.correct, progress_.seen);
+  bool is_best = false;
+  const bool is_last = row.epoch == options_.epochs;
+  if (is_last || row.epoch % options_.eval_every == 0) {
+    if (!evaluate_epoch(row, is_best)) return false;
+  }
+  row.seconds = seconds();
+  row.images_per_second = epoch_.rate();
+  keeper_.folder().add(row);
+  progress_.epoch = row.epoch;
+  progress_.batch = progress_.correct = progress_.seen = 0;
+  progress_.loss_sum = 0.0;
+  // One batch learned by heart has epochs of one step.
+  if (is_last || !options_.overfit_one_batch) {
+    keeper_.save();
+    keeper_.name_checkpoint(is_best);
+    reporter_.epoch();
+  }
+  listener_.on_epoch(row, is_best);
+  return true;
+}
+
+TrainResult Trainer::finish(const std::string& stopped) {
+  keeper_.save();
+  TrainResult result;
+  result.folder = keeper_.folder().path();
+  result.parameters = parameter_count();
+  result.epochs = progress_.epoch;
+  result.steps = progress_.step;
+  result.images_per_second = all_.images > 0 ? all_.rate() : keeper_.folder().rate_before();
+  result.seed = options_.seed;
+  result.weights = ema_ ? "ema" : "trained";
+  result.chosen_on = job_.eval_name();
+  result.best_epoch = progress_.best_epoch;
+  result.stopped = stopped;
+  evaluate_result(result);
+  result.seconds = seconds();
+  if (result.signal == 0) {
+    reporter_.keep_samples(result.last);
+    keeper_.folder().write_result(result_json(result, options_));
+  }
+  reporter_.end(result);
+  listener_.on_end(result);
+  return result;
+}
+
+void Trainer::fail(const Error& error) {
+  if (!reporter_.has_begun()) return;
+  try {
+    keeper_.folder().flush();
+  } catch (const Error&) {
+    // The page is made from the rows that are there.
+  }
+  const bool diverged = error.kind() == ErrorKind::diverged;
+  reporter_.fail(diverged ? RunPhase::diverged : RunPhase::failed, error.what(), progress_.step);
+}
+
+Error Trainer::out_of_memory() const {
+  return Error(
+      ErrorKind::internal,
+      fmt::format("out of memory after step {}; try a smaller --batch than {} or a smaller "
+                  "model; {}",
+                  progress_.step, options_.batch, keeper_.what_is_kept()));
+}
+
+void Trainer::evaluate_result(TrainResult& result) {
+  if (signals_.caught() == 0) {
+    std::optional<EmaScope> averaged;
+    if (ema_) averaged.emplace(*ema_);
+    if (auto last = evaluate_on(job_.test, "test", kSamples)) result.last = std::move(*last);
+  }
+  if (signals_.caught() == 0) {
+    const auto best = accuracy_of_best();
+    if (!best) result.best_epoch = 0;
+    result.best = best.value_or(result.last.accuracy);
+  }
+  result.signal = signals_.caught();
+  if (result.signal != 0) result.stopped = "signal";
+}
+
+/// Chosen on the test set, it is known. Chosen on the validation set, the test set sees these
+/// weights now, for the first time.
+std::optional<double> Trainer::accuracy_of_best() {
+  if (progress_.best_epoch == 0) return std::nullopt;
+  if (!job_.validation) return progress_.best_accuracy;
+  const TensorMap state = model_.state_dict();
+  TensorMap now;
+  for (const auto& named : state) now[named.first] = named.second.clone();
+  if (!restore_best(state)) return std::nullopt;
+  const auto result = evaluate_on(job_.test, "test");
+  restore(state, now, "model");
+  return result ? result->accuracy : 0.0;
+}
+
+/// False where `best` is not of the best epoch: a run that goes on elsewhere from a single file
+/// does not have it, and one that lost its newest state may have one of a later epoch.
+bool Trainer::restore_best(const TensorMap& state) {
+  const CheckpointFolder& checkpoints = keeper_.folder().checkpoints();
+  if (!checkpoints.has("best")) return false;
+  try {
+    const Checkpoint best = read_checkpoint(checkpoints.file("best"));
+    if (best.info.progress.epoch != progress_.best_epoch) return false;
+    restore(state, best.part(ema_ ? "ema" : "model"), checkpoints.file("best"));
+    return true;
+  } catch (const Error& error) {
+    listener_.on_message(fmt::format("{}; the result has the weights at the end", error.what()));
+    return false;
+  }
+}
+
+}  // namespace
+
+TrainResult train(const TrainJob& job, TrainListener& listener) {
+  job.options.validate();
+  const MathModeScope math(parse_math_mode(job.options.math));
+  Trainer trainer(job, listener);
+  try {
+    return trainer.run();
+  } catch (const Error& error) {
+    trainer.fail(error);
+    throw;
+  } catch (const std::bad_alloc&) {
+    const Error error = trainer.out_of_memory();
+    trainer.fail(error);
+    throw error;
+  }
+}
+
+}  // namespace diagrad::train
