@@ -38,7 +38,7 @@ std::string encode_png(const uint8_t* pixels, const Shape& image) {
   std::string bytes;
   const int done = stbi_write_png_to_func(append, &bytes, size.width, size.height, size.channels,
                                           pixels, size.width * size.channels);
-  DG_CHECK(done != 0, "encode_png: no memory for a image {}", image);
+  DG_CHECK(done != 0, "encode_png: no memory for an image {}", image);
   return bytes;
 }
 
@@ -48,7 +48,7 @@ std::string encode_jpeg(const uint8_t* pixels, const Shape& image, int quality) 
   std::string bytes;
   const int done = stbi_write_jpg_to_func(append, &bytes, size.width, size.height, size.channels,
                                           pixels, quality);
-  DG_CHECK(done != 0, "encode_jpeg: no memory for a image {}", image);
+  DG_CHECK(done != 0, "encode_jpeg: no memory for an image {}", image);
   return bytes;
 }
 

@@ -53,7 +53,7 @@ class Loader {
 
   /// Begins an epoch at one of its batches, 0 <= first_batch <= batch_count().
   void start(int64_t epoch, int64_t first_batch = 0);
-  /// The next batch; false at the end of the epoch. An error while reading a image is thrown
+  /// The next batch; false at the end of the epoch. An error while reading an image is thrown
   /// here, at the turn of its batch, with the name of the image's source; the epoch is over then.
   bool next(Batch& batch);
 

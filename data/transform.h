@@ -48,7 +48,7 @@ struct AugmentChoice {
 class Transform {
  public:
   /// Throws for more than 3 channels, a crop border or cutout that is negative or larger than the
-  /// image. A image with one channel takes the preset's first.
+  /// image. An image with one channel takes the preset's first.
   Transform(const Shape& image, const Normalization& normalization,
             const Augmentation& augmentation = {}, uint64_t seed = 0);
 

@@ -17,7 +17,7 @@ constexpr int64_t kClasses = 10;
 constexpr int64_t kTrain = 4000;
 constexpr int64_t kTest = 1000;
 
-/// Pixels in [-1, 1] of a whole set, one row a image.
+/// Pixels in [-1, 1] of a whole set, one row an image.
 struct Matrix {
   std::vector<float> values;
   std::vector<int64_t> labels;

@@ -164,7 +164,7 @@ TEST_CASE("an error while reading surfaces at the turn of its batch with the sou
   }
 }
 
-TEST_CASE("memory that is short is no fault of a image") {
+TEST_CASE("memory that is short is no fault of an image") {
   class Large : public CountingDataset {
    public:
     Large() : CountingDataset(40, {4, 4, 3}) {}

@@ -37,7 +37,7 @@ TEST_CASE("shapes are described in full") {
   CHECK(pair.test->source(3) == "shapes test, image 3");
 }
 
-TEST_CASE("a image of shapes is a function of seed, split and index") {
+TEST_CASE("an image of shapes is a function of seed, split and index") {
   const data::DatasetPair pair = make_shapes({.train = 60, .test = 60});
   const data::DatasetPair again = make_shapes({.train = 500, .test = 60});
   const data::DatasetPair other = make_shapes({.train = 60, .test = 60, .seed = 1});

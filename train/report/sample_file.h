@@ -10,7 +10,7 @@
 
 namespace diagrad::train {
 
-/// A image as the page shows it: the bytes of the data set, neither normalised nor augmented.
+/// An image as the page shows it: the bytes of the data set, neither normalised nor augmented.
 struct SampleImage {
   Verdict verdict;
   std::string source = {};  ///< where it comes from: "test_batch.bin, record 17"
@@ -24,7 +24,7 @@ struct SampleImage {
 struct SampleImages {
   int64_t examples = 0;
   int64_t mistakes = 0;
-  int64_t height = 0;  ///< of a image in the data set
+  int64_t height = 0;  ///< of an image in the data set
   int64_t width = 0;
   std::vector<SampleImage> wrong = {};
   std::vector<SampleImage> right = {};

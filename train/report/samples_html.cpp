@@ -13,7 +13,7 @@ namespace diagrad::train {
 namespace {
 
 
-constexpr int64_t kSide = 128;  // pixels of the page that a image takes at most
+constexpr int64_t kSide = 128;  // pixels of the page that an image takes at most
 
 std::string images(int64_t count) {
   return fmt::format("{} image{}", thousands(count), count == 1 ? "" : "s");

@@ -29,7 +29,7 @@ struct SampleChoice {
 /// Chooses while an evaluation runs. Keeps `most` mistakes and one answer per class, whatever the
 /// size of the set, and no pixels. The choice is a function of the logits alone: neither the size
 /// of the batches nor their order changes it; of equals the image that comes first in the set
-/// counts. A image whose logits are not all finite is passed over.
+/// counts. An image whose logits are not all finite is passed over.
 class SampleChooser {
  public:
   explicit SampleChooser(int64_t most) : most_(static_cast<size_t>(most)) {}

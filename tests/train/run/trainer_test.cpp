@@ -214,7 +214,7 @@ class BrokenDataset : public testing::CountingDataset {
   }
 };
 
-TEST_CASE("a image that cannot be read ends the run, saved as it was before its step") {
+TEST_CASE("an image that cannot be read ends the run, saved as it was before its step") {
   const TemporaryFolder folder;
   const auto broken = std::make_shared<BrokenDataset>(36, Shape{16, 16, 3});
   TrainJob job = small_job(folder.path("run"));
