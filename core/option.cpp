@@ -124,18 +124,18 @@ Option choice_option(std::string name, std::vector<std::string> choices, std::st
           .choices = std::move(choices)};
 }
 
-Selection parse_selection(std::string_view what, std::string_view text) {
+Selection parse_selection(std::string_view what, std::string_view text, char separator) {
   const size_t colon = text.find(':');
   Selection selection{.name = std::string(text.substr(0, colon))};
   if (colon == std::string_view::npos) return selection;
   std::string_view rest = text.substr(colon + 1);
   while (!rest.empty()) {
-    const size_t comma = rest.find(',');
+    const size_t comma = rest.find(separator);
     const std::string_view item = rest.substr(0, comma);
     const size_t equals = item.find('=');
     DG_CHECK(equals != std::string_view::npos && equals > 0,
-             "{}: '{}' in '{}' is not option=value, write it as {}:option=value,option=value", what,
-             item, text, selection.name);
+             "{}: '{}' in '{}' is not option=value, write it as {}:option=value{}option=value",
+             what, item, text, selection.name, separator);
     const std::string option(item.substr(0, equals));
     constexpr size_t kMost = 100;
     DG_CHECK(selection.options.size() < kMost, "{}: '{}' is given more than {} options", what,

@@ -44,8 +44,9 @@ struct Selection {
 };
 
 /// Throws Error(usage) when an option has no `=`, an empty name, or comes twice. `what` begins
-/// every message, e.g. "data".
-Selection parse_selection(std::string_view what, std::string_view text);
+/// every message, e.g. "data". `separator` stands between options: `+` where the choice is an item
+/// of a list with commas.
+Selection parse_selection(std::string_view what, std::string_view text, char separator = ',');
 
 /// A value for each declared option.
 class OptionValues {

@@ -43,11 +43,9 @@ class Cifar : public Dataset {
 
   void read(int64_t index, Sample& sample) const override {
     DG_ASSERT(index >= 0 && index < size(), "image {} of {}", index, size());
-    const auto first = pixels_.begin() + index * kPixels;
-    sample.pixels.assign(first, first + kPixels);
-    sample.label = labels_[static_cast<size_t>(index)];
-    sample.mask.clear();
-    sample.boxes.clear();
+    sample.start(info(), info().image);
+    std::copy_n(pixels_.begin() + index * kPixels, kPixels, sample.pixels.begin());
+    sample.values<int64_t>("label").push_back(labels_[static_cast<size_t>(index)]);
   }
 
   std::string source(int64_t index) const override {
@@ -211,12 +209,13 @@ DatasetPtr read_cifar(const CifarLayout& layout, const std::vector<std::string>&
   DatasetInfo info{.name = layout.name,
                    .image = {kSide, kSide, 3},
                    .classes = std::move(classes),
+                   .targets = {label_target()},
                    .normalization = "cifar"};
   return std::make_shared<Cifar>(std::move(info), std::move(parts), std::move(pixels),
                                  std::move(labels));
 }
 
-DatasetPair open_cifar10(const std::string& folder) {
+DatasetSplits open_cifar10(const std::string& folder) {
   const CifarLayout layout = cifar10_layout();
   const fs::path path(folder);
   std::vector<std::string> train;
@@ -227,11 +226,11 @@ DatasetPair open_cifar10(const std::string& folder) {
   if (train.empty()) fail_missing(layout, folder, "data_batch_1.bin", python_version);
   if (!has_file(path, "test_batch.bin")) fail_missing(layout, folder, "test_batch.bin", false);
   const std::vector<std::string> names = read_names(layout, path / "batches.meta.txt");
-  return {read_cifar(layout, train, names),
+  return {read_cifar(layout, train, names), nullptr,
           read_cifar(layout, {(path / "test_batch.bin").string()}, names)};
 }
 
-DatasetPair open_cifar100(const std::string& folder) {
+DatasetSplits open_cifar100(const std::string& folder) {
   const CifarLayout layout = cifar100_layout();
   const fs::path path(folder);
   const bool python_version = has_plain_file(path, "train") && !has_file(path, "train.bin");
@@ -239,7 +238,7 @@ DatasetPair open_cifar100(const std::string& folder) {
     if (!has_file(path, file)) fail_missing(layout, folder, file, python_version);
   }
   const std::vector<std::string> names = read_names(layout, path / "fine_label_names.txt");
-  return {read_cifar(layout, {(path / "train.bin").string()}, names),
+  return {read_cifar(layout, {(path / "train.bin").string()}, names), nullptr,
           read_cifar(layout, {(path / "test.bin").string()}, names)};
 }
 
@@ -248,6 +247,7 @@ namespace {
 const bool cifar10_registered = register_dataset(
     {.name = "cifar10",
      .help = "CIFAR-10, binary version: 32x32 photographs of 10 classes (Krizhevsky 2009)",
+     .targets = {label_target()},
      .folder = "cifar-10-batches-bin",
      .obtain = "scripts/get_data.sh cifar10 fetches it",
      .recognizes =
@@ -262,6 +262,7 @@ const bool cifar10_registered = register_dataset(
 const bool cifar100_registered = register_dataset(
     {.name = "cifar100",
      .help = "CIFAR-100, binary version: 32x32 photographs of 100 classes (Krizhevsky 2009)",
+     .targets = {label_target()},
      .folder = "cifar-100-binary",
      .obtain = "scripts/get_data.sh cifar100 fetches it",
      .recognizes =

@@ -31,10 +31,10 @@ DatasetPtr read_cifar(const CifarLayout& layout, const std::vector<std::string>&
 
 /// A folder with test_batch.bin and any of data_batch_1.bin to data_batch_5.bin; class names from
 /// batches.meta.txt where there is one.
-DatasetPair open_cifar10(const std::string& folder);
+DatasetSplits open_cifar10(const std::string& folder);
 
 /// A folder with train.bin and test.bin, labels are the fine ones; class names from
 /// fine_label_names.txt where there is one.
-DatasetPair open_cifar100(const std::string& folder);
+DatasetSplits open_cifar100(const std::string& folder);
 
 }  // namespace diagrad::data

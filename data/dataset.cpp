@@ -1,5 +1,7 @@
 #include "diagrad/data/dataset.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "diagrad/core/error.h"
@@ -32,13 +34,28 @@ class Subset : public Dataset {
 
 }  // namespace
 
-std::vector<std::string> DatasetInfo::tasks() const {
-  std::vector<std::string> result;
-  if (!classes.empty()) result.emplace_back("classify");
-  if (has_masks) result.emplace_back("segment");
-  result.emplace_back("denoise");
-  if (has_boxes) result.emplace_back("detect");
-  return result;
+bool DatasetInfo::has_target(std::string_view target) const {
+  return std::any_of(targets.begin(), targets.end(),
+                     [&](const TargetInfo& info) { return info.name == target; });
+}
+
+size_t DatasetInfo::target_index(std::string_view target) const {
+  std::vector<std::string> names;
+  for (const TargetInfo& info : targets) {
+    if (info.name == target) return names.size();
+    names.push_back(info.name);
+  }
+  fail(ErrorKind::data, "data: {} has no target '{}' ({})", name, target,
+       names.empty() ? "it has none" : fmt::format("its targets: {}", fmt::join(names, ", ")));
+}
+
+Dataset::Dataset(DatasetInfo info) : info_(std::move(info)) {
+  const Shape& image = info_.image;
+  DG_CHECK(image.rank() == 3 && image[2] >= 1 && image[0] >= 0 && image[1] >= 0 &&
+               (image[0] == 0) == (image[1] == 0),
+           "{}: images are {}, expected [H,W,C], or [0,0,C] for different sizes", info_.name,
+           image);
+  check_targets(info_.name, info_.targets);
 }
 
 DatasetPtr subset(DatasetPtr dataset, std::vector<int64_t> indices) {

@@ -3,57 +3,46 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "diagrad/core/shape.h"
+#include "diagrad/data/sample.h"
+#include "diagrad/data/target.h"
 
 namespace diagrad::data {
 
-/// A rectangle around one object, in pixels from the top left corner of the image; right and
-/// bottom lie one past the last pixel.
-struct Box {
-  float left = 0.0F;
-  float top = 0.0F;
-  float right = 0.0F;
-  float bottom = 0.0F;
-  int64_t label = 0;
-};
-
-/// One image and what is known of it. Reading into the same Sample again reuses its memory.
-struct Sample {
-  std::vector<uint8_t> pixels;  ///< [H,W,C], 0..255
-  int64_t label = 0;            ///< in [0, K)
-  std::vector<uint8_t> mask;    ///< [H,W], 0 background, 1 + class elsewhere; empty: has none
-  std::vector<Box> boxes;       ///< empty: has none
-};
-
 /// What holds for every image of a data set.
 struct DatasetInfo {
-  std::string name = {};                  ///< "cifar10", "cifar100", "shapes"
-  Shape image = {};                       ///< [H,W,C]
+  std::string name = {};  ///< "cifar10", "cifar100", "shapes"
+  /// [H,W,C]; H and W are 0 where images differ in size.
+  Shape image = {};
   std::vector<std::string> classes = {};  ///< K names, in order of their labels
-  bool has_masks = false;
-  bool has_boxes = false;
-  std::string normalization = {};  ///< the usual preset for it, see transform.h
+  std::vector<TargetInfo> targets = {};   ///< what every sample of it has
+  std::string normalization = {};         ///< the usual preset for it, see transform.h
 
   int64_t class_count() const { return static_cast<int64_t>(classes.size()); }
-  /// Of classify, segment, denoise, detect: those that its images can train.
-  std::vector<std::string> tasks() const;
+  bool has_target(std::string_view target) const;
+  /// The place of a target in `targets`. Throws Error(data) for one that is not there, with those
+  /// there are.
+  size_t target_index(std::string_view target) const;
 };
 
-/// A numbered set of images of one size. Reading is a function of the index alone and may happen
+/// A numbered set of images with targets. Reading is a function of the index alone and may happen
 /// on several threads at once.
 class Dataset {
  public:
-  explicit Dataset(DatasetInfo info) : info_(std::move(info)) {}
+  /// Throws Error(usage) for an image size or targets that contradict DatasetInfo and TargetInfo.
+  explicit Dataset(DatasetInfo info);
   virtual ~Dataset() = default;
   Dataset(const Dataset&) = delete;
   Dataset& operator=(const Dataset&) = delete;
 
   const DatasetInfo& info() const { return info_; }
   virtual int64_t size() const = 0;
-  /// Fills `sample`, index in [0, size). Throws Error(data) that names the source.
+  /// Fills `sample`, beginning with sample.start(); index in [0, size). Throws Error(data) that
+  /// names the source.
   virtual void read(int64_t index, Sample& sample) const = 0;
   /// Where image `index` comes from, for messages: "data_batch_1.bin, record 17".
   virtual std::string source(int64_t index) const = 0;
@@ -64,8 +53,10 @@ class Dataset {
 
 using DatasetPtr = std::shared_ptr<const Dataset>;
 
-struct DatasetPair {
+/// What a data set is divided into by those who published it.
+struct DatasetSplits {
   DatasetPtr train;
+  DatasetPtr validation;  ///< null: it has none
   DatasetPtr test;
 };
 

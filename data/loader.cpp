@@ -12,6 +12,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
+#include "diagrad/data/transform.h"
 
 namespace diagrad::data {
 namespace {
@@ -28,14 +29,7 @@ const Normalization& chosen_normalization(const Dataset& dataset, const LoaderOp
 void read_checked(const Dataset& dataset, int64_t index, Sample& sample) {
   try {
     dataset.read(index, sample);
-    const DatasetInfo& info = dataset.info();
-    if (static_cast<int64_t>(sample.pixels.size()) != info.image.numel()) {
-      fail(ErrorKind::data, "image has {} bytes, expected {} for {}", sample.pixels.size(),
-           info.image.numel(), info.image);
-    }
-    if (sample.label < 0 || sample.label >= info.class_count()) {
-      fail(ErrorKind::data, "label {} is outside 0..{}", sample.label, info.class_count() - 1);
-    }
+    check_sample(dataset.info(), sample);
   } catch (const std::bad_alloc&) {
     throw;  // memory is short, the image may be whole
   } catch (const std::exception& problem) {
@@ -55,7 +49,7 @@ class Loader::Impl {
       : dataset_(std::move(dataset)),
         options_(options),
         transform_(dataset_->info().image, chosen_normalization(*dataset_, options),
-                   options.augmentation, options.seed) {
+                   options.augmentations, options.seed) {
     check();
     images_ = dataset_->size();
     if (options_.drop_last) images_ -= images_ % options_.batch;
@@ -117,6 +111,9 @@ class Loader::Impl {
 
   void check() const;
   Batch make(int64_t number) const;
+  ImageSize new_size(int64_t index, Sample& sample) const;
+  [[noreturn]] void fail_sizes(int64_t index, const ImageSize& size, int64_t other,
+                               const ImageSize& other_size) const;
   Batch take();
   void work();
   void stop();
@@ -155,27 +152,57 @@ void Loader::Impl::check() const {
 Batch Loader::Impl::make(int64_t number) const {
   const int64_t first = number * options_.batch;
   const int64_t count = std::min(options_.batch, images_ - first);
-  const Shape& image = dataset_->info().image;
   Batch batch;
   batch.number = number;
-  batch.images = Tensor::empty({count, image[0], image[1], image[2]});
-  batch.labels = Tensor::empty({count}, DType::i64);
   for (int64_t i = first; i < first + count; ++i) {
     batch.indices.push_back(order_.empty() ? i : order_[static_cast<size_t>(i)]);
   }
+  Sample first_sample;  // read ahead where only it tells the size
+  const ImageSize size = new_size(batch.indices.front(), first_sample);
+  const int64_t channels = dataset_->info().image[2];
+  const int64_t values = size.height * size.width * channels;
+  batch.images = Tensor::empty({count, size.height, size.width, channels});
   float* images = batch.images.data<float>();
-  auto* labels = batch.labels.data<int64_t>();
+  Collator collator(dataset_->info(), count, size);
   parallel_for(count, 8, [&](int64_t from, int64_t to) {
-    Sample sample;
+    Sample buffer;
+    Geometry geometry;
     for (int64_t i = from; i < to; ++i) {
       const int64_t index = batch.indices[static_cast<size_t>(i)];
-      read_checked(*dataset_, index, sample);
-      transform_.apply(sample.pixels.data(), transform_.choose(epoch_, index),
-                       images + i * image.numel());
-      labels[i] = sample.label;
+      const bool was_read = i == 0 && !first_sample.pixels.empty();
+      Sample& sample = was_read ? first_sample : buffer;
+      if (!was_read) read_checked(*dataset_, index, sample);
+      transform_.choose({sample.height, sample.width}, epoch_, index, geometry);
+      if (geometry.size() != size) fail_sizes(batch.indices.front(), size, index, geometry.size());
+      transform_.apply(sample.pixels.data(), geometry, epoch_, index, images + i * values);
+      collator.put(i, sample, geometry);
     }
   });
+  batch.targets = collator.finish();
   return batch;
+}
+
+/// The size of an image after the transform. Where the images of the data set differ in size, the
+/// image is read for it, into `sample`.
+ImageSize Loader::Impl::new_size(int64_t index, Sample& sample) const {
+  const Shape& image = dataset_->info().image;
+  ImageSize size{image[0], image[1]};
+  if (size.height == 0) {
+    read_checked(*dataset_, index, sample);
+    size = {sample.height, sample.width};
+  }
+  Geometry geometry;
+  transform_.choose(size, epoch_, index, geometry);
+  return geometry.size();
+}
+
+void Loader::Impl::fail_sizes(int64_t index, const ImageSize& size, int64_t other,
+                              const ImageSize& other_size) const {
+  fail(ErrorKind::data,
+       "loader: images of a batch differ in size: {} is {}x{} and {} is {}x{}; use a batch of 1 or "
+       "an augmentation that makes them equal",
+       dataset_->source(index), size.height, size.width, dataset_->source(other), other_size.height,
+       other_size.width);
 }
 
 Batch Loader::Impl::take() {

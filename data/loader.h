@@ -4,9 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "diagrad/core/tensor.h"
+#include "diagrad/data/augmentation.h"
+#include "diagrad/data/batch.h"
 #include "diagrad/data/dataset.h"
-#include "diagrad/data/transform.h"
 
 namespace diagrad::data {
 
@@ -17,21 +17,16 @@ struct LoaderOptions {
   int workers = 0;         ///< threads that prepare batches; 0: next() prepares them itself
   int64_t prefetch = 4;    ///< batches that may be under way or waiting, with workers
   uint64_t seed = 0;       ///< of the order and of the augmentation
-  Augmentation augmentation = {};
+  std::vector<AugmentationStep> augmentations = {};
   /// A preset's name; empty: the data set's own.
   std::string normalization = {};
 };
 
-struct Batch {
-  Tensor images;                 ///< f32 [B,H,W,C]
-  Tensor labels;                 ///< i64 [B]
-  std::vector<int64_t> indices;  ///< of the images in the data set
-  int64_t number = 0;            ///< of the batch in its epoch
-};
-
 /// Batches of a data set, an epoch at a time, in order. What comes out is a function of the data
 /// set, the options and (epoch, batch number): the same bits for any number of workers or threads,
-/// and after resuming in the middle of an epoch.
+/// and after resuming in the middle of an epoch. The images of a batch must have one size after
+/// the augmentation: where those of the data set differ, a step makes them equal, or a batch is of
+/// one image.
 ///
 ///     loader.start(epoch);
 ///     while (loader.next(batch)) { ... }
@@ -55,6 +50,7 @@ class Loader {
   void start(int64_t epoch, int64_t first_batch = 0);
   /// The next batch; false at the end of the epoch. An error while reading an image is thrown
   /// here, at the turn of its batch, with the name of the image's source; the epoch is over then.
+  /// So is Error(data) for two images of different sizes in a batch.
   bool next(Batch& batch);
 
  private:

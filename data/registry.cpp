@@ -41,7 +41,7 @@ std::string known_names() {
   return fmt::format("{}", fmt::join(names(), ", "));
 }
 
-DatasetPair open_folder(const std::string& folder) {
+DatasetSplits open_folder(const std::string& folder) {
   for (const DatasetFormat& format : formats()) {
     if (format.recognizes && format.recognizes(folder)) return format.open(folder);
   }
@@ -61,7 +61,7 @@ DatasetPair open_folder(const std::string& folder) {
        folder, known_names());
 }
 
-DatasetPair open_named(const DatasetFormat& format, const std::string& text) {
+DatasetSplits open_named(const DatasetFormat& format, const std::string& text) {
   const OptionValues options("data", parse_selection("data", text), format.options);
   if (format.make) return format.make(options);
   if (is_folder(format.name)) return open_folder(format.name);
@@ -89,7 +89,7 @@ const std::vector<DatasetFormat>& dataset_formats() {
   return formats();
 }
 
-DatasetPair open_dataset(const std::string& text) {
+DatasetSplits open_dataset(const std::string& text) {
   DG_CHECK(!text.empty(), "data: the name is empty, use a folder or one of: {}", known_names());
   if (const DatasetFormat* format = find_format(text.substr(0, text.find(':')))) {
     return open_named(*format, text);

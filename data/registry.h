@@ -14,17 +14,18 @@ namespace diagrad::data {
 /// A kind of data set that `--data` understands. It either makes its images (`make`) or reads a
 /// folder (`recognizes`, `open`).
 struct DatasetFormat {
-  std::string name = {};  ///< "cifar10": `--data cifar10` searches for `folder`
-  std::string help = {};  ///< one line
+  std::string name = {};                 ///< "cifar10": `--data cifar10` searches for `folder`
+  std::string help = {};                 ///< one line
+  std::vector<TargetInfo> targets = {};  ///< those that its data sets have
   std::vector<Option> options = {};
-  std::function<DatasetPair(const OptionValues&)> make = {};
+  std::function<DatasetSplits(const OptionValues&)> make = {};
 
   std::string folder = {};  ///< what the official archive unpacks to, "cifar-10-batches-bin"
   std::string obtain = {};  ///< how to get it, for the error that nothing was found
   /// Whether a folder looks like this format, damaged or incomplete ones included: `open` then
   /// says what is wrong with it.
   std::function<bool(const std::string& folder)> recognizes = {};
-  std::function<DatasetPair(const std::string& folder)> open = {};
+  std::function<DatasetSplits(const std::string& folder)> open = {};
 };
 
 /// `const bool registered = register_dataset({...});` at namespace scope of the format's file.
@@ -39,7 +40,7 @@ const std::vector<DatasetFormat>& dataset_formats();
 ///     data_folders().
 /// Throws Error(data) for folders that are missing, of no known format or damaged, Error(usage)
 /// for options.
-DatasetPair open_dataset(const std::string& text);
+DatasetSplits open_dataset(const std::string& text);
 
 /// Where data sets are searched for: the environment variable DIAGRAD_DATA where it is set, else
 /// `datasets` (scripts/get_data.sh unpacks there) and `../shared/data`, those that exist.

@@ -182,9 +182,10 @@ void Painter::shape(int64_t label, Sample& sample) {
   const float angle = draw(-0.3F, 0.3F);
   const Point turn{std::cos(angle) / radius, std::sin(angle) / radius};
   const float shade = draw(-0.15F, 0.15F);
-  sample.label = label;
-  sample.mask.assign(static_cast<size_t>(size_ * size_), 0);
-  Box box{side(), side(), 0.0F, 0.0F, label};
+  sample.values<int64_t>("label").push_back(label);
+  std::vector<uint8_t>& mask = sample.values<uint8_t>("mask");
+  mask.assign(static_cast<size_t>(size_ * size_), 0);
+  std::array<float, 4> box{side(), side(), 0.0F, 0.0F};  // left, top, right, bottom
   const auto local = [&](Point p) {
     const float dx = p.x - centre.x;
     const float dy = p.y - centre.y;
@@ -197,13 +198,14 @@ void Painter::shape(int64_t label, Sample& sample) {
         const Colour shaded{colour[0] + light, colour[1] + light, colour[2] + light};
         blend(pixels_[static_cast<size_t>(pixel)], shaded, coverage);
         if (coverage < 0.5F) return;
-        sample.mask[static_cast<size_t>(pixel)] = static_cast<uint8_t>(label + 1);
-        box.left = std::min(box.left, p.x - 0.5F);
-        box.top = std::min(box.top, p.y - 0.5F);
-        box.right = std::max(box.right, p.x + 0.5F);
-        box.bottom = std::max(box.bottom, p.y + 0.5F);
+        mask[static_cast<size_t>(pixel)] = static_cast<uint8_t>(label + 1);
+        box[0] = std::min(box[0], p.x - 0.5F);
+        box[1] = std::min(box[1], p.y - 0.5F);
+        box[2] = std::max(box[2], p.x + 0.5F);
+        box[3] = std::max(box[3], p.y + 0.5F);
       });
-  sample.boxes.assign(1, box);
+  sample.values<float>("boxes").assign(box.begin(), box.end());
+  sample.values<int64_t>("box_label").push_back(label);
 }
 
 /// Near-normal noise: the sum of four random bytes for each channel of each pixel.
@@ -215,7 +217,6 @@ void Painter::write_with_noise(Sample& sample) {
   const auto sum_of_bytes = [](uint32_t word) {
     return (word & 255U) + ((word >> 8) & 255U) + ((word >> 16) & 255U) + (word >> 24);
   };
-  sample.pixels.resize(pixels_.size() * 3);
   std::array<std::vector<float>, 3> noise;
   for (std::vector<float>& channel : noise) channel.resize(pixels_.size());
   // Apart from the pixels, so that the compiler makes several numbers at once.
@@ -233,6 +234,11 @@ void Painter::write_with_noise(Sample& sample) {
   }
 }
 
+std::vector<TargetInfo> shapes_targets() {
+  return {label_target(), mask_target("0 background, 1 + class within the shape"), boxes_target(),
+          box_label_target()};
+}
+
 class Shapes : public Dataset {
  public:
   Shapes(std::string split, int64_t size, int64_t count, uint64_t seed)
@@ -242,6 +248,7 @@ class Shapes : public Dataset {
 
   void read(int64_t index, Sample& sample) const override {
     DG_ASSERT(index >= 0 && index < count_, "image {} of {}", index, count_);
+    sample.start(info(), info().image);
     const uint64_t stream = stream_id("shapes-" + split_, static_cast<uint64_t>(index));
     Painter(info().image[0], RandomStream(seed_, stream))
         .paint(index % info().class_count(), sample);
@@ -255,8 +262,7 @@ class Shapes : public Dataset {
   static DatasetInfo describe(int64_t size) {
     DatasetInfo info{.name = "shapes",
                      .image = {size, size, 3},
-                     .has_masks = true,
-                     .has_boxes = true,
+                     .targets = shapes_targets(),
                      .normalization = "half"};
     for (const Outline& outline : outlines()) info.classes.emplace_back(outline.name);
     return info;
@@ -270,6 +276,7 @@ class Shapes : public Dataset {
 const bool registered = register_dataset(
     {.name = "shapes",
      .help = "made by the program: one of ten shapes on clutter; labels, masks and boxes",
+     .targets = shapes_targets(),
      .options = {int_option("size", 32, kMinSize, kMaxSize, "height and width of the images"),
                  int_option("train", 5000, 1, kMaxCount, "training images"),
                  int_option("test", 1000, 1, kMaxCount, "test images"),
@@ -283,14 +290,14 @@ const bool registered = register_dataset(
 
 }  // namespace
 
-DatasetPair make_shapes(const ShapesOptions& options) {
+DatasetSplits make_shapes(const ShapesOptions& options) {
   DG_CHECK(options.size >= kMinSize && options.size <= kMaxSize,
            "shapes: a size of {} is out of range, use {} to {}", options.size, kMinSize, kMaxSize);
   DG_CHECK(options.train >= 1 && options.test >= 1 && options.train <= kMaxCount &&
                options.test <= kMaxCount,
            "shapes: {} training and {} test images, use 1 to {} of each", options.train,
            options.test, kMaxCount);
-  return {std::make_shared<Shapes>("train", options.size, options.train, options.seed),
+  return {std::make_shared<Shapes>("train", options.size, options.train, options.seed), nullptr,
           std::make_shared<Shapes>("test", options.size, options.test, options.seed)};
 }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "diagrad/core/error.h"
-#include "diagrad/core/random.h"
 #include "diagrad/core/spelling.h"
 
 namespace diagrad::data {
@@ -48,76 +47,114 @@ const Normalization& normalization(std::string_view name) {
 }
 
 Transform::Transform(const Shape& image, const Normalization& normalization,
-                     const Augmentation& augmentation, uint64_t seed)
-    : augmentation_(augmentation), seed_(seed) {
+                     std::vector<AugmentationStep> steps, uint64_t seed)
+    : owned_(std::move(steps)), seed_(seed) {
   DG_CHECK(image.rank() == 3 && image[2] >= 1 && image[2] <= 3,
            "transform: images are {}, expected [H,W,C] with 1 to 3 channels", image);
-  height_ = image[0];
-  width_ = image[1];
   channels_ = image[2];
-  const int64_t side = std::min(height_, width_);
-  DG_CHECK(augmentation.pad_crop >= 0 && augmentation.pad_crop < side,
-           "augment: a crop border of {} does not fit images of {}x{}, use 0 to {}",
-           augmentation.pad_crop, height_, width_, side - 1);
-  DG_CHECK(augmentation.cutout >= 0 && augmentation.cutout <= side,
-           "augment: a cutout of {} does not fit images of {}x{}, use 0 to {}", augmentation.cutout,
-           height_, width_, side);
+  for (const AugmentationStep& owned : owned_) {
+    const Augmentation* step = owned.step.get();
+    if (const auto* moves = dynamic_cast<const GeometricAugmentation*>(step)) {
+      geometric_.push_back({moves, owned.first_draw});
+    } else if (const auto* bytes = dynamic_cast<const ByteAugmentation*>(step)) {
+      byte_.push_back({bytes, owned.first_draw});
+    } else {
+      const auto* values = dynamic_cast<const ValueAugmentation*>(step);
+      DG_CHECK(values != nullptr, "augment: a step is of none of the three kinds");
+      value_.push_back({values, owned.first_draw});
+    }
+  }
   for (size_t c = 0; c < table_.size(); ++c) {
     for (size_t value = 0; value < 256; ++value) {
       table_[c][value] =
           (static_cast<float>(value) / 255.0F - normalization.mean[c]) / normalization.deviation[c];
     }
   }
+  if (image[0] == 0) return;
+  Geometry first;
+  choose({image[0], image[1]}, 0, 0, first);
 }
 
-AugmentChoice Transform::choose(int64_t epoch, int64_t index) const {
-  // Every choice is drawn whether or not it is in use, so that switching one on or off leaves the
-  // others as they are.
-  RandomStream random(
-      seed_, stream_id("augment", static_cast<uint64_t>(epoch), static_cast<uint64_t>(index)));
-  AugmentChoice choice;
-  const int64_t places = 2 * augmentation_.pad_crop + 1;
-  choice.shift_y = random.below(places) - augmentation_.pad_crop;
-  choice.shift_x = random.below(places) - augmentation_.pad_crop;
-  const bool heads = random.below(2) == 1;
-  choice.flip = augmentation_.flip && heads;
-  choice.cut_y = random.below(height_);
-  choice.cut_x = random.below(width_);
-  return choice;
+RandomStream Transform::stream(int64_t epoch, int64_t index) const {
+  return {seed_, stream_id("augment", static_cast<uint64_t>(epoch), static_cast<uint64_t>(index))};
 }
 
-void Transform::apply(const uint8_t* pixels, const AugmentChoice& choice, float* out) const {
-  for (int64_t y = 0; y < height_; ++y) {
-    write_row(pixels, choice, y, out + y * width_ * channels_);
+void Transform::choose(const ImageSize& size, int64_t epoch, int64_t index,
+                       Geometry& geometry) const {
+  geometry.start(size);
+  RandomStream random = stream(epoch, index);
+  for (const auto& [step, first_draw] : geometric_) {
+    step->check(geometry.size());
+    random.set_counter(first_draw);
+    geometry.add(step->draw(geometry.size(), random));
   }
-  if (augmentation_.cutout > 0) cut(choice, out);
+  for (const auto& [step, first_draw] : byte_) step->check(geometry.size());
+  for (const auto& [step, first_draw] : value_) step->check(geometry.size());
 }
 
-void Transform::write_row(const uint8_t* pixels, const AugmentChoice& choice, int64_t y,
-                          float* out) const {
-  const int64_t source_y = y + choice.shift_y;
-  const bool row_inside = source_y >= 0 && source_y < height_;
-  const uint8_t* row = row_inside ? pixels + source_y * width_ * channels_ : nullptr;
-  for (int64_t x = 0; x < width_; ++x) {
-    // The crop comes first: a flipped image reads the cropped one from its right end.
-    const int64_t source_x = (choice.flip ? width_ - 1 - x : x) + choice.shift_x;
-    const bool inside = row_inside && source_x >= 0 && source_x < width_;
-    for (int64_t c = 0; c < channels_; ++c) {
-      const uint8_t value = inside ? row[source_x * channels_ + c] : uint8_t{0};
-      out[x * channels_ + c] = table_[static_cast<size_t>(c)][value];
+void Transform::apply(const uint8_t* pixels, const Geometry& geometry, int64_t epoch, int64_t index,
+                      float* out) const {
+  const ImageSize size = geometry.size();
+  RandomStream random = stream(epoch, index);
+  const std::optional<Geometry::PixelMap> whole = geometry.pixel_map();
+  if (whole && byte_.empty()) {
+    normalize(pixels, size, *whole, geometry.source().width, out);
+  } else {
+    std::vector<uint8_t> moved(static_cast<size_t>(size.height * size.width * channels_));
+    geometry.move_image(pixels, channels_, moved.data());
+    for (const auto& [step, first_draw] : byte_) {
+      random.set_counter(first_draw);
+      step->change(moved.data(), size, channels_, random);
+    }
+    normalize(moved.data(), size, {.bottom = size.height, .right = size.width}, size.width, out);
+  }
+  for (const auto& [step, first_draw] : value_) {
+    random.set_counter(first_draw);
+    step->change(out, size, channels_, random);
+  }
+}
+
+namespace {
+
+/// `count` pixels of C channels, each `step` bytes after the one before.
+template <int64_t C, typename Table>
+void normalize_pixels(const uint8_t* from, int64_t step, int64_t count, const Table& table,
+                      float* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    for (int64_t c = 0; c < C; ++c) {
+      out[i * C + c] = table[static_cast<size_t>(c)][from[i * step + c]];
     }
   }
 }
 
-void Transform::cut(const AugmentChoice& choice, float* out) const {
-  const int64_t half = augmentation_.cutout / 2;
-  const int64_t top = std::max<int64_t>(choice.cut_y - half, 0);
-  const int64_t bottom = std::min(choice.cut_y - half + augmentation_.cutout, height_);
-  const int64_t left = std::max<int64_t>(choice.cut_x - half, 0);
-  const int64_t right = std::min(choice.cut_x - half + augmentation_.cutout, width_);
-  for (int64_t y = top; y < bottom; ++y) {
-    float* row = out + (y * width_ + left) * channels_;
-    std::fill(row, row + (right - left) * channels_, 0.0F);
+}  // namespace
+
+/// `row_length`: pixels in a row of the old image.
+void Transform::normalize(const uint8_t* pixels, const ImageSize& size,
+                          const Geometry::PixelMap& map, int64_t row_length, float* out) const {
+  const auto write = [&](const uint8_t* from, int64_t step, int64_t count, float* to) {
+    if (channels_ == 1) {
+      normalize_pixels<1>(from, step, count, table_, to);
+    } else if (channels_ == 2) {
+      normalize_pixels<2>(from, step, count, table_, to);
+    } else {
+      normalize_pixels<3>(from, step, count, table_, to);
+    }
+  };
+  const std::array<uint8_t, 3> black{};
+  const int64_t step = (map.yx * row_length + map.xx) * channels_;
+  for (int64_t i = 0; i < size.height; ++i) {
+    float* row = out + i * size.width * channels_;
+    if (i < map.top || i >= map.bottom) {
+      write(black.data(), 0, size.width, row);
+      continue;
+    }
+    const int64_t y = map.y0 + map.yy * i + map.yx * map.left;
+    const int64_t x = map.x0 + map.xy * i + map.xx * map.left;
+    write(black.data(), 0, map.left, row);
+    write(pixels + (y * row_length + x) * channels_, step, map.right - map.left,
+          row + map.left * channels_);
+    write(black.data(), 0, size.width - map.right, row + map.right * channels_);
   }
 }
 

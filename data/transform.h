@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "diagrad/core/shape.h"
+#include "diagrad/data/augmentation.h"
+#include "diagrad/data/geometry.h"
 
 namespace diagrad::data {
 
@@ -25,45 +27,38 @@ std::span<const Normalization> normalizations();
 /// Throws with the known names.
 const Normalization& normalization(std::string_view name);
 
-/// Random changes to a training image, in this order; 0 or false leaves a step out.
-struct Augmentation {
-  int64_t pad_crop = 0;  ///< black border of p pixels, then a crop of the old size at any of its
-                         ///< (2p+1)^2 places
-  bool flip = false;     ///< left to right, every second image
-  int64_t cutout = 0;    ///< a square of this side around any pixel becomes the mean colour; parts
-                         ///< outside the image are lost (DeVries and Taylor 2017)
-};
-
-/// What Augmentation does to one image.
-struct AugmentChoice {
-  int64_t shift_y = 0;  ///< row y of the result is row y + shift_y of the source
-  int64_t shift_x = 0;
-  bool flip = false;
-  int64_t cut_y = 0;  ///< centre of the cutout
-  int64_t cut_x = 0;
-};
-
-/// Turns a u8 image [H,W,C] into normalised f32 of the same shape. Every random choice is a
-/// function of (seed, epoch, index of the image) alone. Thread-safe.
+/// Turns a u8 image [H,W,C] into a normalised f32 one, changed by random steps: all geometric ones
+/// in the order of the list, then those on bytes, the normalisation, those on values. Every random
+/// choice is a function of (seed, epoch, index of the image) alone. Thread-safe.
 class Transform {
  public:
-  /// Throws for more than 3 channels, a crop border or cutout that is negative or larger than the
-  /// image. An image with one channel takes the preset's first.
+  /// `image`: [H,W,C] of the data set; H and W are 0 where images differ in size. Throws for more
+  /// than 3 channels, and for a step that does not fit the size. An image with one channel takes
+  /// the preset's first.
   Transform(const Shape& image, const Normalization& normalization,
-            const Augmentation& augmentation = {}, uint64_t seed = 0);
+            std::vector<AugmentationStep> steps = {}, uint64_t seed = 0);
 
-  AugmentChoice choose(int64_t epoch, int64_t index) const;
-  /// pixels and out: H*W*C values.
-  void apply(const uint8_t* pixels, const AugmentChoice& choice, float* out) const;
+  /// What the geometric steps do to an image of that size. Throws for a step that does not fit it.
+  void choose(const ImageSize& size, int64_t epoch, int64_t index, Geometry& geometry) const;
+  /// pixels: of the size before `geometry`; out: of the size after it.
+  void apply(const uint8_t* pixels, const Geometry& geometry, int64_t epoch, int64_t index,
+             float* out) const;
 
  private:
-  void write_row(const uint8_t* pixels, const AugmentChoice& choice, int64_t y, float* out) const;
-  void cut(const AugmentChoice& choice, float* out) const;
+  template <typename Kind>
+  struct Step {
+    const Kind* step;
+    uint64_t first_draw;
+  };
+  RandomStream stream(int64_t epoch, int64_t index) const;
+  void normalize(const uint8_t* pixels, const ImageSize& size, const Geometry::PixelMap& map,
+                 int64_t row_length, float* out) const;
 
-  int64_t height_;
-  int64_t width_;
   int64_t channels_;
-  Augmentation augmentation_;
+  std::vector<AugmentationStep> owned_;
+  std::vector<Step<GeometricAugmentation>> geometric_;
+  std::vector<Step<ByteAugmentation>> byte_;
+  std::vector<Step<ValueAugmentation>> value_;
   uint64_t seed_;
   std::array<std::array<float, 256>, 3> table_;  ///< normalised value of each byte, per channel
 };

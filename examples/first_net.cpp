@@ -35,8 +35,8 @@ class FirstNet : public nn::Module {
 };
 
 int main() {
-  const auto [train_set, test_set] = data::make_shapes({});
-  data::Loader loader(train_set, {.batch = 50, .shuffle = true});
+  const data::DatasetSplits shapes = data::make_shapes({});
+  data::Loader loader(shapes.train, {.batch = 50, .shuffle = true});
   FirstNet net(RandomStream(/*seed=*/0, stream_id("weights")));
   train::Adamw optimizer({{net.named_parameters()}}, {});
 
@@ -45,13 +45,13 @@ int main() {
     loader.start(epoch);
     mean_loss = 0.0;
     for (data::Batch batch; loader.next(batch);) {
-      const Tensor loss = cross_entropy(net.forward(batch.images), batch.labels);
+      const Tensor loss = cross_entropy(net.forward(batch.images), batch.target("label").values);
       optimizer.zero_grad();
       backward(loss);
       optimizer.step(/*lr=*/1e-3);
       mean_loss += loss.item() / 100;  // of 5000 / 50 batches
     }
-    const double right = 100 * train::evaluate(net, test_set, {}).accuracy;
+    const double right = 100 * train::evaluate(net, shapes.test, {}).accuracy;
     std::printf("epoch %d: loss %.3f, %.1f %% of new shapes right\n", epoch, mean_loss, right);
   }
   return mean_loss < 0.5 ? 0 : 1;

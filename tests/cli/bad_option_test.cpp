@@ -39,7 +39,7 @@ TEST_CASE("names that nothing has are refused with the nearest one") {
        {{"--sharing", "blok"}, "--sharing: 'blok' is unknown, did you mean 'block'?"},
        {{"--schedule", "cosin"}, "did you mean 'cosine'? (use one of: constant, multistep, "},
        {{"--optimizer", "adam"}, "did you mean 'adamw'? (use one of: sgd, adamw)"},
-       {{"--augment", "flop"}, "--augment: 'flop' is unknown here, use a list of pad-crop=P"},
+       {{"--augment", "flop"}, "--augment: 'flop' is unknown here, did you mean 'flip'?"},
        {{"--normalization", "cifr"}, "no preset 'cifr', did you mean 'cifar'?"},
        {{"--recipe", "qick"}, "did you mean 'quick'? (`diagrad recipes` lists all"},
        {{"--task", "clasify"}, "--task: 'clasify' is unknown, did you mean 'classify'?"}});
@@ -92,8 +92,8 @@ TEST_CASE("values that are not what an option takes are refused with what it tak
 TEST_CASE("settings that do not fit the data are refused with the sizes") {
   const TemporaryFolder folder;
   const auto train = [&](const Words& more) { return small_train(folder.path("run"), more); };
-  CHECK(refuses(train({"--augment", "pad-crop=100"}), 2,
-                "a crop border of 100 does not fit images of 16x16, use 0 to 15"));
+  CHECK(refuses(train({"--augment", "pad-crop:border=100"}), 2,
+                "a crop border of 100 does not fit images of 16x16, use at most 15"));
   CHECK(refuses(train({"--val-split", "24"}), 2, "--val-split: 24 images cannot be set aside, "));
   CHECK(refuses(train({"--classes", "3"}), 2, "--classes: 3 outputs are too few, shapes has 10"));
   CHECK(refuses(train({"--batch", "25", "--drop-last"}), 2,

@@ -113,6 +113,7 @@ TEST_CASE("lists give JSON with their documented keys") {
     for (const json& entry : all.at(name)) {
       CHECK(entry.at("name").is_string());
       CHECK(entry.at("help").is_string());
+      if (name == "datasets") CHECK(entry.at("targets").is_string());
       for (const json& option : entry.at("options")) {
         CHECK(option.contains("name"));
         CHECK(option.contains("default"));

@@ -84,7 +84,7 @@ train::Options authors_settings(const std::string& attention, const std::string&
   options.classes = classes;
   options.data = data;
   options.val_split = 0;
-  options.augment = {"pad-crop=4", "flip"};
+  options.augment = {"pad-crop:border=4", "flip"};
   options.normalization = "cifar";
   options.drop_last = false;
   options.epochs = 180;

@@ -79,8 +79,8 @@ TEST_CASE("a dry run tells the plan and leaves nothing behind") {
   CHECK_FALSE(fs::exists(out));
   for (const char* part :
        {"resnet20, 27", " parameters, f32", "se, one per block", "24 training and 20 test images",
-        "1 epoch of 3 steps, 3 steps in all", "pad-crop=4, flip", "cosine: 0.1 at first", "(new)",
-        "nothing was trained"}) {
+        "1 epoch of 3 steps, 3 steps in all", "pad-crop:border=4, flip", "cosine: 0.1 at first",
+        "(new)", "nothing was trained"}) {
     CAPTURE(part);
     CHECK(contains(plan.out, part));
   }
@@ -158,8 +158,9 @@ std::string words_of(const std::string& html) {
 TEST_CASE("the command of the page gives the options of the run again") {
   const TemporaryFolder folder;
   const std::string out = folder.path("run");
-  CHECK(run_program(train({"--out", out, "--nesterov", "--lr", "0.05", "--augment", "cutout=4,flip",
-                           "--model-opt", "width=8", "--attention", "se:reduction=4"}))
+  CHECK(run_program(
+            train({"--out", out, "--nesterov", "--lr", "0.05", "--augment", "cutout:size=4,flip",
+                   "--model-opt", "width=8", "--attention", "se:reduction=4"}))
             .code == 0);
   const std::string page = text_of(out + "/report.html");
   const size_t begin = page.find("<code><span>diagrad train</span>");

@@ -50,16 +50,18 @@ void write_cifar100(const TemporaryFolder& folder) {
 TEST_CASE("CIFAR-10 images come out row by row with their channels together") {
   const TemporaryFolder folder;
   write_cifar10(folder);
-  const data::DatasetPair pair = open_dataset(folder.path());
+  const data::DatasetSplits pair = open_dataset(folder.path());
   CHECK(pair.train->size() == 27);
   CHECK(pair.test->size() == 5);
   CHECK(pair.train->info().name == "cifar10");
   CHECK(pair.train->info().image == Shape{32, 32, 3});
   CHECK(pair.train->info().classes.at(3) == "class 3");
-  CHECK(pair.train->info().tasks() == std::vector<std::string>{"classify", "denoise"});
+  CHECK(pair.train->info().has_target("label"));
+  CHECK_FALSE(pair.train->info().has_target("mask"));
+  CHECK(pair.validation == nullptr);
   Sample sample;
   pair.train->read(22, sample);  // the third record of the second file
-  CHECK(sample.label == 2);
+  CHECK(testing::label_of(sample) == 2);
   for (int64_t y = 0; y < 32; ++y) {
     for (int64_t x = 0; x < 32; ++x) {
       for (int64_t c = 0; c < 3; ++c) {
@@ -77,12 +79,12 @@ TEST_CASE("CIFAR-10 images come out row by row with their channels together") {
 TEST_CASE("CIFAR-100 labels are the fine ones") {
   const TemporaryFolder folder;
   write_cifar100(folder);
-  const data::DatasetPair pair = open_dataset(folder.path());
+  const data::DatasetSplits pair = open_dataset(folder.path());
   CHECK(pair.train->info().name == "cifar100");
   CHECK(pair.train->info().class_count() == 100);
   Sample sample;
   pair.train->read(99, sample);
-  CHECK(sample.label == 99);
+  CHECK(testing::label_of(sample) == 99);
   CHECK(sample.pixels[0] == CountingDataset::pixel(99, 0));
   CHECK(pair.test->size() == 3);
 }
@@ -225,11 +227,11 @@ TEST_CASE("garbage in CIFAR files gives an error or images, never more") {
     }
     folder.write(random.below(4) == 0 ? "batches.meta.txt" : "data_batch_1.bin", bytes);
     try {
-      const data::DatasetPair pair = open_dataset(folder.path());
+      const data::DatasetSplits pair = open_dataset(folder.path());
       Sample sample;
       for (int64_t i = 0; i < pair.train->size(); ++i) {
         pair.train->read(i, sample);
-        REQUIRE(sample.label < 10);
+        REQUIRE(testing::label_of(sample) < 10);
         REQUIRE(sample.pixels.size() == 3072);
       }
       ++opened;
@@ -257,7 +259,7 @@ double channel_mean(const data::Dataset& dataset, size_t channel) {
 TEST_CASE("real CIFAR-10 images are read whole") {
   const std::string folder = real_data("cifar-10-batches-bin");
   if (folder.empty()) return;
-  const data::DatasetPair pair = open_dataset(folder);
+  const data::DatasetSplits pair = open_dataset(folder);
   CHECK(pair.train->info().classes.front() == "airplane");
   CHECK(pair.train->info().classes.back() == "truck");
   CHECK(pair.train->size() % 1000 == 0);
@@ -276,7 +278,7 @@ TEST_CASE("the first images of the official CIFAR-10 have their official labels"
   int64_t index = 0;
   for (const int64_t label : {6, 9, 9, 4, 1, 1, 2, 7, 8, 3}) {
     train->read(index++, sample);
-    CHECK(sample.label == label);
+    CHECK(testing::label_of(sample) == label);
   }
   CHECK(error_message([&] { open_dataset(folder); }).find("has no test_batch.bin") !=
         std::string::npos);
@@ -285,14 +287,14 @@ TEST_CASE("the first images of the official CIFAR-10 have their official labels"
 TEST_CASE("real CIFAR-100 images are read whole") {
   const std::string folder = real_data("cifar-100-binary");
   if (folder.empty()) return;
-  const data::DatasetPair pair = open_dataset(folder);
+  const data::DatasetSplits pair = open_dataset(folder);
   CHECK(pair.train->info().classes.front() == "apple");
   CHECK(pair.train->info().classes.back() == "worm");
   std::vector<int64_t> counts(100, 0);
   Sample sample;
   for (int64_t i = 0; i < pair.test->size(); ++i) {
     pair.test->read(i, sample);
-    ++counts[static_cast<size_t>(sample.label)];
+    ++counts[static_cast<size_t>(testing::label_of(sample))];
   }
   CHECK(counts == std::vector<int64_t>(100, pair.test->size() / 100));
 }

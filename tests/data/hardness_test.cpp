@@ -8,6 +8,7 @@
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
 #include "diagrad/data/shapes.h"
+#include "tests/data/support.h"
 
 namespace diagrad {
 namespace {
@@ -30,7 +31,7 @@ Matrix load(const data::DatasetPtr& dataset) {
   data::Sample sample;
   for (int64_t i = 0; i < dataset->size(); ++i) {
     dataset->read(i, sample);
-    matrix.labels.push_back(sample.label);
+    matrix.labels.push_back(testing::label_of(sample));
     for (int64_t j = 0; j < kInputs; ++j) {
       matrix.values[static_cast<size_t>(i * kInputs + j)] =
           static_cast<float>(sample.pixels[static_cast<size_t>(j)]) / 127.5F - 1.0F;
@@ -111,7 +112,7 @@ int64_t five_nearest(const Matrix& train, const float* x) {
 }
 
 TEST_CASE("shapes cannot be told apart by single pixels or by similar images") {
-  const data::DatasetPair pair = data::make_shapes({.train = kTrain, .test = kTest});
+  const data::DatasetSplits pair = data::make_shapes({.train = kTrain, .test = kTest});
   const Matrix train = load(pair.train);
   const Matrix test = load(pair.test);
 

@@ -12,6 +12,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/data/augmentation.h"
 #include "tests/data/support.h"
 #include "tests/support/op_case.h"
 
@@ -40,12 +41,12 @@ Stream drain(Loader& loader, int64_t epoch, int64_t first_batch = 0) {
   while (loader.next(batch)) {
     CHECK(batch.number == first_batch + static_cast<int64_t>(stream.sizes.size()));
     const auto* images = batch.images.data<float>();
-    const auto* labels = batch.labels.data<int64_t>();
+    const auto* labels = batch.target("label").values.data<int64_t>();
     stream.images.insert(stream.images.end(), images, images + batch.images.numel());
-    stream.labels.insert(stream.labels.end(), labels, labels + batch.labels.numel());
+    stream.labels.insert(stream.labels.end(), labels, labels + batch.size());
     stream.indices.insert(stream.indices.end(), batch.indices.begin(), batch.indices.end());
-    stream.sizes.push_back(batch.labels.numel());
-    CHECK(batch.images.size(0) == batch.labels.numel());
+    stream.sizes.push_back(batch.size());
+    CHECK(batch.images.size(0) == batch.size());
   }
   CHECK_FALSE(loader.next(batch));
   return stream;
@@ -56,12 +57,13 @@ data::DatasetPtr counting(int64_t size = 103) {
 }
 
 LoaderOptions augmented(int workers) {
-  return {.batch = 8,
-          .shuffle = true,
-          .workers = workers,
-          .prefetch = 3,
-          .seed = 7,
-          .augmentation = {.pad_crop = 2, .flip = true, .cutout = 3}};
+  return {
+      .batch = 8,
+      .shuffle = true,
+      .workers = workers,
+      .prefetch = 3,
+      .seed = 7,
+      .augmentations = data::parse_augmentations({"pad-crop:border=2", "flip", "cutout:size=3"})};
 }
 
 /// Fails on one image, with or without naming its source.
@@ -188,7 +190,7 @@ TEST_CASE("a data set that breaks its promises is reported, not copied out of bo
     void read(int64_t index, data::Sample& sample) const override {
       CountingDataset::read(index, sample);
       if (index == 3) sample.pixels.resize(5);
-      if (index == 7) sample.label = 10;
+      if (index == 7) sample.values<int64_t>("label")[0] = 10;
     }
   };
   Loader loader(std::make_shared<Short>(), {.batch = 4});

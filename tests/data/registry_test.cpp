@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -52,7 +54,29 @@ TEST_CASE("every data set format is complete and named once") {
     CHECK(format.recognizes);
     CHECK(format.open);
   }
-  CHECK(names == std::set<std::string>{"cifar10", "cifar100", "shapes"});
+  for (const char* name : {"cifar10", "cifar100", "shapes"}) CHECK(names.count(name) == 1);
+}
+
+/// What tells targets apart, in words.
+std::string text_of(const std::vector<data::TargetInfo>& targets) {
+  std::string text;
+  for (const data::TargetInfo& target : targets) {
+    text += fmt::format("{} {} {} {} {}; ", target.name, name(target.dtype), name(target.form),
+                        target.shape, target.help);
+  }
+  return text;
+}
+
+TEST_CASE("a format lists the targets that its data sets have") {
+  for (const data::DatasetFormat& format : data::dataset_formats()) {
+    CAPTURE(format.name);
+    const std::string text = format.make ? format.name : testing::real_data(format.folder);
+    if (text.empty()) continue;
+    const data::DatasetSplits splits = open_dataset(text);
+    for (const data::DatasetPtr& set : {splits.train, splits.validation, splits.test}) {
+      if (set) CHECK(text_of(set->info().targets) == text_of(format.targets));
+    }
+  }
 }
 
 TEST_CASE("a data set is found by its name or folder where DIAGRAD_DATA points") {
@@ -72,7 +96,10 @@ TEST_CASE("a data set is found by its name or folder where DIAGRAD_DATA points")
 
 TEST_CASE("what is no data set is named with what is known") {
   const TemporaryFolder folder;
-  const std::string known = "cifar10, cifar100, shapes";
+  std::string known;
+  for (const data::DatasetFormat& format : data::dataset_formats()) {
+    known += (known.empty() ? "" : ", ") + format.name;
+  }
   CHECK(error_message([] { open_dataset(""); }) ==
         "data: the name is empty, use a folder or one of: " + known);
   CHECK(error_message([&] { open_dataset(folder.path("none")); }) ==
@@ -102,8 +129,8 @@ TEST_CASE("a validation split takes other images for another seed, and none twic
   for (const data::DatasetPtr& part : {split.train, split.validation}) {
     for (int64_t i = 0; i < part->size(); ++i) {
       part->read(i, sample);
-      CHECK(seen.insert(sample.label).second);
-      CHECK(part->source(i) == "counting.bin, record " + std::to_string(sample.label));
+      CHECK(seen.insert(testing::label_of(sample)).second);
+      CHECK(part->source(i) == "counting.bin, record " + std::to_string(testing::label_of(sample)));
       sources.push_back(part->source(i));
     }
   }

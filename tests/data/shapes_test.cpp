@@ -8,6 +8,7 @@
 
 #include "diagrad/data/outline.h"
 #include "diagrad/data/registry.h"
+#include "tests/data/support.h"
 #include "tests/support/op_case.h"
 
 namespace diagrad {
@@ -25,26 +26,28 @@ Sample image(const data::DatasetPtr& dataset, int64_t index) {
 }
 
 TEST_CASE("shapes are described in full") {
-  const data::DatasetPair pair = open_dataset("shapes:size=48,train=70,test=30");
+  const data::DatasetSplits pair = open_dataset("shapes:size=48,train=70,test=30");
   const data::DatasetInfo& info = pair.train->info();
   CHECK(info.name == "shapes");
   CHECK(info.image == Shape{48, 48, 3});
   CHECK(info.class_count() == 10);
   CHECK(std::set<std::string>(info.classes.begin(), info.classes.end()).size() == 10);
-  CHECK(info.tasks() == std::vector<std::string>{"classify", "segment", "denoise", "detect"});
+  for (const char* target : {"label", "mask", "boxes", "box_label"}) {
+    CHECK(info.has_target(target));
+  }
   CHECK(pair.train->size() == 70);
   CHECK(pair.test->size() == 30);
   CHECK(pair.test->source(3) == "shapes test, image 3");
 }
 
 TEST_CASE("an image of shapes is a function of seed, split and index") {
-  const data::DatasetPair pair = make_shapes({.train = 60, .test = 60});
-  const data::DatasetPair again = make_shapes({.train = 500, .test = 60});
-  const data::DatasetPair other = make_shapes({.train = 60, .test = 60, .seed = 1});
+  const data::DatasetSplits pair = make_shapes({.train = 60, .test = 60});
+  const data::DatasetSplits again = make_shapes({.train = 500, .test = 60});
+  const data::DatasetSplits other = make_shapes({.train = 60, .test = 60, .seed = 1});
   std::set<std::vector<uint8_t>> different;
   for (int64_t i = 59; i >= 0; --i) {
     const Sample sample = image(pair.train, i);
-    CHECK(sample.label == i % 10);
+    CHECK(testing::label_of(sample) == i % 10);
     CHECK(sample.pixels == image(again.train, i).pixels);
     CHECK(different.insert(sample.pixels).second);
     CHECK(different.insert(image(pair.test, i).pixels).second);
@@ -54,36 +57,31 @@ TEST_CASE("an image of shapes is a function of seed, split and index") {
 
 TEST_CASE("mask and box of shapes belong together and fit the image") {
   for (const int64_t size : {16, 32, 67}) {
-    const data::DatasetPair pair = make_shapes({.size = size, .train = 300});
+    const data::DatasetSplits pair = make_shapes({.size = size, .train = 300});
     Sample sample;
     for (int64_t i = 0; i < 300; ++i) {
       CAPTURE(i);
       pair.train->read(i, sample);
       REQUIRE(sample.pixels.size() == static_cast<size_t>(size * size * 3));
-      REQUIRE(sample.mask.size() == static_cast<size_t>(size * size));
-      REQUIRE(sample.boxes.size() == 1);
-      const data::Box& box = sample.boxes[0];
-      CHECK(box.label == sample.label);
-      data::Box seen{1e9F, 1e9F, 0.0F, 0.0F, 0};
+      REQUIRE(sample.values<uint8_t>("mask").size() == static_cast<size_t>(size * size));
+      CHECK(sample.values<int64_t>("box_label") == std::vector<int64_t>{testing::label_of(sample)});
+      std::vector<float> seen{1e9F, 1e9F, 0.0F, 0.0F};
       int64_t area = 0;
       for (int64_t y = 0; y < size; ++y) {
         for (int64_t x = 0; x < size; ++x) {
-          const uint8_t value = sample.mask[static_cast<size_t>(y * size + x)];
+          const uint8_t value = sample.values<uint8_t>("mask")[static_cast<size_t>(y * size + x)];
           if (value == 0) continue;
-          REQUIRE(value == sample.label + 1);
+          REQUIRE(value == testing::label_of(sample) + 1);
           ++area;
-          seen.left = std::min(seen.left, static_cast<float>(x));
-          seen.top = std::min(seen.top, static_cast<float>(y));
-          seen.right = std::max(seen.right, static_cast<float>(x + 1));
-          seen.bottom = std::max(seen.bottom, static_cast<float>(y + 1));
+          seen[0] = std::min(seen[0], static_cast<float>(x));
+          seen[1] = std::min(seen[1], static_cast<float>(y));
+          seen[2] = std::max(seen[2], static_cast<float>(x + 1));
+          seen[3] = std::max(seen[3], static_cast<float>(y + 1));
         }
       }
       CHECK(area * 50 > size * size);
       CHECK(area * 2 < size * size);
-      CHECK(seen.left == box.left);
-      CHECK(seen.top == box.top);
-      CHECK(seen.right == box.right);
-      CHECK(seen.bottom == box.bottom);
+      CHECK(sample.values<float>("boxes") == seen);
     }
   }
 }

@@ -16,6 +16,7 @@ CountingDataset::CountingDataset(int64_t size, const Shape& image, int64_t class
     : Dataset({.name = "counting",
                .image = image,
                .classes = std::vector<std::string>(static_cast<size_t>(classes), "class"),
+               .targets = {data::label_target()},
                .normalization = "half"}),
       size_(size) {}
 
@@ -24,15 +25,19 @@ uint8_t CountingDataset::pixel(int64_t index, int64_t place) {
 }
 
 void CountingDataset::read(int64_t index, data::Sample& sample) const {
-  sample.pixels.resize(static_cast<size_t>(info().image.numel()));
+  sample.start(info(), info().image);
   for (size_t i = 0; i < sample.pixels.size(); ++i) {
     sample.pixels[i] = pixel(index, static_cast<int64_t>(i));
   }
-  sample.label = index % info().class_count();
+  sample.values<int64_t>("label").push_back(index % info().class_count());
 }
 
 std::string CountingDataset::source(int64_t index) const {
   return "counting.bin, record " + std::to_string(index);
+}
+
+int64_t label_of(const data::Sample& sample) {
+  return sample.values<int64_t>("label").at(0);
 }
 
 TemporaryFolder::TemporaryFolder() {

@@ -22,6 +22,9 @@ class CountingDataset : public data::Dataset {
   int64_t size_;
 };
 
+/// The value of a sample's target "label".
+int64_t label_of(const data::Sample& sample);
+
 /// A folder of its own for one test, removed at the end.
 class TemporaryFolder {
  public:

@@ -25,10 +25,10 @@ int main() {
   loader.start(0);
   loader.next(batch);
   train::Sgd optimizer({{model->named_parameters()}}, {});
-  const Tensor before = cross_entropy(model->forward(batch.images), batch.labels);
+  const Tensor before = cross_entropy(model->forward(batch.images), batch.target("label").values);
   backward(before);
   optimizer.step(/*lr=*/0.01);
-  const Tensor after = cross_entropy(model->forward(batch.images), batch.labels);
+  const Tensor after = cross_entropy(model->forward(batch.images), batch.target("label").values);
 
   int with_gradient = 0;
   for (const auto& [name, parameter] : model->named_parameters()) {

@@ -1,4 +1,5 @@
 #include "diagrad/core/option.h"
+#include "diagrad/data/augmentation.h"
 #include "diagrad/train/cli/recipes.h"
 #include "diagrad/train/cli/setting.h"
 #include "diagrad/train/cli/toml.h"
@@ -14,13 +15,13 @@ void read_config(const std::string& text) {
     cli::assign(options, setting);
   }
   options.validate();
-  train::parse_augmentation(options.augment);
+  data::parse_augmentations(options.augment);
 }
 
 std::vector<std::string> configs() {
   std::vector<std::string> texts = {
       train::to_toml(train::Options()),
-      "lr = 1e-1 # c\naugment = [ 'pad-crop=4',\n \"\\u0066lip\" ]\n"};
+      "lr = 1e-1 # c\naugment = [ 'pad-crop:border=4',\n \"\\u0066lip\" ]\n"};
   for (const cli::Recipe& recipe : cli::recipes()) texts.emplace_back(recipe.text);
   return texts;
 }

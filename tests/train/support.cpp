@@ -49,7 +49,7 @@ Tensor ConvNet::forward(const Tensor& images) {
 }
 
 train::TrainJob small_job(const std::string& out) {
-  const data::DatasetPair pair = data::make_shapes({.size = 16, .train = 36, .test = 20});
+  const data::DatasetSplits pair = data::make_shapes({.size = 16, .train = 36, .test = 20});
   train::TrainJob job;
   job.options.model = "linear";
   job.options.attention = "none";

@@ -31,6 +31,7 @@ class Noise : public data::Dataset {
       : Dataset({.name = "noise",
                  .image = image,
                  .classes = std::vector<std::string>(static_cast<size_t>(classes)),
+                 .targets = {data::label_target()},
                  .normalization = "cifar"}),
         size_(size),
         pixels_(static_cast<size_t>(size * image.numel())) {
@@ -41,8 +42,9 @@ class Noise : public data::Dataset {
   int64_t size() const override { return size_; }
   void read(int64_t index, data::Sample& sample) const override {
     const auto first = pixels_.begin() + index * info().image.numel();
-    sample.pixels.assign(first, first + info().image.numel());
-    sample.label = index % info().class_count();
+    sample.start(info(), info().image);
+    std::copy_n(first, info().image.numel(), sample.pixels.begin());
+    sample.values<int64_t>("label").push_back(index % info().class_count());
   }
   std::string source(int64_t index) const override { return "image " + std::to_string(index); }
 
@@ -92,7 +94,7 @@ std::shared_ptr<nn::Module> make_trained(const Options& options, const Shape& in
 data::LoaderOptions loader_options(const Options& options) {
   return {.batch = options.batch,
           .seed = static_cast<uint64_t>(options.seed),
-          .augmentation = parse_augmentation(options.augment),
+          .augmentations = data::parse_augmentations(options.augment),
           .normalization = options.normalization};
 }
 

@@ -15,6 +15,11 @@ class DatasetsCommand : public ListCommand {
     std::vector<Listed> entries;
     for (const data::DatasetFormat& format : data::dataset_formats()) {
       Listed entry{.name = format.name, .help = format.help, .options = format.options};
+      std::string targets;
+      for (const data::TargetInfo& target : format.targets) {
+        targets += (targets.empty() ? "" : ", ") + target.name;
+      }
+      entry.facts.emplace_back("targets", targets);
       if (!format.folder.empty()) {
         entry.facts.emplace_back("folder", format.folder);
         entry.facts.emplace_back("found", data::find_data(format.folder).value_or(""));

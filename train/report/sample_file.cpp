@@ -98,12 +98,12 @@ std::string without_folders(const std::string& source) {
 
 std::vector<SampleImage> read_images(const std::vector<Verdict>& verdicts,
                                      const data::Dataset& set) {
-  const Shape& shape = set.info().image;
-  const bool exact = std::max(shape[0], shape[1]) <= kExact;
   std::vector<SampleImage> images;
   data::Sample sample;
   for (const Verdict& verdict : verdicts) {
     set.read(verdict.index, sample);
+    const Shape shape{sample.height, sample.width, sample.channels};
+    const bool exact = std::max(shape[0], shape[1]) <= kExact;
     const Image image = shrunk(sample.pixels, shape, kLongest);
     const uint8_t* pixels = image.pixels.data();
     SampleImage shown;

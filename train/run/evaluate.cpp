@@ -124,12 +124,13 @@ Evaluation evaluate(nn::Module& model, const data::DatasetPtr& set,
       result.complete = false;
       break;
     }
+    const Tensor labels = batch.target("label").values;
     const Tensor logits = model.forward(batch.images.to(dtype));
-    const Score part = score(logits, batch.labels);
-    if (options.keep_logits) keep(result, set->size(), logits, batch.labels);
-    if (options.samples > 0) samples.add(logits, batch.labels, batch.indices);
+    const Score part = score(logits, labels);
+    if (options.keep_logits) keep(result, set->size(), logits, labels);
+    if (options.samples > 0) samples.add(logits, labels, batch.indices);
     loss_sum += part.loss_sum;
-    counter.add(batch.labels, part, logits.size(1));
+    counter.add(labels, part, logits.size(1));
   }
   result.samples = samples.choice();
   result.loss = loss_sum / static_cast<double>(std::max<int64_t>(result.examples, 1));

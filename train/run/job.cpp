@@ -1,6 +1,5 @@
 #include "diagrad/train/run/job.h"
 
-#include <charconv>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -8,7 +7,9 @@
 #include "diagrad/core/device.h"
 #include "diagrad/core/error.h"
 #include "diagrad/core/random.h"
+#include "diagrad/data/augmentation.h"
 #include "diagrad/data/registry.h"
+#include "diagrad/data/transform.h"
 #include "diagrad/models/registry.h"
 #include "diagrad/nn/module.h"
 
@@ -51,38 +52,7 @@ void keep_one_batch(TrainJob& job) {
   o.warmup = 0.0;
 }
 
-int64_t parse_amount(const std::string& entry, size_t equals, int64_t usual) {
-  if (equals == std::string::npos) return usual;
-  int64_t value = 0;
-  const char* end = entry.data() + entry.size();
-  const auto [stop, problem] = std::from_chars(entry.data() + equals + 1, end, value);
-  DG_CHECK(problem == std::errc() && stop == end && value > 0,
-           "augment: '{}' needs an integer above 0 after the =", entry);
-  return value;
-}
-
 }  // namespace
-
-data::Augmentation parse_augmentation(const std::vector<std::string>& entries) {
-  data::Augmentation result;
-  for (const std::string& entry : entries) {
-    const auto equals = entry.find('=');
-    const std::string name = entry.substr(0, equals);
-    if (name == "pad-crop") {
-      result.pad_crop = parse_amount(entry, equals, 4);
-    } else if (name == "cutout") {
-      result.cutout = parse_amount(entry, equals, 16);
-    } else if (entry == "flip") {
-      result.flip = true;
-    } else {
-      DG_CHECK(entry == "none" && entries.size() == 1,
-               "augment: '{}' is unknown here, use a list of pad-crop=P, flip and cutout=S, or "
-               "none alone",
-               entry);
-    }
-  }
-  return result;
-}
 
 std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input,
                                        int64_t classes) {
@@ -98,13 +68,17 @@ std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& inpu
 TrainJob make_job(Options options, const ModelMaker& maker) {
   options.validate();
   parse_device(options.device);
-  parse_augmentation(options.augment);
+  data::parse_augmentations(options.augment);
   TrainJob job;
-  const data::DatasetPair pair = data::open_dataset(options.data);
-  job.train = pair.train;
-  job.test = pair.test;
+  const data::DatasetSplits splits = data::open_dataset(options.data);
+  job.train = splits.train;
+  job.validation = splits.validation;
+  job.test = splits.test;
   const data::DatasetInfo& info = job.train->info();
   if (options.val_split > 0) {
+    DG_CHECK(job.validation == nullptr,
+             "val-split: {} brings {} validation images of its own; leave --val-split out",
+             info.name, job.validation->size());
     auto split =
         data::split_validation(job.train, options.val_split, static_cast<uint64_t>(options.seed));
     job.train = split.train;

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "diagrad/data/dataset.h"
-#include "diagrad/data/transform.h"
 #include "diagrad/train/run/options.h"
 
 namespace diagrad::nn {
@@ -20,7 +19,8 @@ struct TrainJob {
   Options options;  ///< with `lr`, `classes` and `normalization` filled in
   std::shared_ptr<nn::Module> model;
   data::DatasetPtr train;
-  data::DatasetPtr validation;  ///< null without val_split: the test set chooses the best epoch
+  data::DatasetPtr validation;  ///< of the data set or of val_split; null: the test set chooses
+                                ///< the best epoch
   data::DatasetPtr test;
 
   /// The set that is evaluated after an epoch, and what files call it.
@@ -37,8 +37,5 @@ using ModelMaker =
 /// Checks the options, opens the data and builds the model with its first weights: a registered
 /// one, or what `maker` makes. Throws Error(usage, data or device).
 TrainJob make_job(Options options, const ModelMaker& maker = make_model);
-
-/// Reads `augment`: pad-crop[=4], flip, cutout[=16], none. Throws.
-data::Augmentation parse_augmentation(const std::vector<std::string>& entries);
 
 }  // namespace diagrad::train

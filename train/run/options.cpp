@@ -42,7 +42,8 @@ void visit_data(Options& o, OptionVisitor& v) {
            "training images set aside to choose the best epoch by; 0: none, the test set "
            "chooses, and files say so"},
           o.val_split);
-  v.visit({"augment", kData, "list of pad-crop=P, flip, cutout=S; or none"}, o.augment);
+  v.visit({"augment", kData, "list of pad-crop:border=4, flip, cutout:size=16; or none"},
+          o.augment);
   v.visit({"normalization", kData, "preset: cifar, cifar10, cifar100, half; empty: the data's own"},
           o.normalization);
   v.visit({"drop-last", kData, "leave out a last batch that is not full"}, o.drop_last);

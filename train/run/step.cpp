@@ -47,10 +47,10 @@ void Stepper::all_passes(std::span<const data::Batch> batches, const StepPlace& 
   const auto start = PhaseSpan::Clock::now();
   optimizer_.zero_grad();
   result.phases.push_back({"optimizer", start, PhaseSpan::Clock::now()});
-  for (const data::Batch& batch : batches) result.images += batch.labels.numel();
+  for (const data::Batch& batch : batches) result.images += batch.size();
   int64_t number = place.first_batch;
   for (const data::Batch& batch : batches) {
-    const auto share = static_cast<double>(batch.labels.numel());
+    const auto share = static_cast<double>(batch.size());
     pass(batch, number++, share / static_cast<double>(result.images), result);
     end_phase("backward", result);
   }
@@ -59,10 +59,10 @@ void Stepper::all_passes(std::span<const data::Batch> batches, const StepPlace& 
 void Stepper::pass(const data::Batch& batch, int64_t number, double weight, StepResult& result) {
   const nn::RandomScope random(static_cast<uint64_t>(options_.seed), static_cast<uint64_t>(number));
   const Tensor logits = model_.forward(batch.images.to(dtype_));
-  const Tensor loss =
-      cross_entropy(logits, batch.labels, {.label_smoothing = options_.label_smoothing});
+  const Tensor loss = cross_entropy(logits, batch.target("label").values,
+                                    {.label_smoothing = options_.label_smoothing});
   result.loss += weight * loss.item();
-  result.correct += score(logits, batch.labels).correct;
+  result.correct += score(logits, batch.target("label").values).correct;
   end_phase("forward", result);
   backward(loss, Tensor::full(loss.shape(), weight, loss.dtype()));
 }

@@ -37,7 +37,7 @@ data::LoaderOptions loader_options(const Options& o) {
           .drop_last = o.drop_last,
           .workers = static_cast<int>(o.workers),
           .seed = static_cast<uint64_t>(o.seed),
-          .augmentation = parse_augmentation(o.augment),
+          .augmentations = data::parse_augmentations(o.augment),
           .normalization = o.normalization};
 }
 

@@ -72,7 +72,7 @@ TEST_CASE("the images are the bytes of the data set, in colour and in grey") {
 }
 
 TEST_CASE("large images are shrunk, and all of them fit into a modest page") {
-  const data::DatasetPair pair = data::make_shapes({.size = 224, .train = 1, .test = 24});
+  const data::DatasetSplits pair = data::make_shapes({.size = 224, .train = 1, .test = 24});
   const Evaluation evaluation = evaluation_with({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
                                                 {12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23});
   const SampleImages samples = sample_images(evaluation, *pair.test);

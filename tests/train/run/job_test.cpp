@@ -74,22 +74,15 @@ TEST_CASE("options that fit no data, model or device are refused in one line") {
   CHECK(complaint([](Options& o) {
           o.augment = {"flip", "none"};
         }).find("none alone") != std::string::npos);
-  CHECK(complaint([](Options& o) { o.augment = {"pad-crop=four"}; }) ==
-        "augment: 'pad-crop=four' needs an integer above 0 after the =");
+  CHECK(complaint([](Options& o) { o.augment = {"pad-crop:border=four"}; }) ==
+        "augment: border=four of 'pad-crop' must be an integer from 1 to 4096");
+  CHECK(complaint([](Options& o) {
+          o.data = "ramps";
+          o.val_split = 5;
+        }) == "val-split: ramps brings 20 validation images of its own; leave --val-split out");
   CHECK_FALSE(complaint([](Options& o) { o.normalization = "imagenet"; }).empty());
   CHECK_FALSE(complaint([](Options& o) { o.device = "tpu"; }).empty());
   CHECK_FALSE(complaint([](Options& o) { o.data = "/nowhere"; }).empty());
-}
-
-TEST_CASE("augmentation is a list with usual values") {
-  const data::Augmentation all = parse_augmentation({"pad-crop", "flip", "cutout=8"});
-  CHECK(all.pad_crop == 4);
-  CHECK(all.flip);
-  CHECK(all.cutout == 8);
-  const data::Augmentation none = parse_augmentation({"none"});
-  CHECK(none.pad_crop == 0);
-  CHECK_FALSE(none.flip);
-  CHECK(none.cutout == 0);
 }
 
 TEST_CASE("one batch is learned by heart") {

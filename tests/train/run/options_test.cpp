@@ -81,7 +81,7 @@ TEST_CASE("differences name the options that decide what comes out, runtime ones
   here.augment = {"flip"};
   const auto found = differences(there, here);
   REQUIRE(found.size() == 3);
-  CHECK(found[0].text() == R"(augment=["pad-crop=4","flip"] there, ["flip"] here)");
+  CHECK(found[0].text() == R"(augment=["pad-crop:border=4","flip"] there, ["flip"] here)");
   CHECK(found[1].text() == "lr=0.0 there, 0.2 here");
   CHECK(found[2].text() == R"(math="fast" there, "exact" here)");
 }
@@ -90,7 +90,7 @@ TEST_CASE("TOML text has every option under its heading") {
   const std::string text = to_toml(Options());
   CHECK(text.find("# Model\n") == 0);
   CHECK(text.find("weight-decay = 0.0001\n") != std::string::npos);
-  CHECK(text.find("augment = [\"pad-crop=4\",\"flip\"]\n") != std::string::npos);
+  CHECK(text.find("augment = [\"pad-crop:border=4\",\"flip\"]\n") != std::string::npos);
   CHECK(text.find("overfit-one-batch = false\n") != std::string::npos);
 }
 
