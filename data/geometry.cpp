@@ -96,7 +96,7 @@ uint8_t bilinear(const uint8_t* pixels, const ImageSize& size, int64_t channels,
   };
   const double above = (1.0 - right) * at(i, j) + right * at(i, j + 1);
   const double below = (1.0 - right) * at(i + 1, j) + right * at(i + 1, j + 1);
-  return static_cast<uint8_t>((1.0 - down) * above + down * below + 0.5);
+  return static_cast<uint8_t>(std::lround((1.0 - down) * above + down * below));
 }
 
 /// Around the corners of the box, where `map` shows them.

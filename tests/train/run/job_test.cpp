@@ -59,6 +59,16 @@ TEST_CASE("a job has what its options leave open") {
   CHECK(split.model->state_dict().at("bias").shape() == Shape{12});
 }
 
+TEST_CASE("validation images that a data set brings choose the best epoch") {
+  Options options = tiny();
+  options.data = "ramps";
+  const TrainJob job = make_job(options, [](const Options&, const Shape& input, int64_t) {
+    return std::make_shared<testing::LinearNet>(input, 2, 1);
+  });
+  CHECK(job.eval_name() == "validation");
+  CHECK(job.eval_set()->source(0) == "ramps validation, image 0");
+}
+
 TEST_CASE("options that fit no data, model or device are refused in one line") {
   CHECK(complaint([](Options& o) { o.classes = 5; }) ==
         "classes: 5 outputs are too few, shapes has 10 classes; leave --classes out");
