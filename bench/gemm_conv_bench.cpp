@@ -9,10 +9,10 @@
 
 #include "diagrad/core/math_mode.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/core/peak.h"
 #include "diagrad/core/random.h"
 #include "diagrad/ops/cpu/conv/convolution.h"
 #include "diagrad/ops/cpu/gemm/gemm.h"
-#include "diagrad/train/bench/machine.h"
 
 namespace diagrad {
 namespace {
@@ -38,8 +38,8 @@ void measure(benchmark::State& state, int threads, double flops, const Run& run)
 
 void peak(benchmark::State& state, int threads) {
   constexpr int64_t kRounds = 1 << 16;
-  const double flops = train::run_multiply_adds<float>(threads, kRounds);
-  measure(state, threads, flops, [&] { train::run_multiply_adds<float>(threads, kRounds); });
+  const double flops = run_multiply_adds<float>(threads, kRounds);
+  measure(state, threads, flops, [&] { run_multiply_adds<float>(threads, kRounds); });
 }
 
 void gemm(benchmark::State& state, int threads, int64_t m, int64_t n, int64_t k, bool ta, bool tb) {
@@ -76,8 +76,8 @@ void eigen(benchmark::State& state, int64_t m, int64_t n, int64_t k) {
 
 enum class Direction { forward, input_gradient, weight_gradient };
 
-void convolution(benchmark::State& state, int threads, const kernels::ConvGeometry& g,
-                 Direction direction, MathMode mode) {
+void convolution(benchmark::State& state, int threads, const kernels::ConvGeometry& g, Direction direction,
+                 MathMode mode) {
   set_math_mode(mode);
   std::vector<float> x = values(g.in_pixels() * g.in_channels);
   std::vector<float> w = values(g.out_channels * g.taps() * g.group_inputs());
@@ -96,8 +96,8 @@ void convolution(benchmark::State& state, int threads, const kernels::ConvGeomet
   });
 }
 
-kernels::ConvGeometry square(int64_t batch, int64_t size, int64_t inputs, int64_t outputs,
-                             int64_t kernel, int64_t stride = 1, int64_t groups = 1) {
+kernels::ConvGeometry square(int64_t batch, int64_t size, int64_t inputs, int64_t outputs, int64_t kernel,
+                    int64_t stride = 1, int64_t groups = 1) {
   kernels::ConvGeometry g;
   g.batch = batch;
   g.in_channels = inputs;

@@ -24,11 +24,11 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/core/peak.h"
 #include "diagrad/core/random.h"
 #include "diagrad/ops/cpu/conv/convolution.h"
 #include "diagrad/ops/cpu/gemm/gemm.h"
 #include "diagrad/ops/cpu/gemm/scratch.h"
-#include "diagrad/train/bench/machine.h"
 
 namespace diagrad {
 namespace {
@@ -131,9 +131,8 @@ std::string time_peak(std::istream& words, int threads) {
   double milliseconds = 0;
   words >> milliseconds;
   constexpr int64_t kRounds = 1 << 16;
-  const double flops = train::run_multiply_adds<float>(threads, kRounds);
-  return measure([&] { train::run_multiply_adds<float>(threads, kRounds); }, flops,
-                 1e-3 * milliseconds);
+  const double flops = run_multiply_adds<float>(threads, kRounds);
+  return measure([&] { run_multiply_adds<float>(threads, kRounds); }, flops, 1e-3 * milliseconds);
 }
 
 std::string time_gemm(std::istream& words, const Blas* blas) {

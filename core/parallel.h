@@ -3,23 +3,9 @@
 #include <cstdint>
 
 #include "diagrad/core/function_ref.h"
+#include "diagrad/core/threads.h"
 
 namespace diagrad {
-
-/// Threads that parallel_for may use, the caller included. Starts at OMP_NUM_THREADS or the
-/// number of cores.
-int num_threads();
-/// Throws for a count outside [1, 1024].
-void set_num_threads(int count);
-
-/// What parallel_for runs on: the threads of thread_pool.h, or an OpenMP region. Chunks and
-/// results are the same. Starts at the environment's DIAGRAD_THREAD_BACKEND, else at `pool`;
-/// throws for a value that is neither.
-enum class ThreadBackend { pool, openmp };
-ThreadBackend thread_backend();
-/// "pool" or "openmp"
-const char* name(ThreadBackend backend);
-void set_thread_backend(ThreadBackend backend);
 
 /// How parallel_for cuts [0, size): a function of size and grain alone, never of the thread
 /// count, so that partial results per chunk add up to the same bits for any number of threads.

@@ -5,8 +5,8 @@
 
 #include "diagrad/core/device.h"
 #include "diagrad/core/error.h"
-#include "diagrad/core/parallel.h"
 #include "diagrad/core/text.h"
+#include "diagrad/core/threads.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/bench/trace_file.h"
 #include "diagrad/train/cli/bench_output.h"

@@ -6,7 +6,7 @@
 
 #include "diagrad/core/build_info.h"
 #include "diagrad/core/device.h"
-#include "diagrad/core/parallel.h"
+#include "diagrad/core/threads.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"

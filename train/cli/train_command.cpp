@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "diagrad/core/error.h"
-#include "diagrad/core/parallel.h"
 #include "diagrad/core/text.h"
+#include "diagrad/core/threads.h"
 #include "diagrad/train/cli/closing.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"

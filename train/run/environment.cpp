@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "diagrad/core/build_info.h"
-#include "diagrad/core/parallel.h"
+#include "diagrad/core/threads.h"
 #include "diagrad/train/run/run_folder.h"
 
 namespace diagrad::train {

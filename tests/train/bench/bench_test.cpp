@@ -8,10 +8,8 @@
 #include <vector>
 
 #include "diagrad/autograd/engine.h"
-#include "diagrad/core/parallel.h"
 #include "diagrad/ops/matmul.h"
 #include "diagrad/ops/reshape.h"
-#include "diagrad/train/bench/machine.h"
 #include "diagrad/train/bench/process.h"
 #include "diagrad/train/bench/profile.h"
 #include "diagrad/train/bench/step_bench.h"
@@ -106,18 +104,6 @@ TEST_CASE("a spread has the middle of its values") {
   CHECK(odd.max == 3.0);
   CHECK(spread_of({4.0, 1.0}).median == 2.5);
   CHECK(testing::error_message([] { spread_of({}); }) == "spread_of: no values");
-}
-
-TEST_CASE("the machine's peaks are figures, and leave the number of threads as it was") {
-  const int threads = num_threads();
-  CHECK(run_multiply_adds<float>(1, 1) > 0.0);
-  CHECK(run_multiply_adds<float>(2, 10) == 20.0 * run_multiply_adds<float>(1, 1));
-  CHECK(run_multiply_adds<double>(1, 8) == 4.0 * run_multiply_adds<float>(1, 1));
-  CHECK(std::isfinite(measured_peak(1, DType::f64)));
-  CHECK(measured_bandwidth(2) > 0.0);
-  CHECK(num_threads() == threads);
-  CHECK(testing::error_message([] { measured_peak(1, DType::i64); }) ==
-        "measured_peak: i64 is not f32 or f64");
 }
 
 TEST_CASE("a process knows its age, its size and how busy others are") {

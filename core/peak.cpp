@@ -1,4 +1,4 @@
-#include "diagrad/train/bench/machine.h"
+#include "diagrad/core/peak.h"
 
 #include <algorithm>
 #include <chrono>
@@ -8,7 +8,7 @@
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/vector.h"
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -56,7 +56,7 @@ double run_multiply_adds(int threads, int64_t rounds) {
         DG_UNROLL
         for (int chain = 0; chain < kChains; ++chain) sum[chain] = sum[chain] * factor + factor;
       }
-      // The results count as used, or the compiler would leave the work out.
+      // Marks the results as used; otherwise the compiler removes the loop.
       DG_UNROLL
       for (int chain = 0; chain < kChains; ++chain) asm volatile("" : : "m"(sum[chain]));
     }
@@ -100,4 +100,4 @@ double measured_bandwidth(int threads) {
   });
 }
 
-}  // namespace diagrad::train
+}  // namespace diagrad

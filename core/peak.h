@@ -4,7 +4,7 @@
 
 #include "diagrad/core/dtype.h"
 
-namespace diagrad::train {
+namespace diagrad {
 
 /// `rounds` rounds of independent multiply-adds in registers on each of `threads` threads, enough
 /// of them to fill the latency of every unit. Returns the flops done, 2 per multiply-add. T is
@@ -20,4 +20,4 @@ double measured_peak(int threads, DType dtype);
 /// of several passes; counts two reads and one write, as STREAM does.
 double measured_bandwidth(int threads);
 
-}  // namespace diagrad::train
+}  // namespace diagrad
