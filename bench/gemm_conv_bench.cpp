@@ -76,7 +76,7 @@ void eigen(benchmark::State& state, int64_t m, int64_t n, int64_t k) {
 
 enum class Direction { forward, input_gradient, weight_gradient };
 
-void convolution(benchmark::State& state, int threads, const kernels::ConvGeometry& g, Direction direction,
+void convolution(benchmark::State& state, int threads, const ConvGeometry& g, Direction direction,
                  MathMode mode) {
   set_math_mode(mode);
   std::vector<float> x = values(g.in_pixels() * g.in_channels);
@@ -96,9 +96,9 @@ void convolution(benchmark::State& state, int threads, const kernels::ConvGeomet
   });
 }
 
-kernels::ConvGeometry square(int64_t batch, int64_t size, int64_t inputs, int64_t outputs, int64_t kernel,
+ConvGeometry square(int64_t batch, int64_t size, int64_t inputs, int64_t outputs, int64_t kernel,
                     int64_t stride = 1, int64_t groups = 1) {
-  kernels::ConvGeometry g;
+  ConvGeometry g;
   g.batch = batch;
   g.in_channels = inputs;
   g.out_channels = outputs;
@@ -125,7 +125,7 @@ void add_gemm(const char* what, int threads, int64_t m, int64_t n, int64_t k, bo
   add(name, [=](benchmark::State& state) { gemm(state, threads, m, n, k, ta, tb); });
 }
 
-void add_convolution(const char* what, int threads, const kernels::ConvGeometry& g) {
+void add_convolution(const char* what, int threads, const ConvGeometry& g) {
   const auto one = [&](const char* direction_name, Direction direction) {
     for (const MathMode mode : {MathMode::fast, MathMode::exact}) {
       const std::string name = fmt::format("conv {} {}{} t{}", what, direction_name,

@@ -153,7 +153,7 @@ std::string time_gemm(std::istream& words, const Blas* blas) {
 }
 
 std::string time_convolution(std::istream& words) {
-  kernels::ConvGeometry g;
+  ConvGeometry g;
   std::string direction;
   int64_t size = 0;
   int64_t kernel = 0;

@@ -4,15 +4,6 @@
 
 namespace diagrad {
 
-void check_no_repeats(std::string_view op, const Tensor& target) {
-  if (target.numel() == 0) return;
-  for (int axis = 0; axis < target.rank(); ++axis) {
-    DG_CHECK(target.strides()[axis] != 0 || target.shape()[axis] <= 1,
-             "{}: axis {} of the tensor of shape {} repeats one element {} times; change a clone()",
-             op, axis, target.shape(), target.shape()[axis]);
-  }
-}
-
 namespace detail {
 
 RunCursor::RunCursor(const StridedLoop& loop, int64_t position)

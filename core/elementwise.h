@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -13,10 +12,6 @@
 #include "diagrad/core/vector_math.h"
 
 namespace diagrad {
-
-/// Throws where an axis of `target` repeats one element: `<op>: axis 0 of the tensor of shape [4,3]
-/// repeats one element 4 times; change a clone()`.
-void check_no_repeats(std::string_view op, const Tensor& target);
 
 namespace detail {
 

@@ -15,14 +15,14 @@ class KernelTable;
 ///
 ///     // ops/gelu_kernels.h:  inline KernelTable<void(const Tensor&, const Tensor&)>
 ///     //                          gelu_forward_kernel{"gelu"};
-///     // ops/gelu.cpp:        const bool registered =
+///     // ops/cpu/gelu.cpp:    const bool registered =
 ///     //                          gelu_forward_kernel.set(DeviceType::cpu, gelu_cpu);
 ///
 /// Calling through an empty slot throws Error(device).
-template <typename... Args>
-class KernelTable<void(Args...)> {
+template <typename Result, typename... Args>
+class KernelTable<Result(Args...)> {
  public:
-  using Kernel = void (*)(Args...);
+  using Kernel = Result (*)(Args...);
   constexpr explicit KernelTable(std::string_view op) : op_(op) {}
 
   bool set(DeviceType device, Kernel kernel) {

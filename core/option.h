@@ -10,7 +10,7 @@
 
 namespace diagrad {
 
-/// What a variant of attention, a model or a data set can be told, declared once where it is
+/// The options of a variant of attention, a model or a data set, declared once where it is
 /// registered: its name, its default, what it may be and what it means. Made by the functions
 /// below.
 struct Option {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "diagrad/core/device.h"
 #include "diagrad/core/dtype.h"
@@ -122,6 +123,10 @@ class Tensor {
   const Impl& impl() const;
   std::shared_ptr<Impl> impl_;
 };
+
+/// Throws where an axis of `target` repeats one element: `<op>: axis 0 of the tensor of shape [4,3]
+/// repeats one element 4 times; change a clone()`.
+void check_no_repeats(std::string_view op, const Tensor& target);
 
 /// Like PyTorch's: values to 4 places, long axes shortened to three at each end, then dtype and
 /// shape: `tensor([[1.0000, 2.0000]], f32 [1,2])`.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "diagrad/core/kernel_table.h"
 #include "diagrad/core/tensor.h"
 
@@ -12,6 +14,10 @@ struct PointwisePrologue {
   bool defined() const { return weight.defined(); }
 };
 
+/// (O, I): whether the other kernels here take a prologue with a weight of these sizes.
+inline KernelTable<bool(int64_t outputs, int64_t inputs)> pointwise_prologue_kernel{
+    "conv_batch_norm_relu"};
+
 /// y = batch_norm(x) or relu of it, all contiguous; gamma and beta may be undefined.
 struct BatchNormForward {
   Tensor x, gamma, beta, mean, rstd;
@@ -20,7 +26,7 @@ struct BatchNormForward {
 };
 inline KernelTable<void(const BatchNormForward&)> batch_norm_forward_kernel{"batch_norm"};
 
-/// Its gradients, each undefined where it is not asked for; `accumulate`: dinput is added to.
+/// Its gradients, each undefined where it is not needed; `accumulate`: dinput is added to.
 /// Where prologue.input is undefined it is `made`, without y.
 struct PointwisePrologueGradients {
   PointwisePrologue prologue = {};
@@ -44,7 +50,7 @@ inline KernelTable<void(const BatchNormStatistics&)> batch_norm_statistics_kerne
 inline KernelTable<void(const Tensor&, const Tensor&, double, const Tensor&, const Tensor&)>
     batch_norm_running_kernel{"batch_norm"};
 
-/// dx, dgamma, dbeta are undefined where they are not asked for; dx may be dy. beta is read for
+/// dx, dgamma, dbeta are undefined where they are not needed; dx may be dy. beta is read for
 /// relu only. Where there is a prologue, its gradients are made instead of dx.
 struct BatchNormBackward {
   Tensor x, dy, gamma, beta, mean, rstd;

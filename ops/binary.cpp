@@ -1,7 +1,7 @@
 #include "diagrad/ops/binary.h"
 
 #include "diagrad/autograd/record.h"
-#include "diagrad/core/elementwise.h"
+#include "diagrad/core/error.h"
 #include "diagrad/ops/binary_kernels.h"
 #include "diagrad/ops/expand.h"
 #include "diagrad/ops/unary.h"
@@ -12,28 +12,6 @@ namespace {
 using autograd::BackwardContext;
 using autograd::Gradients;
 using autograd::SavedTensor;
-
-void binary_cpu(BinaryFunction function, const Tensor& a, const Tensor& b, const Tensor& y) {
-  dispatch_floating(a.dtype(), "binary", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    switch (function) {
-      case BinaryFunction::add:
-        return elementwise<T, T, T>(
-            y, [](T v, T w) { return v + w; }, a, b);
-      case BinaryFunction::sub:
-        return elementwise<T, T, T>(
-            y, [](T v, T w) { return v - w; }, a, b);
-      case BinaryFunction::mul:
-        return elementwise<T, T, T>(
-            y, [](T v, T w) { return v * w; }, a, b);
-      case BinaryFunction::div:
-        return elementwise<T, T, T>(
-            y, [](T v, T w) { return v / w; }, a, b);
-    }
-  });
-}
-
-[[maybe_unused]] const bool registered = binary_kernel.set(DeviceType::cpu, binary_cpu);
 
 Tensor compute(BinaryFunction function, const Tensor& a, const Tensor& b) {
   const Tensor y = Tensor::empty_like(a);

@@ -2,10 +2,9 @@
 
 #include "diagrad/core/kernel_table.h"
 #include "diagrad/core/tensor.h"
+#include "diagrad/ops/binary_math.h"
 
 namespace diagrad {
-
-enum class BinaryFunction { add, sub, mul, div };
 
 /// y = f(a, b), all of one shape, any strides.
 inline KernelTable<void(BinaryFunction, const Tensor& a, const Tensor& b, const Tensor& y)>

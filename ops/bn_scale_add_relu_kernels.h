@@ -37,7 +37,7 @@ inline KernelTable<void(const BnScaleAddReluForward&)> bn_scale_add_relu_forward
     "bn_scale_add_relu"};
 
 /// du = dz where z > 0; image_sums f64 [2,B,C]: of du and of du * (x - pivot), the pivot being
-/// that of BatchNormAffine; du may be dz. ds = sum du * norm(x), where it is asked for.
+/// that of BatchNormAffine; du may be dz. ds = sum du * norm(x), where it is needed.
 struct BnScaleAddReluMask {
   ChannelNorm norm;
   Tensor x, z, dz;
@@ -47,7 +47,7 @@ inline KernelTable<void(const BnScaleAddReluMask&)> bn_scale_add_relu_mask_kerne
     "bn_scale_add_relu backward"};
 
 /// From g = du * s + dpooled / positions, the gradient of norm(x). dpooled may be undefined; dx,
-/// dgamma, dbeta where they are not asked for. Where there is a prologue, its gradients are made
+/// dgamma, dbeta where they are not needed. Where there is a prologue, its gradients are made
 /// instead of dx.
 struct BnScaleAddReluBackward {
   ChannelNorm norm;

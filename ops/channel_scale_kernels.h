@@ -5,7 +5,7 @@
 
 namespace diagrad {
 
-/// y = x * s (+ residual, may be undefined), relu on top when asked; all contiguous.
+/// y = x * s (+ residual, may be undefined), then relu where `relu`; all contiguous.
 struct ChannelScaleForward {
   Tensor x, s, residual;
   bool relu;
@@ -14,7 +14,7 @@ struct ChannelScaleForward {
 inline KernelTable<void(const ChannelScaleForward&)> channel_scale_forward_kernel{"channel_scale"};
 
 /// `y` is the result where relu was on top, else undefined: g = dy where y > 0. dx = g * s,
-/// ds = sum g * x, dresidual = g; each undefined where it is not asked for.
+/// ds = sum g * x, dresidual = g; each undefined where it is not needed.
 struct ChannelScaleBackward {
   Tensor x, s, y, dy;
   Tensor dx, ds, dresidual;

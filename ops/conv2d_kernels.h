@@ -2,11 +2,9 @@
 
 #include "diagrad/core/kernel_table.h"
 #include "diagrad/core/tensor.h"
-#include "diagrad/ops/cpu/conv/convolution.h"
+#include "diagrad/ops/conv_geometry.h"
 
 namespace diagrad {
-
-using kernels::ConvGeometry;
 
 // All tensors are contiguous and of the geometry's sizes; conv1d uses these with a height of 1.
 

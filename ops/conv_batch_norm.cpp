@@ -1,9 +1,9 @@
 #include "diagrad/ops/conv_batch_norm.h"
 
 #include "diagrad/autograd/record.h"
+#include "diagrad/ops/batch_norm_kernels.h"
 #include "diagrad/ops/conv_bn_input.h"
 #include "diagrad/ops/convolution.h"
-#include "diagrad/ops/cpu/gemm/pointwise.h"
 
 namespace diagrad {
 
@@ -15,7 +15,8 @@ bool fuses_with_batch_norm(const Convolution& convolution, const BatchNormOption
   const Conv2dOptions& conv = convolution.options;
   return options.training && w.rank() == 4 && w.size(1) == 1 && w.size(2) == 1 &&
          conv.groups == 1 && conv.stride == Size2(1) && conv.padding == Size2(0) &&
-         kernels::pointwise_fits(w.size(0), w.size(3));
+         pointwise_prologue_kernel.has(w.device().type) &&
+         pointwise_prologue_kernel.on(w.device())(w.size(0), w.size(3));
 }
 
 Tensor conv_batch_norm_relu(const Tensor& x, const Convolution& convolution, const Tensor& gamma,

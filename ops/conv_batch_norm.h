@@ -6,7 +6,7 @@
 
 namespace diagrad {
 
-/// A convolution without bias in prologue of a normalisation.
+/// A convolution without bias whose result is normalised.
 struct Convolution {
   Tensor weight;  ///< [O,kh,kw,I/groups]
   Conv2dOptions options = {};

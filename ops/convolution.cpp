@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "diagrad/autograd/record.h"
-#include "diagrad/core/dtype.h"
 #include "diagrad/core/error.h"
 #include "diagrad/ops/bias_kernels.h"
 
@@ -13,36 +12,6 @@ namespace {
 using autograd::BackwardContext;
 using autograd::Gradients;
 using autograd::SavedTensor;
-
-template <typename T>
-const T* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data<T>() : nullptr;
-}
-
-void forward_cpu(const ConvGeometry& geometry, const Tensor& x, const Tensor& w, const Tensor& bias,
-                 const Tensor& y) {
-  dispatch_floating(x.dtype(), "conv2d", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    kernels::convolve<T>(geometry, x.data<T>(), w.data<T>(), data_or_null<T>(bias), y.data<T>());
-  });
-}
-
-void input_gradient_cpu(const ConvGeometry& geometry, const Tensor& dy, const Tensor& w,
-                        const Tensor& dx, bool accumulate) {
-  dispatch_floating(dy.dtype(), "conv2d backward", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    kernels::convolve_input_gradient<T>(geometry, dy.data<T>(), w.data<T>(), dx.data<T>(),
-                                        accumulate);
-  });
-}
-
-void weight_gradient_cpu(const ConvGeometry& geometry, const Tensor& x, const Tensor& dy,
-                         const Tensor& dw) {
-  dispatch_floating(dy.dtype(), "conv2d backward", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    kernels::convolve_weight_gradient<T>(geometry, x.data<T>(), dy.data<T>(), dw.data<T>());
-  });
-}
 
 /// Kernels may copy all that they reach of an image, border included: what they compute of these
 /// sizes stays within 63 bits.
@@ -56,11 +25,6 @@ void check_reach(const char* name, const ConvGeometry& g) {
            "smaller padding",
            name, height, width, channels);
 }
-
-[[maybe_unused]] const bool registered =
-    conv_forward_kernel.set(DeviceType::cpu, forward_cpu) &&
-    conv_input_gradient_kernel.set(DeviceType::cpu, input_gradient_cpu) &&
-    conv_weight_gradient_kernel.set(DeviceType::cpu, weight_gradient_cpu);
 
 }  // namespace
 

@@ -14,7 +14,7 @@ struct CrossEntropyForward {
 };
 inline KernelTable<void(const CrossEntropyForward&)> cross_entropy_kernel{"cross_entropy"};
 
-/// dloss has one element; dlogits, dtargets are undefined where they are not asked for.
+/// dloss has one element; dlogits, dtargets are undefined where they are not needed.
 struct CrossEntropyBackward {
   Tensor logits, labels, targets;
   double label_smoothing;

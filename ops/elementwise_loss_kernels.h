@@ -10,7 +10,7 @@ inline KernelTable<void(const Tensor&, const Tensor&, const Tensor&)> mse_kernel
 inline KernelTable<void(const Tensor&, const Tensor&, const Tensor&)> bce_with_logits_kernel{
     "bce_with_logits"};
 
-/// dloss has one element; dx, dy are undefined where they are not asked for.
+/// dloss has one element; dx, dy are undefined where they are not needed.
 struct ElementwiseLossBackward {
   Tensor x, y, dloss, dx, dy;
 };

@@ -18,7 +18,7 @@ struct GroupNormForward {
 inline KernelTable<void(const GroupNormForward&)> group_norm_forward_kernel{"group_norm"};
 inline KernelTable<void(const GroupNormForward&)> layer_norm_forward_kernel{"layer_norm"};
 
-/// dx, dgamma, dbeta are undefined where they are not asked for.
+/// dx, dgamma, dbeta are undefined where they are not needed.
 struct GroupNormBackward {
   Tensor x, dy, gamma, mean, rstd;
   int64_t groups;

@@ -1,7 +1,6 @@
 #include "diagrad/ops/inplace.h"
 
 #include "diagrad/autograd/grad_mode.h"
-#include "diagrad/core/elementwise.h"
 #include "diagrad/core/error.h"
 #include "diagrad/ops/binary_kernels.h"
 #include "diagrad/ops/unary_kernels.h"

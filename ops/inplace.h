@@ -4,10 +4,10 @@
 
 namespace diagrad {
 
-/// Changes of a tensor where it lies, f32 or f64 (zero_ and copy_: any dtype): for an optimiser
-/// step of one's own, for buffers, for data. Nothing is recorded. They count a version, so that
+/// In-place changes of a tensor, f32 or f64 (zero_ and copy_: any dtype): for an optimizer
+/// step of your own, for buffers, for data. Nothing is recorded. They count a version, so that
 /// backward through an operation that saved `dst` throws and names it. Tensor::fill_ and
-/// Tensor::copy_ do the same without asking; these throw, while recording is on, where a gradient
+/// Tensor::copy_ do the same without checks; these throw, while recording is on, where a gradient
 /// would be lost: `dst` or `source` requires gradients (use NoGrad, or detach()). They also throw
 /// when dtype or shape differ, and when `dst` repeats elements (the result of expand). Views that
 /// overlap are read before they are written.

@@ -6,8 +6,8 @@
 
 namespace diagrad {
 
-/// All contiguous. `gates` [B,4C] receives the activated i, f, g, o, and may be u; undefined when
-/// nobody needs them.
+/// All contiguous. `gates` [B,4C] receives the activated i, f, g, o, and may be u; undefined where
+/// not needed.
 struct LstmGatesForward {
   Tensor u, c_prev;
   GateOutput output;
@@ -15,7 +15,7 @@ struct LstmGatesForward {
 };
 inline KernelTable<void(const LstmGatesForward&)> lstm_gates_forward_kernel{"lstm_gates"};
 
-/// dh or dc may be undefined: zero. du or dc_prev may be undefined: not asked for.
+/// dh or dc may be undefined: zero. du or dc_prev may be undefined: not needed.
 struct LstmGatesBackward {
   Tensor gates, c_prev, c, dh, dc;
   GateOutput output;

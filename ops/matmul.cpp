@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "diagrad/autograd/record.h"
-#include "diagrad/core/dtype.h"
 #include "diagrad/core/error.h"
 #include "diagrad/ops/matmul_kernels.h"
 
@@ -13,30 +12,6 @@ namespace {
 using autograd::BackwardContext;
 using autograd::Gradients;
 using autograd::SavedTensor;
-
-void matrix_product_cpu(const MatrixProduct& p) {
-  dispatch_floating(p.c.dtype(), "matmul", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    kernels::Gemm<T> product;
-    product.m = p.m;
-    product.n = p.n;
-    product.k = p.k;
-    product.a = p.a.tensor.data<T>();
-    product.a_stride = p.a.stride;
-    product.transpose_a = p.a.transposed;
-    product.b = p.b.tensor.data<T>();
-    product.b_stride = p.b.stride;
-    product.transpose_b = p.b.transposed;
-    product.c = p.c.data<T>();
-    product.c_stride = p.c_stride;
-    product.bias = p.bias.defined() ? p.bias.data<T>() : nullptr;
-    product.accumulate = p.accumulate;
-    kernels::gemm_batch<T>(product, p.batch);
-  });
-}
-
-[[maybe_unused]] const bool registered =
-    matrix_product_kernel.set(DeviceType::cpu, matrix_product_cpu);
 
 /// The sizes before the last two.
 Shape batch_of(const Tensor& tensor) {
@@ -75,11 +50,11 @@ std::vector<int64_t> matrix_offsets(const Tensor& tensor, const Shape& batch) {
   return offsets;
 }
 
-std::vector<kernels::GemmOffsets> batch_offsets(const MatrixProduct& product, const Shape& batch) {
+std::vector<GemmOffsets> batch_offsets(const MatrixProduct& product, const Shape& batch) {
   const std::vector<int64_t> a = matrix_offsets(product.a.tensor, batch);
   const std::vector<int64_t> b = matrix_offsets(product.b.tensor, batch);
   const std::vector<int64_t> c = matrix_offsets(product.c, batch);
-  std::vector<kernels::GemmOffsets> offsets(a.size());
+  std::vector<GemmOffsets> offsets(a.size());
   for (size_t i = 0; i < offsets.size(); ++i) offsets[i] = {a[i], b[i], c[i]};
   // Sums over broadcast axes: their terms follow each other.
   std::stable_sort(offsets.begin(), offsets.end(),

@@ -5,7 +5,7 @@
 
 #include "diagrad/core/kernel_table.h"
 #include "diagrad/core/tensor.h"
-#include "diagrad/ops/cpu/gemm/gemm.h"
+#include "diagrad/ops/gemm_offsets.h"
 
 namespace diagrad {
 
@@ -29,7 +29,7 @@ struct MatrixProduct {
   int64_t c_stride = 0;
   Tensor bias = {};
   bool accumulate = false;
-  std::vector<kernels::GemmOffsets> batch = {{}};
+  std::vector<GemmOffsets> batch = {{}};
 };
 
 /// Any floating dtype the device supports; all tensors have the same one.

@@ -7,7 +7,7 @@
 namespace diagrad {
 
 /// (geometry, x, y, indices): indices, i32 of the shape of y, is the place h * W + w of each
-/// largest value in its image; undefined when nobody needs it. All contiguous.
+/// largest value in its image; undefined where not needed. All contiguous.
 inline KernelTable<void(const PoolGeometry&, const Tensor&, const Tensor&, const Tensor&)>
     max_pool2d_kernel{"max_pool2d"};
 /// (geometry, dy, indices, dx).

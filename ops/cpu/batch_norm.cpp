@@ -4,7 +4,7 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/ops/batch_norm_kernels.h"
 #include "diagrad/ops/batch_norm_math.h"
-#include "diagrad/ops/batch_norm_moments.h"
+#include "diagrad/ops/cpu/batch_norm_moments.h"
 #include "diagrad/ops/cpu/channel_tiling.h"
 #include "diagrad/ops/cpu/column_moments.h"
 #include "diagrad/ops/cpu/normal_lines.h"
@@ -176,7 +176,8 @@ void backward_cpu(const BatchNormBackward& pass) {
     batch_norm_statistics_kernel.set(DeviceType::cpu, statistics_cpu) &&
     batch_norm_running_kernel.set(DeviceType::cpu, running_cpu) &&
     batch_norm_forward_kernel.set(DeviceType::cpu, forward_cpu) &&
-    batch_norm_backward_kernel.set(DeviceType::cpu, backward_cpu);
+    batch_norm_backward_kernel.set(DeviceType::cpu, backward_cpu) &&
+    pointwise_prologue_kernel.set(DeviceType::cpu, kernels::pointwise_fits);
 
 }  // namespace
 }  // namespace diagrad

@@ -2,8 +2,8 @@
 
 #include "diagrad/core/dtype.h"
 #include "diagrad/ops/batch_norm_math.h"
-#include "diagrad/ops/batch_norm_moments.h"
 #include "diagrad/ops/bn_scale_add_relu_kernels.h"
+#include "diagrad/ops/cpu/batch_norm_moments.h"
 #include "diagrad/ops/cpu/column_moments.h"
 #include "diagrad/ops/cpu/image_parts.h"
 #include "diagrad/ops/cpu/normal_lines.h"

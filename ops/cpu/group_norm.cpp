@@ -38,8 +38,8 @@ struct Images {
 };
 
 template <typename T>
-double value_or(const Tensor& vector, int64_t index, double fallback) {
-  return vector.defined() ? static_cast<double>(vector.data<T>()[index]) : fallback;
+double value_or(const Tensor& vector, int64_t index, double otherwise) {
+  return vector.defined() ? static_cast<double>(vector.data<T>()[index]) : otherwise;
 }
 
 /// The statistics of one image: moments per channel, merged over the channels of each group.

@@ -55,9 +55,9 @@ void forward_row(int64_t width, const T* __restrict x, const Row<T>& row, const 
 template <typename T>
 class VectorOr {
  public:
-  VectorOr(const Tensor& vector, int64_t width, T fallback)
+  VectorOr(const Tensor& vector, int64_t width, T otherwise)
       : memory_(vector.defined() ? 0 : width) {
-    if (!vector.defined()) std::fill(memory_.data(), memory_.data() + width, fallback);
+    if (!vector.defined()) std::fill(memory_.data(), memory_.data() + width, otherwise);
     data_ = vector.defined() ? vector.data<T>() : memory_.data();
   }
   const T* data() const { return data_; }

@@ -11,7 +11,8 @@
 
 namespace diagrad {
 
-/// The convolution in prologue of a normalisation, if there is one, for the CPU's loops.
+/// The rows of the convolution whose result is normalised; makes none where there is no
+/// convolution.
 template <typename T>
 class PrologueRows {
  public:

@@ -127,7 +127,7 @@ void direct_conv_panel(const DirectConv& c, const Plan<T>& plan, const PanelSpli
         target = target_line += result_line;
       }
     }
-    if (prefetch == Prefetch::kNext) band.ahead.ask(right);
+    if (prefetch == Prefetch::kNext) band.ahead.prefetch(right);
     (c.channelwise ? channelwise_kernel<T>(count, vectors)
                    : row_kernel<T>(count, vectors, prefetch))(left, right, out);
   }

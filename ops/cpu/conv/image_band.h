@@ -125,7 +125,7 @@ class BandLayout {
   int64_t rows_per_band_ = 1;
 };
 
-/// What the band after this one reads of its image, asked for share by share while products run.
+/// What the band after this one reads of its image, prefetched share by share while products run.
 template <typename T>
 class NextBand {
  public:
@@ -135,8 +135,8 @@ class NextBand {
         end_(image + part.last),
         share_((part.last - part.first) / products + 1) {}
 
-  /// Gives one product its share to ask for, nothing where all has been asked for.
-  void ask(PanelOperand<T>& operand) {
+  /// Gives one product its share to prefetch, nothing where all is prefetched.
+  void prefetch(PanelOperand<T>& operand) {
     operand.next = next_;
     operand.next_size = std::min(share_, end_ - next_);
     next_ += operand.next_size;

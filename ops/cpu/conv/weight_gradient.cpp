@@ -66,7 +66,7 @@ void add_run(const ConvGeometry& g, Band<T>& band, int64_t group, int64_t run_in
       }
       BlockOutput<T> out{targets.data(), split.columns(panel)};
       out.accumulate = !band.first;
-      band.ahead.ask(right);
+      band.ahead.prefetch(right);
       column_kernel<T>(blocks.size(block), vectors, Prefetch::kNext)(left, right, out);
     }
   }

@@ -175,7 +175,7 @@ MultiplyBlock block_kernel(int64_t points, int64_t vectors) {
   return multiply_block<1, kMaxVectors>;
 }
 
-/// All points of a group of `tiles` tiles from `first` on. Meanwhile it asks for the pixels that
+/// All points of a group of `tiles` tiles from `first` on. Meanwhile it prefetches the pixels that
 /// are written and read next.
 void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t tiles,
                     const TileGrid::Tile& first, const TileGrid::Tile& next, const float* v,
@@ -184,12 +184,12 @@ void multiply_group(const TileConvolution& c, const TileGroup& group, int64_t ti
   TilePrefetch source(c.source.data, c.source.size, c.source.channels, c.source.pixel, c.grid,
                       next);
   const int64_t points = paired_points(group.panels);
-  int64_t unasked = group.tiles * kWinogradTile;
-  const int64_t asked = unasked * points / kWinogradPositions + 1;
+  int64_t rows_left = group.tiles * kWinogradTile;
+  const int64_t rows = rows_left * points / kWinogradPositions + 1;
   for (int64_t p = 0; p < kWinogradPositions; p += points) {
-    result.ask(std::min(asked, unasked));
-    source.ask(std::min(asked, unasked));
-    unasked -= std::min(asked, unasked);
+    result.prefetch(std::min(rows, rows_left));
+    source.prefetch(std::min(rows, rows_left));
+    rows_left -= std::min(rows, rows_left);
     const float* u = c.weights + p * group.weights;
     const int64_t point = p * group.point_stride;
     for (int64_t panel = 0; panel < group.panels.count(); ++panel) {

@@ -144,8 +144,8 @@ void transform_tiles(const TiledImages& images, const TileGrid& grid, TileGrid::
   }
 }
 
-/// Prefetch for the pixels under tiles of images, a few at a time, while something else is
-/// computed. At the border of an image it asks for a little more than there is, which is harmless.
+/// Prefetches the pixels under tiles of images, a few at a time, during other work. At the border
+/// of an image it prefetches a little beyond it, which is harmless.
 class TilePrefetch {
  public:
   /// Images as in TiledImages.
@@ -159,8 +159,8 @@ class TilePrefetch {
         tile_(first),
         at_(corner()) {}
 
-  /// For the next `count` rows of pixels, kWinogradTile of which make a tile.
-  void ask(int64_t count) {
+  /// The next `count` rows of pixels, kWinogradTile of which make a tile.
+  void prefetch(int64_t count) {
     constexpr int64_t kLine = 64 / sizeof(float);
     for (; count > 0; --count) {
       // Pixels whose channels follow each other are one run.

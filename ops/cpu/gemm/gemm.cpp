@@ -22,7 +22,7 @@ constexpr int64_t kSerialWork = int64_t{1} << 21;
 /// Rows and elements of the right operand up to which all threads read it in place.
 constexpr int64_t kFewRows = 256;
 constexpr int64_t kInPlaceElements = int64_t{1} << 16;
-/// Inner length of a pass: a panel of this length and 3 vectors lies in L2, its left rows in L1.
+/// Inner length of a pass: a panel of this length and 3 vectors fits L2, its left rows fit L1.
 template <typename T>
 constexpr int64_t kPassLength = 2816 / static_cast<int64_t>(sizeof(T));
 /// The same for a single block of rows, where passes cost little. The rounding error of a sum of n
@@ -118,7 +118,7 @@ void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
   out.accumulate = g.accumulate || !first_pass;
   out.bias = g.bias != nullptr && first_pass ? g.bias + column : nullptr;
   constexpr int64_t kNoOffset = 0;
-  // Each block asks for its share of the next panel.
+  // Each block prefetches its share of the next panel.
   const int64_t share = right.next_size / blocks.count + 1;
   const T* const next_end = right.next + right.next_size;
   for (int64_t block = 0; block < blocks.count; ++block) {
@@ -134,7 +134,7 @@ void multiply_panel(const Gemm<T>& g, const PanelSplit<T>& split, int64_t panel,
     } else if (by_columns) {
       // A product over nothing may have no left side at all.
       const T* source = length > 0 ? g.a + inner.first * g.a_stride + row : g.a;
-      // The first to read a line asks for the one that the next pass will read in its place.
+      // The first to read a line prefetches the one that the next pass reads in its place.
       const int64_t ahead = panel == 0 ? length * g.a_stride : 0;
       right.ahead = block == 0 ? length * g.b_stride : 0;
       column_kernel<T>(count, vectors, prefetch)({source, g.a_stride, 0, 1, length, ahead}, right,

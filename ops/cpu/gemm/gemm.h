@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <span>
 
+#include "diagrad/ops/gemm_offsets.h"
+
 namespace diagrad::kernels {
 
 /// C = alpha * op(A) * op(B) (+ bias, one value per column) (+ C when accumulating), where op(A) is
@@ -30,13 +32,6 @@ struct Gemm {
 /// and the order of every sum depend on the sizes alone: same bits for any number of threads.
 template <typename T>
 void gemm(const Gemm<T>& product);
-
-/// Where one product of a batch finds its operands, in elements from those of the batch's Gemm.
-struct GemmOffsets {
-  int64_t a = 0;
-  int64_t b = 0;
-  int64_t c = 0;
-};
 
 /// Runs `product` once per entry. Entries with the same `c` must follow each other: their products
 /// are added up in order, the first as the product says, the others accumulating.

@@ -7,7 +7,7 @@ namespace {
 
 /// Into the second-level cache: the first is small, and what is needed now comes first.
 template <typename T>
-[[gnu::always_inline]] inline void ask(const T* at) {
+[[gnu::always_inline]] inline void prefetch_line(const T* at) {
   __builtin_prefetch(at, 0, 2);
 }
 
@@ -28,7 +28,7 @@ class Requests {
       for (int v = 0; v < kVectors; ++v) __builtin_prefetch(*row_ + v * kLanes<T>, 1);
       ++row_;
     } else if (next_ < next_end_) {
-      ask(next_);
+      prefetch_line(next_);
       next_ += kLanes<T>;
     }
   }
@@ -84,8 +84,8 @@ void row_block(const RowOperand<T>& a, const PanelOperand<T>& b, const BlockOutp
 #pragma GCC unroll 4
     for (int64_t k = 0; k < a.length; ++k) {
       if constexpr (kPrefetch == Prefetch::kStream) {
-        ask(source.data);
-        ask(result.data);
+        prefetch_line(source.data);
+        prefetch_line(result.data);
         source.data += source.step;
         result.data += result.step;
       }
@@ -128,10 +128,10 @@ void column_block(const ColumnOperand<T>& a, const PanelOperand<T>& b, const Blo
     const T* right = b.data + run * b.run_step;
     for (int64_t k = 0; k < a.length; ++k) {
       if constexpr (kPrefetch == Prefetch::kStream) {
-        ask(left + a.ahead);
-        if constexpr (kRows > kLanes<T>) ask(left + a.ahead + kRows - 1);
+        prefetch_line(left + a.ahead);
+        if constexpr (kRows > kLanes<T>) prefetch_line(left + a.ahead + kRows - 1);
         DG_UNROLL
-        for (int v = 0; v < kVectors; ++v) ask(right + b.ahead + v * kLanes<T>);
+        for (int v = 0; v < kVectors; ++v) prefetch_line(right + b.ahead + v * kLanes<T>);
       }
       multiply_add(left, right, sum);
       left += a.step;

@@ -32,15 +32,15 @@ struct BlockOutput {
   bool accumulate = false;
 };
 
-/// What a kernel asks for before it is needed.
+/// What a kernel prefetches.
 enum class Prefetch {
   kResult,  ///< all lines of the result at once
   kNext,    ///< the result row by row while k runs, then PanelOperand::next: for long sums
   kStream,  ///< with each k what comes from memory next, as the operands say
 };
 
-/// Memory that is needed soon: kernels that ask ahead touch `data`, `data` + step, ... with k, so
-/// that it comes into the second-level cache meanwhile.
+/// Memory that is needed soon: kernels prefetch `data`, `data` + step, ... with k into the
+/// second-level cache.
 template <typename T>
 struct Ahead {
   const T* data = nullptr;

@@ -9,8 +9,8 @@
 namespace diagrad::kernels {
 
 // 1x1 convolutions with weights [O,I] for operations that make or use their results row by row,
-// while the rows are in cache: no pass over memory for what lies behind or in front. The other
-// 1x1 convolutions are products by gemm.h.
+// while the rows are in cache: the operation before or after takes no pass over memory of its own.
+// The other 1x1 convolutions are products by gemm.h.
 
 /// A right operand [inner, columns], packed once, for products with a few rows at a time.
 template <typename T>

@@ -47,7 +47,7 @@ void multiply_rows(const RowProduct<T>& p, const PanelSplit<T>& split, int64_t p
     for (int64_t pass = 0; pass < passes.count; ++pass) {
       const int64_t k = passes.first(pass);
       const int64_t length = passes.size(pass);
-      // The first panel asks for the rows of A, all panels of the first pass for those of C.
+      // The first panel prefetches rows of A, all panels of the first pass rows of C.
       Ahead<T> left{source + kRowsAhead * p.a_stride + block_rows * k, block_rows};
       for (int64_t panel = 0; panel < split.count(); ++panel) {
         const int64_t column = split.first_column(panel);

@@ -16,7 +16,6 @@ namespace diagrad {
 namespace {
 
 using kernels::Gemm;
-using kernels::GemmOffsets;
 
 template <typename T>
 std::vector<T> random_values(int64_t count, RandomStream& random) {

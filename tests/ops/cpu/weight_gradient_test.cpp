@@ -13,8 +13,6 @@
 namespace diagrad {
 namespace {
 
-using kernels::ConvGeometry;
-
 template <typename T>
 std::vector<T> random_values(int64_t count, RandomStream& random) {
   std::vector<T> values(static_cast<size_t>(count));

@@ -16,8 +16,6 @@
 namespace diagrad {
 namespace {
 
-using kernels::ConvGeometry;
-
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kMark = 77.0F;
 constexpr int64_t kGuard = 64;
