@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #include "diagrad/core/host_device.h"
+#include "diagrad/ops/multi_tensor.h"
 
-namespace diagrad::train {
+namespace diagrad {
 
 /// Stochastic gradient descent with momentum m and weight decay w, as PyTorch's SGD:
 /// g' = s g + w p;  b = m b + g';  p -= lr (nesterov ? g' + m b : b).
@@ -13,6 +15,13 @@ template <typename T>
 struct SgdUpdate {
   T lr, momentum, weight_decay, scale;
   bool nesterov;
+
+  explicit SgdUpdate(const SgdHyperparameters& values)
+      : lr(static_cast<T>(values.lr)),
+        momentum(static_cast<T>(values.momentum)),
+        weight_decay(static_cast<T>(values.weight_decay)),
+        scale(static_cast<T>(values.gradient_scale)),
+        nesterov(values.nesterov) {}
 
   DG_HOST_DEVICE void operator()(T& p, T g, T& b) const {
     const T step = scale * g + weight_decay * p;
@@ -23,23 +32,41 @@ struct SgdUpdate {
   DG_HOST_DEVICE void operator()(T& p, T g) const { p -= lr * (scale * g + weight_decay * p); }
 };
 
-/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), as PyTorch's AdamW, at its t-th
+/// What an AdamW step number t changes of the update.
+struct AdamwBiasCorrection {
+  double step_size;    ///< lr / (1 - beta1^t)
+  double root_factor;  ///< sqrt(1 - beta2^t)
+
+  AdamwBiasCorrection(const AdamwHyperparameters& values, int64_t t)
+      : step_size(values.lr / (1.0 - std::pow(values.beta1, static_cast<double>(t)))),
+        root_factor(std::sqrt(1.0 - std::pow(values.beta2, static_cast<double>(t)))) {}
+};
+
+/// Adam with decoupled weight decay w (Loshchilov and Hutter 2019), as PyTorch's AdamW, at its t-th
 /// step: p *= 1 - lr w;  m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g^2;
 /// p -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
 template <typename T>
 struct AdamwUpdate {
-  T keep;        ///< 1 - lr w
-  T step_size;   ///< lr / (1 - beta1^t)
-  T correction;  ///< sqrt(1 - beta2^t)
+  T keep;  ///< 1 - lr w
+  T step_size, root_factor;
   T beta1, beta2, epsilon, scale;
+
+  AdamwUpdate(const AdamwHyperparameters& values, const AdamwBiasCorrection& correction)
+      : keep(static_cast<T>(1.0 - values.lr * values.weight_decay)),
+        step_size(static_cast<T>(correction.step_size)),
+        root_factor(static_cast<T>(correction.root_factor)),
+        beta1(static_cast<T>(values.beta1)),
+        beta2(static_cast<T>(values.beta2)),
+        epsilon(static_cast<T>(values.epsilon)),
+        scale(static_cast<T>(values.gradient_scale)) {}
 
   DG_HOST_DEVICE void operator()(T& p, T g, T& m, T& v) const {
     using std::sqrt;
     g *= scale;
     m += (T(1) - beta1) * (g - m);
     v = beta2 * v + (T(1) - beta2) * g * g;
-    p = keep * p - step_size * m / (sqrt(v) / correction + epsilon);
+    p = keep * p - step_size * m / (sqrt(v) / root_factor + epsilon);
   }
 };
 
-}  // namespace diagrad::train
+}  // namespace diagrad

@@ -6,24 +6,14 @@
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/parallel.h"
 #include "diagrad/ops/multi_tensor_kernels.h"
+#include "diagrad/ops/multi_tensor_math.h"
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 constexpr int64_t kGrain = 16384;
 
-template <typename T>
-SgdUpdate<T> narrowed(const SgdUpdate<double>& u) {
-  return {T(u.lr), T(u.momentum), T(u.weight_decay), T(u.scale), u.nesterov};
-}
-
-template <typename T>
-AdamwUpdate<T> narrowed(const AdamwUpdate<double>& u) {
-  return {T(u.keep),  T(u.step_size), T(u.correction), T(u.beta1),
-          T(u.beta2), T(u.epsilon),   T(u.scale)};
-}
-
-/// Tensors laid end to end in thought: element i of tensor t is at offsets[t] + i.
+/// One range over the elements of many tensors: element i of tensor t is at offsets[t] + i.
 class MultiTensorView {
  public:
   template <typename Item, typename TensorOf>
@@ -52,14 +42,14 @@ class MultiTensorView {
   std::vector<int64_t> offsets_{0};
 };
 
-void sgd_cpu(std::span<const SgdTensors> tensors, const SgdUpdate<double>& options) {
+void sgd_cpu(std::span<const SgdTensors> tensors, const SgdHyperparameters& values) {
   const MultiTensorView all(tensors,
                             [](const SgdTensors& t) -> const Tensor& { return t.parameter; });
   const auto part = [&](size_t number, int64_t first, int64_t last) {
     const SgdTensors& t = tensors[number];
-    dispatch_floating(t.parameter.dtype(), "sgd", [&](auto tag) {
+    dispatch_floating(t.parameter.dtype(), "multi_tensor_sgd", [&](auto tag) {
       using T = typename decltype(tag)::type;
-      const SgdUpdate<T> update = narrowed<T>(options);
+      const SgdUpdate<T> update(values);
       T* p = t.parameter.data<T>();
       const T* g = t.gradient.data<T>();
       if (!t.buffer.defined()) {
@@ -74,14 +64,17 @@ void sgd_cpu(std::span<const SgdTensors> tensors, const SgdUpdate<double>& optio
                [&](int64_t first, int64_t last) { all.for_each_part(first, last, part); });
 }
 
-void adamw_cpu(std::span<const AdamwTensors> tensors, const AdamwUpdate<double>& options) {
+void adamw_cpu(std::span<const AdamwTensors> tensors, const AdamwHyperparameters& values) {
+  std::vector<AdamwBiasCorrection> corrections;
+  corrections.reserve(tensors.size());
+  for (const AdamwTensors& t : tensors) corrections.emplace_back(values, t.step);
   const MultiTensorView all(tensors,
                             [](const AdamwTensors& t) -> const Tensor& { return t.parameter; });
   const auto part = [&](size_t number, int64_t first, int64_t last) {
     const AdamwTensors& t = tensors[number];
-    dispatch_floating(t.parameter.dtype(), "adamw", [&](auto tag) {
+    dispatch_floating(t.parameter.dtype(), "multi_tensor_adamw", [&](auto tag) {
       using T = typename decltype(tag)::type;
-      const AdamwUpdate<T> update = narrowed<T>(options);
+      const AdamwUpdate<T> update(values, corrections[number]);
       T* p = t.parameter.data<T>();
       const T* g = t.gradient.data<T>();
       T* m = t.first_moment.data<T>();
@@ -97,7 +90,7 @@ void lerp_cpu(std::span<const LerpTensors> tensors, double weight) {
   const MultiTensorView all(tensors, [](const LerpTensors& t) -> const Tensor& { return t.x; });
   const auto part = [&](size_t number, int64_t first, int64_t last) {
     const LerpTensors& t = tensors[number];
-    dispatch_floating(t.x.dtype(), "ema", [&](auto tag) {
+    dispatch_floating(t.x.dtype(), "multi_tensor_lerp", [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T w = T(weight);
       T* a = t.x.data<T>();
@@ -127,26 +120,28 @@ double sum_of_squares(const T* x, int64_t size) {
   return sum;
 }
 
-void sum_of_squares_cpu(std::span<const Tensor> tensors, double& sum) {
+double sum_of_squares_cpu(std::span<const Tensor> tensors) {
   const MultiTensorView all(tensors, [](const Tensor& t) -> const Tensor& { return t; });
   const ChunkPlan plan(all.size(), kGrain);
   std::vector<double> sums(static_cast<size_t>(plan.count));
   parallel_for_chunks(plan, all.size(), [&](int64_t chunk, int64_t first, int64_t last) {
     all.for_each_part(first, last, [&](size_t number, int64_t begin, int64_t end) {
-      dispatch_floating(tensors[number].dtype(), "gradient norm", [&](auto tag) {
+      dispatch_floating(tensors[number].dtype(), "sum_of_squares", [&](auto tag) {
         const auto* data = tensors[number].data<typename decltype(tag)::type>();
         sums[static_cast<size_t>(chunk)] += sum_of_squares(data + begin, end - begin);
       });
     });
   });
-  sum = 0.0;
+  double sum = 0.0;
   for (const double part : sums) sum += part;
+  return sum;
 }
 
 [[maybe_unused]] const bool registered =
-    sgd_kernel.set(DeviceType::cpu, sgd_cpu) && adamw_kernel.set(DeviceType::cpu, adamw_cpu) &&
-    lerp_kernel.set(DeviceType::cpu, lerp_cpu) &&
+    multi_tensor_sgd_kernel.set(DeviceType::cpu, sgd_cpu) &&
+    multi_tensor_adamw_kernel.set(DeviceType::cpu, adamw_cpu) &&
+    multi_tensor_lerp_kernel.set(DeviceType::cpu, lerp_cpu) &&
     sum_of_squares_kernel.set(DeviceType::cpu, sum_of_squares_cpu);
 
 }  // namespace
-}  // namespace diagrad::train
+}  // namespace diagrad

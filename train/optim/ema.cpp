@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "diagrad/core/error.h"
-#include "diagrad/ops/multi_tensor_kernels.h"
+#include "diagrad/ops/multi_tensor.h"
 
 namespace diagrad::train {
 
@@ -25,14 +25,12 @@ void Ema::update(int64_t step) const {
     const Tensor& average = named.second;
     const Tensor& value = model_.at(named.first);
     if (is_floating(value.dtype())) {
-      average.bump_version();
       tensors.push_back({average, value});
     } else {
       average.copy_(value);
     }
   }
-  if (tensors.empty()) return;
-  lerp_kernel.on(tensors.front().x.device())(tensors, 1.0 - decay);
+  multi_tensor_lerp(tensors, 1.0 - decay);
 }
 
 void Ema::swap() const {

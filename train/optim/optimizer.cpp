@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
-#include "diagrad/ops/multi_tensor_kernels.h"
+#include "diagrad/ops/multi_tensor.h"
 #include "diagrad/train/optim/adamw.h"
 #include "diagrad/train/optim/sgd.h"
 
@@ -109,10 +109,7 @@ double gradient_norm(const std::vector<ParameterGroup>& groups) {
       if (gradient.defined()) gradients.push_back(gradient.contiguous());
     }
   }
-  if (gradients.empty()) return 0.0;
-  double sum = 0.0;
-  sum_of_squares_kernel.on(gradients.front().device())(gradients, sum);
-  return std::sqrt(sum);
+  return std::sqrt(sum_of_squares(gradients));
 }
 
 double clip_scale(double norm, double largest) {

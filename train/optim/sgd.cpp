@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
-#include "diagrad/ops/multi_tensor_kernels.h"
+#include "diagrad/ops/multi_tensor.h"
 
 namespace diagrad::train {
 
@@ -17,19 +17,19 @@ Sgd::Sgd(std::vector<ParameterGroup> groups, const SgdOptions& options)
 void Sgd::step(double lr, double gradient_scale) {
   for (size_t g = 0; g < groups().size(); ++g) {
     const ParameterGroup& group = groups()[g];
-    const SgdUpdate<double> update{lr, options_.momentum, group.weight_decay, gradient_scale,
-                                   options_.nesterov};
     std::vector<SgdTensors> tensors;
     for (size_t i = 0; i < group.parameters.size(); ++i) {
       const Tensor& parameter = group.parameters[i].tensor;
       const Tensor gradient = parameter.grad();
       if (!gradient.defined()) continue;
-      parameter.bump_version();
       tensors.push_back(
           {parameter, gradient.contiguous(), momentum_.empty() ? Tensor() : momentum_[g][i]});
     }
-    if (tensors.empty()) continue;
-    sgd_kernel.on(tensors.front().parameter.device())(tensors, update);
+    multi_tensor_sgd(tensors, {.lr = lr,
+                               .momentum = options_.momentum,
+                               .weight_decay = group.weight_decay,
+                               .gradient_scale = gradient_scale,
+                               .nesterov = options_.nesterov});
   }
 }
 

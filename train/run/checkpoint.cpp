@@ -10,7 +10,7 @@
 
 #include "diagrad/core/build_info.h"
 #include "diagrad/core/error.h"
-#include "diagrad/ops/multi_tensor_kernels.h"
+#include "diagrad/ops/multi_tensor.h"
 #include "diagrad/train/run/json_text.h"
 
 namespace diagrad::train {
@@ -161,11 +161,9 @@ void restore(const TensorMap& into, const TensorMap& from, const std::string& wh
 
 bool is_finite(const Tensor& tensor) {
   if (!is_floating(tensor.dtype())) return true;
-  double sum = 0.0;
   const Tensor values =
       (tensor.dtype() == DType::bf16 ? tensor.to(DType::f32) : tensor).contiguous();
-  sum_of_squares_kernel.on(values.device())({&values, 1}, sum);
-  return std::isfinite(sum);
+  return std::isfinite(sum_of_squares({&values, 1}));
 }
 
 std::string first_not_finite(const TensorMap& tensors) {
