@@ -1,5 +1,6 @@
 option(DIAGRAD_BUILD_TESTS "Build the tests and the examples" ${PROJECT_IS_TOP_LEVEL})
 option(DIAGRAD_BUILD_BENCH "Build the micro-benchmarks (needs google-benchmark)" OFF)
+option(DIAGRAD_PCH "Precompiled headers; OFF shows a file that leans on another's includes" ON)
 set(DIAGRAD_ARCH "native" CACHE STRING "Instruction set, a value of -march (packages: x86-64-v3)")
 set(DIAGRAD_SANITIZE "" CACHE STRING "Sanitizers: address,undefined or thread")
 
