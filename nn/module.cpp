@@ -47,6 +47,21 @@ Tensor Module::forward(const Tensor& x) {
        x.shape());
 }
 
+Module& Module::get_submodule(const std::string& path) {
+  Module* module = this;
+  for (size_t start = 0; start < path.size();) {
+    const size_t dot = std::min(path.find('.', start), path.size());
+    const std::string name = path.substr(start, dot - start);
+    const auto found = std::find_if(module->children_.begin(), module->children_.end(),
+                                    [&](const auto& child) { return child.first == name; });
+    DG_CHECK(found != module->children_.end(), "module: there is no '{}' at the path '{}'", name,
+             path);
+    module = found->second.get();
+    start = dot + 1;
+  }
+  return *module;
+}
+
 void Module::visit(const Visitor& visitor) const {
   std::unordered_set<const Module*> seen;
   walk("", *this, seen, visitor);

@@ -49,6 +49,14 @@ class Module {
   const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& children() const {
     return children_;
   }
+  /// The module at a path of names, such as `layer1.0`, or this one for an empty path. Throws where
+  /// there is none.
+  Module& get_submodule(const std::string& path);
+  /// Adds a child from outside: for parts that are made after the module that owns them.
+  template <typename M>
+  std::shared_ptr<M> add_module(const std::string& name, std::shared_ptr<M> module) {
+    return add(name, std::move(module));
+  }
   /// Calls `visitor` with this module (empty name) and every one below, each once.
   void visit(
       const std::function<void(const std::string& name, const Module& module)>& visitor) const;
