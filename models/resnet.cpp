@@ -5,21 +5,20 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/random.h"
-#include "diagrad/nn/attention/attention.h"
+#include "diagrad/nn/attention/plan.h"
+#include "diagrad/nn/attention/residual_end.h"
 #include "diagrad/nn/batch_norm2d.h"
 #include "diagrad/nn/conv2d.h"
 #include "diagrad/nn/linear.h"
-#include "diagrad/ops/activation.h"
-#include "diagrad/ops/binary.h"
 #include "diagrad/ops/pool.h"
 
 namespace diagrad::models {
 namespace {
 
-using nn::Attention;
 using nn::BatchNorm2d;
 using nn::Conv2d;
 using nn::Placement;
+using nn::SiteAttention;
 
 constexpr int kStages = 3;
 
@@ -57,165 +56,140 @@ class Projection : public nn::Module {
   std::shared_ptr<BatchNorm2d> norm_;
 };
 
+/// The shape of one block and its place in the net.
 struct BlockShape {
+  std::string stage;  ///< `layer1`
+  std::string name;   ///< within it, `0`
+  bool bottleneck;
   int64_t in, width, out, stride;
   Size2 size;  ///< (H, W) of the input
 
   Size2 size_out() const { return {(size.h - 1) / stride + 1, (size.w - 1) / stride + 1}; }
 };
 
-/// How all blocks of one net are built.
-struct BlockKind {
-  bool bottleneck;
-  Placement placement;
-};
-
-/// What a block's unit of attention sees.
-struct Site {
-  int64_t channels;
-  Size2 size;
-  int64_t stride;  ///< of the second convolution
-};
-
-Site site_of(const BlockShape& shape, const BlockKind& kind) {
-  const int64_t stride = kind.bottleneck ? shape.stride : 1;
-  switch (kind.placement) {
-    case Placement::before_conv:
-    case Placement::replaces_conv:
-      return {shape.width, kind.bottleneck ? shape.size : shape.size_out(), stride};
-    case Placement::after_conv2:
-      return {shape.width, shape.size_out(), stride};
-    case Placement::pre_add:
-    case Placement::in_norm:
-      break;
+/// All blocks, in order of execution.
+std::vector<BlockShape> block_shapes(const ResNetOptions& options, int64_t blocks) {
+  std::vector<BlockShape> shapes;
+  int64_t in = options.width;
+  Size2 size = options.input;
+  for (int stage = 0; stage < kStages; ++stage) {
+    const int64_t width = options.width << stage;
+    const int64_t out = options.bottleneck ? 4 * width : width;
+    for (int64_t i = 0; i < blocks; ++i) {
+      shapes.push_back({"layer" + std::to_string(stage + 1), std::to_string(i), options.bottleneck,
+                        in, width, out, stage > 0 && i == 0 ? 2 : 1, size});
+      in = out;
+      size = shapes.back().size_out();
+    }
   }
-  return {shape.out, shape.size_out(), stride};
+  return shapes;
 }
 
-/// Convolutions conv1, conv2, ... each followed by bn1, bn2, ...; all but the last with a ReLU.
+/// What attention gets at each placement: the branch's result, or that of the second convolution,
+/// which halves the image in bottlenecks, as the first one does in basic blocks.
+nn::AttentionSite site_of(const BlockShape& shape) {
+  const Size2 after = shape.size_out();
+  const Size2 before = shape.bottleneck ? shape.size : after;
+  const int64_t stride = shape.bottleneck ? shape.stride : 1;
+  return {shape.stage + "." + shape.name,
+          shape.stage,
+          {{Placement::pre_add, shape.out, after, stride},
+           {Placement::before_conv, shape.width, before, stride},
+           {Placement::after_conv2, shape.width, after, stride},
+           {Placement::in_norm, shape.out, after, stride},
+           {Placement::replaces_conv, shape.width, before, stride}}};
+}
+
+nn::AttentionSites sites_of(const std::vector<BlockShape>& shapes) {
+  nn::AttentionSites sites{.model = "resnet"};
+  for (const BlockShape& shape : shapes) sites.sites.push_back(site_of(shape));
+  return sites;
+}
+
+/// A residual block: a branch and a shortcut, which is projected where the shape changes.
 class Block : public nn::Module {
  public:
-  Block(const BlockShape& shape, const BlockKind& kind, Weights& weights)
-      : placement_(kind.placement) {
-    const int64_t in = shape.in;
-    const int64_t width = shape.width;
-    if (kind.bottleneck) {
-      append(in, width, 1, 1, weights);
-      append(width, width, 3, shape.stride, weights);
-      append(width, shape.out, 1, 1, weights);
-    } else {
-      append(in, width, 3, shape.stride, weights);
-      append(width, shape.out, 3, 1, weights);
-    }
-    if (shape.stride != 1 || in != shape.out) {
-      shortcut_ =
-          add("downsample", std::make_shared<Projection>(in, shape.out, shape.stride, weights));
-    }
+  /// `attention` is that of the block's site.
+  virtual Tensor run(const Tensor& x, const SiteAttention& attention) = 0;
+
+ protected:
+  void add_shortcut(const BlockShape& shape, Weights& weights) {
+    if (shape.stride == 1 && shape.in == shape.out) return;
+    downsample_ =
+        add("downsample", std::make_shared<Projection>(shape.in, shape.out, shape.stride, weights));
   }
 
-  /// The unit that serves this block alone.
-  void own_attention(std::shared_ptr<Attention> unit) {
-    attention_ = add("attention", std::move(unit));
+  /// The second convolution of the branch. Its first weights are drawn even where attention
+  /// replaces it: those of all others stay the same.
+  std::shared_ptr<Conv2d> add_conv2(int64_t in, int64_t out, int64_t stride, bool replaced,
+                                    Weights& weights) {
+    const auto made = conv(in, out, 3, stride, weights);
+    return replaced ? nullptr : add("conv2", made);
   }
-  const std::shared_ptr<Attention>& attention() const { return attention_; }
 
-  Tensor run(const Tensor& x, Attention& unit, nn::State& state) {
-    const size_t last = norms_.size() - 1;
-    Tensor y = x;
-    for (size_t i = 0; i < last; ++i) y = inner_layer(i, y, unit, state);
-    const Tensor residual = shortcut_ ? shortcut_->forward(x) : x;
-    nn::BatchNorm2d& norm = *norms_[last];
-    if (placement_ == Placement::pre_add) {
-      return unit.end_block(*convs_[last], norm, y, residual, state);
-    }
-    y = last == 1 ? second_convolution(y, unit, state) : convs_[last]->forward(y);
-    if (placement_ != Placement::in_norm) return norm.join(y, false).add_relu(residual);
-    return relu(diagrad::add(norm.forward_scaled(y, unit.factors(y, state)), residual));
-  }
+  Tensor shortcut(const Tensor& x) { return downsample_ ? downsample_->forward(x) : x; }
 
  private:
-  void append(int64_t in, int64_t out, int64_t kernel, int64_t stride, Weights& weights) {
-    const std::string number = std::to_string(convs_.size() + 1);
-    const bool replaced = convs_.size() == 1 && placement_ == Placement::replaces_conv;
-    auto made = conv(in, out, kernel, stride, weights);
-    convs_.push_back(replaced ? nullptr : add("conv" + number, made));
-    norms_.push_back(add("bn" + number, batch_norm_of(out)));
-  }
-
-  /// A convolution with its normalisation and ReLU.
-  Tensor inner_layer(size_t i, const Tensor& x, Attention& unit, nn::State& state) {
-    if (i == 1) return norms_[i]->forward_relu(second_convolution(x, unit, state));
-    return norms_[i]->forward_relu(*convs_[i], x);
-  }
-
-  Tensor second_convolution(const Tensor& x, Attention& unit, nn::State& state) {
-    if (placement_ == Placement::replaces_conv) return unit.apply(x, state);
-    if (placement_ == Placement::before_conv) return convs_[1]->forward(unit.apply(x, state));
-    const Tensor y = convs_[1]->forward(x);
-    return placement_ == Placement::after_conv2 ? unit.apply(y, state) : y;
-  }
-
-  Placement placement_;
-  std::vector<std::shared_ptr<Conv2d>> convs_;
-  std::vector<std::shared_ptr<BatchNorm2d>> norms_;
-  std::shared_ptr<Projection> shortcut_;
-  std::shared_ptr<Attention> attention_;
+  std::shared_ptr<Projection> downsample_;
 };
 
-class Stage : public nn::Module {
+/// conv 3x3 -> bn -> relu -> conv 3x3 -> bn -> attention -> add -> relu.
+class BasicBlock : public Block {
  public:
-  Stage(const BlockShape& first, int64_t count, const BlockKind& kind, Weights& weights) {
-    BlockShape shape = first;
-    for (int64_t i = 0; i < count; ++i) {
-      blocks_.push_back(add(std::to_string(i), std::make_shared<Block>(shape, kind, weights)));
-      sites_.push_back(site_of(shape, kind));
-      shape.in = shape.out;
-      shape.size = shape.size_out();
-      shape.stride = 1;
-    }
+  BasicBlock(const BlockShape& shape, bool conv2_replaced, Weights& weights)
+      : conv1_(add("conv1", conv(shape.in, shape.width, 3, shape.stride, weights))),
+        bn1_(add("bn1", batch_norm_of(shape.width))),
+        conv2_(add_conv2(shape.width, shape.out, 1, conv2_replaced, weights)),
+        bn2_(add("bn2", batch_norm_of(shape.out))) {
+    add_shortcut(shape, weights);
   }
 
-  /// Gives the stage its units; `path` is its own name.
-  void place_attention(const std::string& path, const nn::AttentionFactory& factory,
-                       RandomStream& random) {
-    if (factory.sharing() != nn::Sharing::block) {
-      // Every stage of this net has a width of its own, so network and stage are the same units.
-      attention_ = add("attention", factory(unit_of(0, sites_.size()), random));
-      attention_->set_unit_name(path + ".attention");
-      return;
-    }
-    for (size_t i = 0; i < blocks_.size(); ++i) {
-      blocks_[i]->own_attention(factory(unit_of(i, i + 1), random));
-      blocks_[i]->attention()->set_unit_name(path + "." + std::to_string(i) + ".attention");
-    }
-  }
-
-  Tensor forward(const Tensor& x) override {
-    Tensor y = x;
-    nn::State shared;
-    for (const auto& block : blocks_) {
-      nn::State own;
-      y = attention_ ? block->run(y, *attention_, shared) : block->run(y, *block->attention(), own);
-    }
-    return y;
+  Tensor run(const Tensor& x, const SiteAttention& attention) override {
+    Tensor y = bn1_->forward_relu(*conv1_, x);
+    const Tensor residual = shortcut(x);
+    y = nn::attended_conv(y, conv2_.get(), attention);
+    return nn::residual_end(y, *bn2_, residual, attention);
   }
 
  private:
-  /// A unit for the sites from `first` to before `end`; all of a stage have the same channels.
-  nn::UnitSpec unit_of(size_t first, size_t end) const {
-    nn::UnitSpec unit{.channels = sites_[first].channels,
-                      .calls = static_cast<int64_t>(end - first)};
-    for (size_t i = first; i < end; ++i) {
-      unit.sizes.push_back(sites_[i].size);
-      unit.strides.emplace_back(sites_[i].stride);
-    }
-    return unit;
+  std::shared_ptr<Conv2d> conv1_;
+  std::shared_ptr<BatchNorm2d> bn1_;
+  std::shared_ptr<Conv2d> conv2_;
+  std::shared_ptr<BatchNorm2d> bn2_;
+};
+
+/// conv 1x1 -> bn -> relu -> conv 3x3 -> bn -> relu -> conv 1x1 -> bn -> attention -> add -> relu.
+class Bottleneck : public Block {
+ public:
+  Bottleneck(const BlockShape& shape, bool conv2_replaced, Weights& weights)
+      : conv1_(add("conv1", conv(shape.in, shape.width, 1, 1, weights))),
+        bn1_(add("bn1", batch_norm_of(shape.width))),
+        conv2_(add_conv2(shape.width, shape.width, shape.stride, conv2_replaced, weights)),
+        bn2_(add("bn2", batch_norm_of(shape.width))),
+        conv3_(add("conv3", conv(shape.width, shape.out, 1, 1, weights))),
+        bn3_(add("bn3", batch_norm_of(shape.out))) {
+    add_shortcut(shape, weights);
   }
 
-  std::vector<std::shared_ptr<Block>> blocks_;
-  std::vector<Site> sites_;
-  std::shared_ptr<Attention> attention_;
+  Tensor run(const Tensor& x, const SiteAttention& attention) override {
+    Tensor y = bn1_->forward_relu(*conv1_, x);
+    y = bn2_->forward_relu(nn::attended_conv(y, conv2_.get(), attention));
+    return nn::residual_end(y, *conv3_, *bn3_, shortcut(x), attention);
+  }
+
+ private:
+  std::shared_ptr<Conv2d> conv1_;
+  std::shared_ptr<BatchNorm2d> bn1_;
+  std::shared_ptr<Conv2d> conv2_;
+  std::shared_ptr<BatchNorm2d> bn2_;
+  std::shared_ptr<Conv2d> conv3_;
+  std::shared_ptr<BatchNorm2d> bn3_;
 };
+
+std::shared_ptr<Block> make_block(const BlockShape& shape, bool conv2_replaced, Weights& weights) {
+  if (shape.bottleneck) return std::make_shared<Bottleneck>(shape, conv2_replaced, weights);
+  return std::make_shared<BasicBlock>(shape, conv2_replaced, weights);
+}
 
 class ResNet : public nn::Module {
  public:
@@ -223,37 +197,35 @@ class ResNet : public nn::Module {
     // Attention draws from a stream of its own: nets that differ in it alone begin as equals.
     Weights weights{options.init, {options.seed, stream_id("weights")}};
     RandomStream attention_random(options.seed, stream_id("attention"));
-    const nn::AttentionFactory factory(options.attention, options.sharing);
-    const BlockKind kind{options.bottleneck, factory.placement()};
+    const std::vector<BlockShape> shapes = block_shapes(options, blocks);
+    plan_ = nn::AttentionPlan(nn::AttentionFactory(options.attention, options.sharing),
+                              sites_of(shapes), attention_random);
     conv1_ = add("conv1", conv(options.channels, options.width, 3, 1, weights));
     bn1_ = add("bn1", batch_norm_of(options.width));
-    int64_t in = options.width;
-    Size2 size = options.input;
-    for (int stage = 0; stage < kStages; ++stage) {
-      const int64_t width = options.width << stage;
-      const std::string path = "layer" + std::to_string(stage + 1);
-      const BlockShape shape{in, width, options.bottleneck ? 4 * width : width, stage == 0 ? 1 : 2,
-                             size};
-      stages_.push_back(add(path, std::make_shared<Stage>(shape, blocks, kind, weights)));
-      stages_.back()->place_attention(path, factory, attention_random);
-      in = shape.out;
-      size = shape.size_out();
+    std::shared_ptr<nn::Module> stage;
+    for (const BlockShape& shape : shapes) {
+      if (shape.name == "0") stage = add(shape.stage, std::make_shared<nn::Module>());
+      const bool conv2_replaced = plan_.placement() == Placement::replaces_conv;
+      blocks_.push_back(stage->add_module(shape.name, make_block(shape, conv2_replaced, weights)));
     }
-    fc_ = add("fc",
-              std::make_shared<nn::Linear>(nn::LinearSpec{in, options.classes}, weights.random));
+    plan_.attach(*this);
+    const nn::LinearSpec classifier{shapes.back().out, options.classes};
+    fc_ = add("fc", std::make_shared<nn::Linear>(classifier, weights.random));
   }
 
   Tensor forward(const Tensor& images) override {
     DG_CHECK(images.rank() == 4, "resnet: needs images [B,H,W,C], got shape {}", images.shape());
+    nn::AttentionPass attention(plan_);
     Tensor x = bn1_->forward_relu(conv1_->forward(images));
-    for (const auto& stage : stages_) x = stage->forward(x);
+    for (size_t i = 0; i < blocks_.size(); ++i) x = blocks_[i]->run(x, attention.at(i));
     return fc_->forward(global_avg_pool(x));
   }
 
  private:
+  nn::AttentionPlan plan_;
   std::shared_ptr<Conv2d> conv1_;
   std::shared_ptr<BatchNorm2d> bn1_;
-  std::vector<std::shared_ptr<Stage>> stages_;
+  std::vector<std::shared_ptr<Block>> blocks_;
   std::shared_ptr<nn::Linear> fc_;
 };
 

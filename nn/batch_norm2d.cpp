@@ -16,10 +16,21 @@ BatchNormOptions options_of(const BatchNormSpec& spec, bool training) {
 
 BatchNorm2d::BatchNorm2d(const BatchNormSpec& spec) : spec_(spec) {
   DG_CHECK(spec.channels > 0, "BatchNorm2d: {} channels; must be positive", spec.channels);
-  weight_ = add_parameter("weight", Tensor::ones({spec.channels}));
-  bias_ = add_parameter("bias", Tensor::zeros({spec.channels}));
-  running_mean_ = add_buffer("running_mean", Tensor::zeros({spec.channels}));
-  running_var_ = add_buffer("running_var", Tensor::ones({spec.channels}));
+  add_tensors(Tensor::ones({spec.channels}), Tensor::zeros({spec.channels}));
+}
+
+BatchNorm2d::BatchNorm2d(const BatchNormSpec& spec, const BatchNorm2d& affine) : spec_(spec) {
+  DG_CHECK(spec.channels == affine.spec_.channels,
+           "BatchNorm2d: {} channels cannot share the weight and bias of {}", spec.channels,
+           affine.spec_.channels);
+  add_tensors(affine.weight_, affine.bias_);
+}
+
+void BatchNorm2d::add_tensors(const Tensor& weight, const Tensor& bias) {
+  weight_ = add_parameter("weight", weight);
+  bias_ = add_parameter("bias", bias);
+  running_mean_ = add_buffer("running_mean", Tensor::zeros({spec_.channels}));
+  running_var_ = add_buffer("running_var", Tensor::ones({spec_.channels}));
 }
 
 Tensor BatchNorm2d::forward(const Tensor& x) {
@@ -27,11 +38,11 @@ Tensor BatchNorm2d::forward(const Tensor& x) {
                     options_of(spec_, is_training()));
 }
 
-BnScaleAddRelu BatchNorm2d::join(const Tensor& x, bool pool) {
+BnScaleAddRelu BatchNorm2d::residual_epilogue(const Tensor& x, bool pool) {
   return {x, weight_, bias_, running_mean_, running_var_, options_of(spec_, is_training()), pool};
 }
 
-BnScaleAddRelu BatchNorm2d::join(const Conv2d& conv, const Tensor& x, bool pool) {
+BnScaleAddRelu BatchNorm2d::residual_epilogue(const Conv2d& conv, const Tensor& x, bool pool) {
   return {x,
           conv.convolution(),
           weight_,

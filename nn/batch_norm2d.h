@@ -17,19 +17,25 @@ struct BatchNormSpec {
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(const BatchNormSpec& spec);
+  /// With the weight and bias of another one, as handles of the same tensors, and running
+  /// statistics of its own.
+  BatchNorm2d(const BatchNormSpec& spec, const BatchNorm2d& affine);
   Tensor forward(const Tensor& x) override;
   /// relu(forward(x)) in one pass.
   Tensor forward_relu(const Tensor& x);
   /// forward_relu(conv(x)) for a convolution without bias.
   Tensor forward_relu(const Conv2d& conv, const Tensor& x);
-  /// The end of a residual block, begun with forward(x); `pool` where its means are wanted.
-  BnScaleAddRelu join(const Tensor& x, bool pool);
-  /// The same, begun with forward(conv(x)).
-  BnScaleAddRelu join(const Conv2d& conv, const Tensor& x, bool pool);
+  /// relu(forward(x) * s + residual) in two steps, the first of which gives what s may be made of:
+  /// `pool` where the means of forward(x) are wanted (ops/bn_scale_add_relu.h).
+  BnScaleAddRelu residual_epilogue(const Tensor& x, bool pool);
+  /// The same of forward(conv(x)), for a convolution without bias.
+  BnScaleAddRelu residual_epilogue(const Conv2d& conv, const Tensor& x, bool pool);
   /// forward(x) with its weight multiplied by factors s [B,C] of each image.
   Tensor forward_scaled(const Tensor& x, const Tensor& s);
 
  private:
+  void add_tensors(const Tensor& weight, const Tensor& bias);
+
   BatchNormSpec spec_;
   Tensor weight_, bias_, running_mean_, running_var_;
 };

@@ -9,10 +9,7 @@
 #include "diagrad/autograd/call_scope.h"
 #include "diagrad/core/error.h"
 #include "diagrad/core/spelling.h"
-#include "diagrad/ops/activation.h"
-#include "diagrad/ops/binary.h"
 #include "diagrad/ops/channel_scale.h"
-#include "diagrad/ops/pool.h"
 
 namespace diagrad::nn {
 namespace {
@@ -20,12 +17,18 @@ namespace {
 constexpr std::array<std::pair<Sharing, std::string_view>, 3> kSharings = {
     {{Sharing::block, "block"}, {Sharing::stage, "stage"}, {Sharing::network, "network"}}};
 
-constexpr std::array<std::pair<Placement, std::string_view>, 5> kPlacements = {
+constexpr std::array<std::pair<Placement, std::string_view>, 8> kPlacements = {
     {{Placement::pre_add, "pre_add"},
      {Placement::before_conv, "before_conv"},
      {Placement::after_conv2, "after_conv2"},
      {Placement::in_norm, "in_norm"},
-     {Placement::replaces_conv, "replaces_conv"}}};
+     {Placement::replaces_conv, "replaces_conv"},
+     {Placement::ffn, "ffn"},
+     {Placement::attn, "attn"},
+     {Placement::both, "both"}}};
+
+constexpr std::array<std::pair<Pool, std::string_view>, 3> kPools = {
+    {{Pool::all, "all"}, {Pool::patches, "patches"}, {Pool::class_token, "class"}}};
 
 template <typename Table, typename Value>
 std::string name_in(const Table& table, Value value) {
@@ -60,10 +63,30 @@ const AttentionInfo& find(const std::string& name) {
        did_you_mean(name, names), fmt::join(names, ", "));
 }
 
-Option placement_option(const std::vector<Placement>& placements) {
+std::vector<std::string> names_of(const std::vector<Placement>& placements) {
   std::vector<std::string> words;
   for (const Placement placement : placements) words.push_back(name(placement));
-  return choice_option("at", std::move(words), "where in a block");
+  return words;
+}
+
+Option placement_option(const std::vector<Placement>& placements) {
+  return choice_option("at", names_of(placements), "where in a block");
+}
+
+Option pool_option() {
+  std::vector<std::string> words;
+  for (const auto& entry : kPools) words.emplace_back(entry.second);
+  return choice_option("pool", std::move(words), "tokens that the statistics are taken of");
+}
+
+template <typename T>
+bool contains(const std::vector<T>& values, const T& value) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+/// Reads tokens, and has a choice of which.
+bool pools_tokens(const AttentionInfo& info) {
+  return info.form == Form::vector && contains(info.placements, Placement::ffn);
 }
 
 }  // namespace
@@ -89,38 +112,25 @@ std::string name(Form form) {
 }
 
 Tensor Attention::apply(const Tensor& x, State& state) {
-  const autograd::CallScope scope(unit_name_, state.block);
+  const autograd::CallScope scope(unit_name_, state.call);
   Tensor y = rescale(x, state);
-  ++state.block;
+  ++state.call;
   return y;
 }
 
-Tensor Attention::end_block(Conv2d& conv, BatchNorm2d& norm, const Tensor& x,
-                            const Tensor& residual, State& state) {
-  if (form_ == Form::map) {
-    return relu(diagrad::add(apply(norm.forward(conv.forward(x)), state), residual));
-  }
-  BnScaleAddRelu join = norm.join(conv, x, true);
-  const autograd::CallScope scope(unit_name_, state.block);
-  Tensor y = join.scale_add_relu(scale(join.pooled(), state), residual);
-  ++state.block;
-  return y;
-}
-
-Tensor Attention::factors(const Tensor& x, State& state) {
-  const autograd::CallScope scope(unit_name_, state.block);
-  Tensor s = scale(global_avg_pool(x), state);
-  ++state.block;
+Tensor Attention::factors(const ChannelStats& stats, State& state) {
+  const autograd::CallScope scope(unit_name_, state.call);
+  Tensor s = scale(stats, state);
+  ++state.call;
   return s;
 }
 
-Tensor Attention::scale(const Tensor& pooled, State& /*state*/) {
-  fail(ErrorKind::internal, "attention {}: gives no factors for pooled activations {}", unit_name_,
-       pooled.shape());
+Tensor Attention::scale(const ChannelStats& /*stats*/, State& /*state*/) {
+  fail(ErrorKind::internal, "attention {}: has no factors, it does not override scale", unit_name_);
 }
 
 Tensor Attention::rescale(const Tensor& x, State& state) {
-  return channel_scale(x, scale(global_avg_pool(x), state));
+  return channel_scale(x, scale(ChannelStats::of(x, statistics_), state));
 }
 
 bool register_attention(AttentionInfo info) {
@@ -131,9 +141,13 @@ bool register_attention(AttentionInfo info) {
            info.name);
   if (info.placements.empty()) {
     info.placements = {Placement::pre_add, Placement::before_conv, Placement::after_conv2};
-    if (info.form == Form::vector) info.placements.push_back(Placement::in_norm);
+    if (info.form == Form::vector) {
+      info.placements.insert(info.placements.end(), {Placement::in_norm, Placement::ffn,
+                                                     Placement::attn, Placement::both});
+    }
   }
   if (info.placements.size() > 1) info.options.push_back(placement_option(info.placements));
+  if (pools_tokens(info)) info.options.push_back(pool_option());
   all().insert(place, std::move(info));
   return true;
 }
@@ -146,17 +160,42 @@ AttentionFactory::AttentionFactory(const std::string& text, const std::string& s
   const Selection selection = parse_selection("attention", text);
   info_ = find(selection.name);
   options_ = OptionValues("attention", selection, info_.options);
-  sharing_ = sharing.empty() ? info_.sharing : parse_sharing(sharing);
-  placement_ = info_.placements.size() > 1 ? parse_placement(options_.get_choice("at"))
-                                           : info_.placements.front();
-  // A value that the variant itself refuses is reported now, not when the first unit is made.
-  (void)parameters({.channels = 64});
+  if (!sharing.empty()) sharing_ = parse_sharing(sharing);
+  for (const auto& option : selection.options) {
+    if (option.first == "at" && info_.placements.size() > 1) {
+      placement_ = parse_placement(option.second);
+    }
+  }
+  if (pools_tokens(info_)) {
+    pool_ = parse_in(kPools, "attention: pool", options_.get_choice("pool"));
+  }
+  if (info_.check) info_.check(options_);
+}
+
+Sharing AttentionFactory::sharing(std::optional<Sharing> stateful) const {
+  if (sharing_) return *sharing_;
+  return info_.carries_state ? stateful.value_or(info_.sharing) : info_.sharing;
+}
+
+Placement AttentionFactory::placement(const std::vector<Placement>& offered,
+                                      const std::string& model) const {
+  DG_ASSERT(!offered.empty(), "attention: {} offers no placement", model);
+  if (info_.identity) return offered.front();
+  const Placement wanted = placement_.value_or(info_.placements.front());
+  if (contains(offered, wanted)) return wanted;
+  // Every model's default is the end of a branch; transformers name theirs by the branch.
+  const Placement end = offered.front();
+  if (!placement_ && wanted == Placement::pre_add && contains(info_.placements, end)) return end;
+  std::vector<Placement> fitting = offered;
+  std::erase_if(fitting, [&](Placement place) { return !contains(info_.placements, place); });
+  fail(ErrorKind::usage, "attention: {} does not offer at={} for '{}' (it offers {}; {})", model,
+       name(wanted), info_.name, fmt::join(names_of(offered), ", "),
+       fitting.empty() ? fmt::format("'{}' can take none of them", info_.name)
+                       : fmt::format("use {}:at={}", info_.name, name(fitting.front())));
 }
 
 UnitSpec AttentionFactory::complete(const UnitSpec& unit) const {
   UnitSpec spec = unit;
-  spec.sharing = sharing_;
-  spec.placement = placement_;
   spec.options = options_;
   return spec;
 }
@@ -165,6 +204,8 @@ std::shared_ptr<Attention> AttentionFactory::operator()(const UnitSpec& unit,
                                                         RandomStream& random) const {
   auto made = info_.make(complete(unit), random);
   made->form_ = info_.form;
+  made->statistics_ = info_.statistics;
+  made->identity_ = info_.identity;
   return made;
 }
 

@@ -96,7 +96,8 @@ class DiaLstm : public Attention {
         list_(add("cells", CellList(channels, settings, random))) {}
 
  protected:
-  Tensor scale(const Tensor& pooled, State& state) override {
+  Tensor scale(const ChannelStats& stats, State& state) override {
+    const Tensor& pooled = stats.mean();
     const size_t count = list_->cells.size();
     if (state.tensors.empty()) state.tensors.assign(2 * count, Tensor::zeros_like(pooled));
     Tensor input = pooled;

@@ -19,9 +19,13 @@ int64_t adaptive_kernel(int64_t channels) {
 
 int64_t kernel_of(const UnitSpec& unit) {
   const int64_t given = unit.options.get_int("kernel");
-  DG_CHECK(given == 0 || given % 2 == 1,
-           "attention: kernel={} of 'eca' is even; use an odd one, or 0 for the paper's", given);
   return given == 0 ? adaptive_kernel(unit.channels) : given;
+}
+
+void check(const OptionValues& options) {
+  const int64_t kernel = options.get_int("kernel");
+  DG_CHECK(kernel == 0 || kernel % 2 == 1,
+           "attention: kernel={} of 'eca' is even; use an odd one, or 0 for the paper's", kernel);
 }
 
 /// The convolution over neighbouring channels, as a module of its own so that it is `conv.weight`.
@@ -46,8 +50,8 @@ class EfficientChannelAttention : public Attention {
       : conv_(add("conv", ChannelConv(kernel, random))) {}
 
  protected:
-  Tensor scale(const Tensor& pooled, State& /*state*/) override {
-    return sigmoid(conv_->forward(pooled));
+  Tensor scale(const ChannelStats& stats, State& /*state*/) override {
+    return sigmoid(conv_->forward(stats.mean()));
   }
 
  private:
@@ -64,7 +68,8 @@ class EfficientChannelAttention : public Attention {
          [](const UnitSpec& unit, RandomStream& random) {
            return std::make_shared<EfficientChannelAttention>(kernel_of(unit), random);
          },
-     .parameters = [](const UnitSpec& unit) { return kernel_of(unit); }});
+     .parameters = [](const UnitSpec& unit) { return kernel_of(unit); },
+     .check = check});
 
 }  // namespace
 }  // namespace diagrad::nn

@@ -5,12 +5,6 @@ namespace {
 
 /// Leaves the branch as it is.
 class None : public Attention {
- public:
-  Tensor end_block(Conv2d& conv, BatchNorm2d& norm, const Tensor& x, const Tensor& residual,
-                   State& /*state*/) override {
-    return norm.join(conv, x, false).add_relu(residual);
-  }
-
  protected:
   Tensor rescale(const Tensor& x, State& /*state*/) override { return x; }
 };
@@ -20,6 +14,7 @@ class None : public Attention {
      .help = "no attention: the plain backbone",
      .citation = "He et al., \"Deep residual learning for image recognition\", CVPR 2016",
      .form = Form::map,
+     .identity = true,
      .placements = {Placement::pre_add},
      .make = [](const UnitSpec&, RandomStream&) { return std::make_shared<None>(); },
      .parameters = [](const UnitSpec&) { return int64_t{0}; }});

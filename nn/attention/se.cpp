@@ -19,8 +19,8 @@ class SqueezeExcitation : public Attention {
         fc2_(add("fc2", Linear({hidden, channels, bias}, random))) {}
 
  protected:
-  Tensor scale(const Tensor& pooled, State& /*state*/) override {
-    return sigmoid(fc2_->forward(relu(fc1_->forward(pooled))));
+  Tensor scale(const ChannelStats& stats, State& /*state*/) override {
+    return sigmoid(fc2_->forward(relu(fc1_->forward(stats.mean()))));
   }
 
  private:

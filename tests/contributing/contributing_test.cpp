@@ -17,7 +17,7 @@ namespace {
 TEST_CASE("the variant that CONTRIBUTING.md adds is listed, and can be asked for") {
   const auto& variants = nn::attention_variants();
   CHECK(std::any_of(variants.begin(), variants.end(), [](const nn::AttentionInfo& info) {
-    return info.name == "my-gate" && info.placements.size() == 4;
+    return info.name == "my-gate" && info.placements.size() == 7;
   }));
   CHECK(nn::AttentionFactory("my-gate:at=after_conv2", "stage").parameters({.channels = 8}) == 72);
 }

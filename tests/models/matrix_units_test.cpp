@@ -12,39 +12,9 @@ namespace diagrad::models {
 namespace {
 
 using matrix::Cell;
+using matrix::ExpectedCall;
 using matrix::for_each_cell;
-using matrix::images;
-using matrix::kBlocks;
 using nn::Placement;
-using nn::Sharing;
-
-/// What the unit is to be told that serves `count` blocks of a stage, from block `first` on.
-nn::UnitSpec expected_unit(const Cell& cell, size_t stage, int64_t first, int64_t count) {
-  const bool outer = cell.placement == Placement::pre_add || cell.placement == Placement::in_norm;
-  const bool narrow = cell.family.bottleneck && !outer;
-  nn::UnitSpec unit{.channels = cell.family.channels[stage] / (narrow ? 4 : 1), .calls = count};
-  for (int64_t block = first; block < first + count; ++block) {
-    // Bottlenecks halve the image in the second convolution, basic blocks in the first.
-    const bool halves = cell.family.bottleneck && block == 0 && stage > 0;
-    const bool before =
-        cell.placement == Placement::before_conv || cell.placement == Placement::replaces_conv;
-    unit.sizes.emplace_back(halves && before ? 16 >> stage : 8 >> stage);
-    unit.strides.emplace_back(halves ? 2 : 1);
-  }
-  return unit;
-}
-
-/// All units of a net, in the order of their calls.
-std::vector<nn::UnitSpec> expected_units(const Cell& cell) {
-  std::vector<nn::UnitSpec> units;
-  for (size_t stage = 0; stage < cell.family.channels.size(); ++stage) {
-    const int64_t served = cell.sharing == Sharing::block ? 1 : kBlocks;
-    for (int64_t block = 0; block < kBlocks; block += served) {
-      units.push_back(expected_unit(cell, stage, block, served));
-    }
-  }
-  return units;
-}
 
 TEST_CASE("matrix: the parameters of the units are those of the closed form") {
   for_each_cell([](const Cell& cell) {
@@ -56,7 +26,7 @@ TEST_CASE("matrix: the parameters of the units are those of the closed form") {
       }
     }
     int64_t expected = 0;
-    for (const nn::UnitSpec& unit : expected_units(cell)) expected += factory.parameters(unit);
+    for (const nn::UnitSpec& unit : cell.units()) expected += factory.parameters(unit);
     CHECK(counted == expected);
   });
 }
@@ -64,24 +34,25 @@ TEST_CASE("matrix: the parameters of the units are those of the closed form") {
 TEST_CASE("matrix: units are told the channels, sizes and strides of what they get") {
   int64_t nets = 0;
   for_each_cell([&](const Cell& cell) {
-    if (cell.info.name.rfind("test-", 0) != 0) return;  // the others keep no note of it
+    // The others keep no note of it.
+    if (cell.info.name != "test-place" && cell.info.name != "test-conv") return;
     const auto model = cell.make(1);
     const NoGrad no_grad;
     testing::seen_calls().clear();
-    model->forward(images({2, 8, 8, 3}, DType::f32));
+    model->forward(cell.images(2, DType::f32));
+    const std::vector<nn::UnitSpec> units = cell.units();
+    std::vector<int64_t> served(units.size(), 0);
     size_t call = 0;
-    for (const nn::UnitSpec& unit : expected_units(cell)) {
-      for (size_t block = 0; block < unit.sizes.size(); ++block, ++call) {
-        REQUIRE(call < testing::seen_calls().size());
-        const testing::SeenCall& seen = testing::seen_calls()[call];
-        CHECK(seen.calls == unit.calls);
-        CHECK(seen.block == static_cast<int64_t>(block));
-        CHECK(seen.channels == unit.channels);
-        CHECK(seen.channels_got == unit.channels);
-        CHECK((seen.told == unit.sizes[block]));
-        CHECK((seen.got == unit.sizes[block]));
-        CHECK((seen.stride == unit.strides[block]));
-      }
+    for (const ExpectedCall& expected : cell.calls()) {
+      REQUIRE(call < testing::seen_calls().size());
+      const testing::SeenCall& seen = testing::seen_calls()[call++];
+      CHECK(seen.calls == units[expected.unit].calls);
+      CHECK(seen.call == served[expected.unit]++);
+      CHECK(seen.channels == expected.channels);
+      CHECK(seen.channels_got == expected.channels);
+      CHECK((seen.told == expected.size));
+      CHECK((seen.got == expected.size));
+      CHECK((seen.stride == expected.stride));
     }
     CHECK(call == testing::seen_calls().size());
     ++nets;

@@ -52,7 +52,7 @@ TEST_CASE("the DIA-LSTM cell gives the golden vector over three steps") {
             doctest::Approx(x.data<double>()[j] * state.tensors[0].data<double>()[j]));
     }
   }
-  CHECK(state.block == 3);
+  CHECK(state.call == 3);
 }
 
 TEST_CASE("the mean attention of the first call lies near a quarter") {

@@ -10,9 +10,9 @@
 namespace diagrad::testing {
 namespace {
 
-/// Where a unit sits is no matter of the variant; the registry adds this option to all.
-bool is_placement(const Option& option) {
-  return option.name == "at";
+/// Where a unit sits and which tokens it pools is up to the plan; the registry adds these options.
+bool is_of_the_plan(const Option& option) {
+  return option.name == "at" || option.name == "pool";
 }
 
 std::string setting(const nn::AttentionInfo& info, const Option& option, const std::string& value) {
@@ -56,7 +56,7 @@ std::vector<std::string> all_settings(const nn::AttentionInfo& info) {
   std::vector<std::string> settings = {info.name};
   char before = ':';
   for (const Option& option : info.options) {
-    if (is_placement(option)) continue;
+    if (is_of_the_plan(option)) continue;
     std::vector<std::string> longer;
     for (const std::string& begin : settings) {
       for (const std::string& value : tested_values(info, option)) {
@@ -72,7 +72,7 @@ std::vector<std::string> all_settings(const nn::AttentionInfo& info) {
 std::vector<std::string> single_settings(const nn::AttentionInfo& info) {
   std::vector<std::string> settings;
   for (const Option& option : info.options) {
-    if (is_placement(option)) continue;
+    if (is_of_the_plan(option)) continue;
     for (const std::string& value : tested_values(info, option)) {
       if (value != option.default_value) settings.push_back(setting(info, option, value));
     }

@@ -12,8 +12,8 @@ namespace diagrad::testing {
 /// that the variant takes.
 std::vector<std::string> tested_values(const nn::AttentionInfo& info, const Option& option);
 
-/// `name:option=value,...` for every combination of the values of all options. Placements are left
-/// at their default here and below.
+/// `name:option=value,...` for every combination of the values of all options. `at` and `pool` are
+/// left at their default here and below.
 std::vector<std::string> all_settings(const nn::AttentionInfo& info);
 
 /// `name:option=value` for every value that is not the default, the other options at theirs.

@@ -26,9 +26,9 @@ using nn::State;
 using nn::UnitSpec;
 
 void note(const UnitSpec& unit, const State& state, const Tensor& x) {
-  const auto block = static_cast<size_t>(state.block);
-  seen_calls().push_back({unit.calls, unit.channels, state.block, unit.sizes.at(block),
-                          unit.strides.at(block), x.size(3), Size2(x.size(1), x.size(2))});
+  const auto call = static_cast<size_t>(state.call);
+  seen_calls().push_back({unit.calls, unit.channels, state.call, unit.sizes.at(call),
+                          unit.strides.at(call), x.size(3), Size2(x.size(1), x.size(2))});
 }
 
 /// A factor per pixel: sigmoid(slope * mean over the channels + place), `place` a number for each
@@ -47,7 +47,7 @@ class PlaceGate : public Attention {
   Tensor rescale(const Tensor& x, State& state) override {
     note(unit_, state, x);
     Tensor gate = mean(x, {.axes = {3}, .keep_dims = true}) * slope_;
-    const Tensor& place = places_.at(static_cast<size_t>(state.block));
+    const Tensor& place = places_.at(static_cast<size_t>(state.call));
     if (place.size(0) == x.size(1) && place.size(1) == x.size(2)) gate = gate + place;
     return x * sigmoid(gate);
   }
@@ -72,7 +72,7 @@ class SharedConv : public Attention {
   Tensor rescale(const Tensor& x, State& state) override {
     note(unit_, state, x);
     return conv2d(x, weight_,
-                  {.stride = unit_.strides.at(static_cast<size_t>(state.block)), .padding = 1});
+                  {.stride = unit_.strides.at(static_cast<size_t>(state.call)), .padding = 1});
   }
 
  private:

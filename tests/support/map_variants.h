@@ -11,7 +11,7 @@ namespace diagrad::testing {
 struct SeenCall {
   int64_t calls;     ///< of the unit
   int64_t channels;  ///< told
-  int64_t block;     ///< the call's number within the unit
+  int64_t call;      ///< the call's number within the unit
   Size2 told;        ///< (H, W)
   Size2 stride;      ///< told
   int64_t channels_got;
