@@ -13,7 +13,7 @@ function(diagrad_add_folder folder)
   target_include_directories(diagrad_${folder} PRIVATE ${PROJECT_BINARY_DIR}/include)
   target_link_libraries(diagrad_${folder} PRIVATE diagrad_flags fmt::fmt OpenMP::OpenMP_CXX
     nlohmann_json::nlohmann_json CLI11::CLI11 ZLIB::ZLIB Threads::Threads
-    diagrad_stb)
+    diagrad_stb diagrad_tomlplusplus diagrad_xxhash)
   if(DIAGRAD_HAS_VECTOR_WIDTH)
     target_compile_options(diagrad_${folder} PRIVATE -mprefer-vector-width=512)
   endif()
@@ -31,7 +31,8 @@ function(diagrad_add_shared_library)
   target_include_directories(diagrad PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
                                             $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(diagrad PUBLIC fmt::fmt
-    PRIVATE $<BUILD_INTERFACE:diagrad_flags> OpenMP::OpenMP_CXX ZLIB::ZLIB Threads::Threads)
+    PRIVATE $<BUILD_INTERFACE:diagrad_flags> OpenMP::OpenMP_CXX ZLIB::ZLIB Threads::Threads
+            ${DIAGRAD_XXHASH_LIBRARY})
   set_target_properties(diagrad PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
                         SOVERSION ${PROJECT_VERSION_MAJOR})
 

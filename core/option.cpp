@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/spelling.h"
@@ -13,18 +14,20 @@ namespace {
 
 /// Whether all of `text` is one number, which goes to `value`.
 template <typename T>
-bool parse(const std::string& text, T& value) {
+bool parse(std::string_view text, T& value) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   return error == std::errc() && stop == end;
 }
 
-bool is_yes(const std::string& text) {
-  return text == "true" || text == "1" || text == "yes";
-}
-
-bool is_no(const std::string& text) {
-  return text == "false" || text == "0" || text == "no";
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const size_t end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  }
+  return parts;
 }
 
 const Option* find_option(const std::vector<Option>& declared, std::string_view name) {
@@ -39,22 +42,13 @@ std::vector<std::string> names_of(const std::vector<Option>& declared) {
   return names;
 }
 
-/// Whether `text` is allowed for `option`; a number, or 1 for true, goes to its place.
-bool parse_value(const Option& option, const std::string& text, int64_t& integer,
-                 double& floating) {
-  switch (option.kind) {
-    case Option::Kind::integer:
-      return parse(text, integer) && static_cast<double>(integer) >= option.low &&
-             static_cast<double>(integer) <= option.high;
-    case Option::Kind::floating:
-      return parse(text, floating) && floating >= option.low && floating <= option.high;
-    case Option::Kind::boolean:
-      integer = is_yes(text) ? 1 : 0;
-      return is_yes(text) || is_no(text);
-    case Option::Kind::choice:
-      break;
-  }
-  return std::find(option.choices.begin(), option.choices.end(), text) != option.choices.end();
+/// A bound of an integer option, which a double may not hold.
+int64_t as_integer(double bound) {
+  return bound >= static_cast<double>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(bound);
+}
+
+bool is_in_range(const Option& option, double value) {
+  return value >= option.low && (option.below_high ? value < option.high : value <= option.high);
 }
 
 std::string_view kind_text(Option::Kind kind) {
@@ -63,12 +57,32 @@ std::string_view kind_text(Option::Kind kind) {
       return "an integer from ";
     case Option::Kind::floating:
       return "a number from ";
-    case Option::Kind::boolean:
-      return "";
     case Option::Kind::choice:
+      return "one of: ";
+    case Option::Kind::boolean:
+    case Option::Kind::text:
       break;
   }
-  return "one of: ";
+  return "";
+}
+
+/// The values that a text gives for an option inside `name:option=value`.
+std::vector<OptionValue> values_of(std::string_view what, const Selection& selection,
+                                   const Option& option, const std::string& text) {
+  std::vector<OptionValue> values;
+  const auto parts =
+      option.is_list ? split(text, '+') : std::vector<std::string_view>{std::string_view(text)};
+  for (const std::string_view part : parts) {
+    try {
+      values.push_back(parse_value("", option, part));
+      check_value("", option, values.back());
+    } catch (const Error&) {
+      fail(ErrorKind::usage, "{}: {}={} of '{}' must be {}{}{}", what, option.name, text,
+           selection.name, kind_text(option.kind), option.allowed(),
+           option.is_list ? ", several joined by +" : "");
+    }
+  }
+  return values;
 }
 
 }  // namespace
@@ -76,15 +90,17 @@ std::string_view kind_text(Option::Kind kind) {
 std::string Option::allowed() const {
   switch (kind) {
     case Kind::integer:
-      return fmt::format("{} to {}", static_cast<int64_t>(low), static_cast<int64_t>(high));
+      return fmt::format("{} to {}", as_integer(low), as_integer(high));
     case Kind::floating:
-      return fmt::format("{} to {}", low, high);
+      return fmt::format("{} to {}{}", low, below_high ? "below " : "", high);
     case Kind::boolean:
       return "true or false";
     case Kind::choice:
+      return fmt::format("{}", fmt::join(choices, ", "));
+    case Kind::text:
       break;
   }
-  return fmt::format("{}", fmt::join(choices, ", "));
+  return "any text";
 }
 
 Option int_option(std::string name, int64_t default_value, int64_t low, int64_t high,
@@ -124,15 +140,86 @@ Option choice_option(std::string name, std::vector<std::string> choices, std::st
           .choices = std::move(choices)};
 }
 
+Option text_option(std::string name, std::string default_value, std::string help) {
+  return {.name = std::move(name),
+          .kind = Option::Kind::text,
+          .default_value = std::move(default_value),
+          .help = std::move(help)};
+}
+
+Option int_list_option(std::string name, const std::vector<int64_t>& default_value, int64_t low,
+                       int64_t high, std::string help) {
+  Option option = int_option(std::move(name), 0, low, high, std::move(help));
+  option.default_value = fmt::format("{}", fmt::join(default_value, "+"));
+  option.is_list = true;
+  return option;
+}
+
+int64_t parse_int(std::string_view where, std::string_view text) {
+  int64_t value = 0;
+  DG_CHECK(parse(text, value), "{}: '{}' is not an integer", where, text);
+  return value;
+}
+
+double parse_float(std::string_view where, std::string_view text) {
+  double value = 0.0;
+  DG_CHECK(parse(text, value) && std::isfinite(value), "{}: '{}' is not a number", where, text);
+  return value;
+}
+
+bool parse_bool(std::string_view where, std::string_view text) {
+  const bool yes = text == "true" || text == "1" || text == "yes";
+  DG_CHECK(yes || text == "false" || text == "0" || text == "no", "{}: '{}' is not true or false",
+           where, text);
+  return yes;
+}
+
+OptionValue parse_value(std::string_view where, const Option& option, std::string_view text) {
+  switch (option.kind) {
+    case Option::Kind::integer:
+      return parse_int(where, text);
+    case Option::Kind::floating:
+      return parse_float(where, text);
+    case Option::Kind::boolean:
+      return parse_bool(where, text);
+    case Option::Kind::choice:
+    case Option::Kind::text:
+      break;
+  }
+  return std::string(text);
+}
+
+void check_value(std::string_view where, const Option& option, const OptionValue& value) {
+  if (option.kind == Option::Kind::integer) {
+    const int64_t given = std::get<int64_t>(value);
+    DG_CHECK(given >= as_integer(option.low) && given <= as_integer(option.high),
+             "{}: {} is out of range, use {}", where, given, option.allowed());
+  } else if (option.kind == Option::Kind::floating) {
+    const double given = std::get<double>(value);
+    DG_CHECK(is_in_range(option, given), "{}: {} is out of range, use {}", where, given,
+             option.allowed());
+  } else if (option.kind == Option::Kind::choice) {
+    const std::string& given = std::get<std::string>(value);
+    const auto& choices = option.choices;
+    DG_CHECK(std::find(choices.begin(), choices.end(), given) != choices.end(),
+             "{}: '{}' is unknown{} (use one of: {})", where, given, did_you_mean(given, choices),
+             option.allowed());
+  }
+}
+
 Selection parse_selection(std::string_view what, std::string_view text, char separator) {
   const size_t colon = text.find(':');
   Selection selection{.name = std::string(text.substr(0, colon))};
   if (colon == std::string_view::npos) return selection;
-  std::string_view rest = text.substr(colon + 1);
-  while (!rest.empty()) {
-    const size_t comma = rest.find(separator);
-    const std::string_view item = rest.substr(0, comma);
+  for (const std::string_view item : split(text.substr(colon + 1), separator)) {
     const size_t equals = item.find('=');
+    if (equals == std::string_view::npos && separator == ',' && !selection.options.empty()) {
+      const auto& before = selection.options.back();
+      fail(ErrorKind::usage,
+           "{}: '{}' in '{}' is not option=value; a list inside an option is joined by +, as in "
+           "{}={}+{}",
+           what, item, text, before.first, before.second, item);
+    }
     DG_CHECK(equals != std::string_view::npos && equals > 0,
              "{}: '{}' in '{}' is not option=value, write it as {}:option=value{}option=value",
              what, item, text, selection.name, separator);
@@ -144,7 +231,6 @@ Selection parse_selection(std::string_view what, std::string_view text, char sep
       DG_CHECK(entry.first != option, "{}: option {} of '{}' is given twice", what, option, text);
     }
     selection.options.emplace_back(option, item.substr(equals + 1));
-    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
   }
   return selection;
 }
@@ -163,35 +249,46 @@ OptionValues::OptionValues(std::string_view what, const Selection& selection,
                                     [&](const auto& entry) { return entry.first == option.name; });
     const std::string& text =
         given == selection.options.end() ? option.default_value : given->second;
-    Value value{.kind = option.kind, .text = text};
-    DG_CHECK(parse_value(option, text, value.integer, value.floating),
-             "{}: {}={} of '{}' must be {}{}", what, option.name, text, selection.name,
-             kind_text(option.kind), option.allowed());
-    values_.emplace(option.name, std::move(value));
+    values_.emplace(option.name,
+                    Values{option.kind, option.is_list, values_of(what, selection, option, text)});
   }
 }
 
-const OptionValues::Value& OptionValues::find(std::string_view name, Option::Kind kind) const {
+const OptionValues::Values& OptionValues::find(std::string_view name, Option::Kind kind,
+                                               bool is_list) const {
   const auto found = values_.find(name);
-  DG_ASSERT(found != values_.end() && found->second.kind == kind,
-            "option '{}' is read but not declared with this type", name);
+  DG_ASSERT(
+      found != values_.end() && found->second.kind == kind && found->second.is_list == is_list,
+      "option '{}' is read but not declared with this type", name);
   return found->second;
 }
 
 int64_t OptionValues::get_int(std::string_view name) const {
-  return find(name, Option::Kind::integer).integer;
+  return std::get<int64_t>(find(name, Option::Kind::integer, false).values.front());
 }
 
 double OptionValues::get_float(std::string_view name) const {
-  return find(name, Option::Kind::floating).floating;
+  return std::get<double>(find(name, Option::Kind::floating, false).values.front());
 }
 
 bool OptionValues::get_bool(std::string_view name) const {
-  return find(name, Option::Kind::boolean).integer != 0;
+  return std::get<bool>(find(name, Option::Kind::boolean, false).values.front());
 }
 
 const std::string& OptionValues::get_choice(std::string_view name) const {
-  return find(name, Option::Kind::choice).text;
+  return std::get<std::string>(find(name, Option::Kind::choice, false).values.front());
+}
+
+const std::string& OptionValues::get_text(std::string_view name) const {
+  return std::get<std::string>(find(name, Option::Kind::text, false).values.front());
+}
+
+std::vector<int64_t> OptionValues::get_ints(std::string_view name) const {
+  std::vector<int64_t> all;
+  for (const OptionValue& value : find(name, Option::Kind::integer, true).values) {
+    all.push_back(std::get<int64_t>(value));
+  }
+  return all;
 }
 
 }  // namespace diagrad

@@ -35,10 +35,11 @@ class FirstNet : public nn::Module {
 };
 
 int main() {
-  const data::DatasetSplits shapes = data::make_shapes({});
-  data::Loader loader(shapes.train, {.batch = 50, .shuffle = true});
+  const data::DatasetSplits sets = data::make_shapes({});
+  data::Loader loader(sets.train, {.batch = 50, .shuffle = true});
   FirstNet net(RandomStream(/*seed=*/0, stream_id("weights")));
   train::Adamw optimizer({{net.named_parameters()}}, {});
+  const auto classify = train::make_task("classify");
 
   double mean_loss = 0.0;
   for (int epoch = 1; epoch <= 5; ++epoch) {
@@ -51,7 +52,8 @@ int main() {
       optimizer.step(/*lr=*/1e-3);
       mean_loss += loss.item() / 100;  // of 5000 / 50 batches
     }
-    const double right = 100 * train::evaluate(net, shapes.test, {}).accuracy;
+    const train::Evaluation result = train::evaluate(*classify, net, sets.test, {});
+    const double right = 100 * train::value_of(result.metrics, "accuracy");
     std::printf("epoch %d: loss %.3f, %.1f %% of new shapes right\n", epoch, mean_loss, right);
   }
   return mean_loss < 0.5 ? 0 : 1;

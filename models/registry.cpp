@@ -1,49 +1,58 @@
 #include "diagrad/models/registry.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <utility>
 
-#include "diagrad/core/error.h"
-#include "diagrad/core/spelling.h"
+#include "diagrad/core/registry.h"
 
 namespace diagrad::models {
 namespace {
 
-std::vector<ModelInfo>& all() {
-  static std::vector<ModelInfo> models;
-  return models;
-}
-
-std::vector<std::string> names() {
-  std::vector<std::string> result;
-  for (const ModelInfo& info : all()) result.push_back(info.name);
-  return result;
+Registry<ModelInfo>& registry() {
+  static Registry<ModelInfo> all("model");
+  return all;
 }
 
 }  // namespace
 
+std::string_view name(CallForm form) {
+  switch (form) {
+    case CallForm::image:
+      return "an image";
+    case CallForm::image_time:
+      return "an image and a time";
+    case CallForm::image_time_class:
+      break;
+  }
+  return "an image, a time and a class";
+}
+
+std::string_view name(Output output) {
+  switch (output) {
+    case Output::logits:
+      return "logits";
+    case Output::class_map:
+      return "a map of classes";
+    case Output::image:
+      break;
+  }
+  return "an image";
+}
+
 bool register_model(ModelInfo info) {
-  const auto place =
-      std::lower_bound(all().begin(), all().end(), info,
-                       [](const ModelInfo& a, const ModelInfo& b) { return a.name < b.name; });
-  DG_CHECK(place == all().end() || place->name != info.name, "model '{}' is registered twice",
-           info.name);
-  all().insert(place, std::move(info));
-  return true;
+  return registry().add(std::move(info));
 }
 
 const std::vector<ModelInfo>& list() {
-  return all();
+  return registry().all();
+}
+
+const ModelInfo& find(const std::string& name) {
+  return registry().find(name);
 }
 
 std::shared_ptr<nn::Module> create(const std::string& name, const ModelSpec& spec) {
-  const auto found = std::find_if(all().begin(), all().end(),
-                                  [&](const ModelInfo& info) { return info.name == name; });
-  DG_CHECK(found != all().end(), "model: '{}' is unknown{} (use one of: {})", name,
-           did_you_mean(name, names()), fmt::join(names(), ", "));
-  return found->make(spec, OptionValues("model-opt", {name, spec.options}, found->options));
+  const ModelInfo& info = find(name);
+  return info.make(spec, OptionValues("model-opt", {name, spec.options}, info.options));
 }
 
 }  // namespace diagrad::models

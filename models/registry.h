@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,10 +24,26 @@ struct ModelSpec {
   uint64_t seed = 0;                                              ///< of the first weights
 };
 
+/// What a model is called with (nn::Inputs).
+enum class CallForm { image, image_time, image_time_class };
+/// "an image", "an image and a time".
+std::string_view name(CallForm form);
+
+/// What a model gives.
+enum class Output {
+  logits,     ///< [B,K]
+  class_map,  ///< [B,H,W,K]
+  image,      ///< [B,H,W,C], as its input
+};
+/// "logits", "a map of classes", "an image".
+std::string_view name(Output output);
+
 struct ModelInfo {
   std::string name = {};
   std::string help = {};  ///< one line
   std::vector<Option> options = {};
+  std::vector<CallForm> calls = {CallForm::image};  ///< those that it takes
+  Output output = Output::logits;
   std::function<std::shared_ptr<nn::Module>(const ModelSpec&, const OptionValues&)> make = {};
 };
 
@@ -34,6 +51,8 @@ struct ModelInfo {
 bool register_model(ModelInfo info);
 /// All models, in order of their names.
 const std::vector<ModelInfo>& list();
+/// Throws Error(usage) with the names there are.
+const ModelInfo& find(const std::string& name);
 /// Throws for a name that is not registered or an option that the model does not have, with what
 /// there is.
 std::shared_ptr<nn::Module> create(const std::string& name, const ModelSpec& spec);

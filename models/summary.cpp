@@ -78,18 +78,22 @@ DType dtype_of(const nn::Module& model) {
 
 }  // namespace
 
-Summary summarize(nn::Module& model, const Shape& input) {
-  Shape batch = input;
-  batch.insert(0, 1);
+Summary summarize(nn::Module& model, const std::function<void()>& forward) {
   const nn::ModeScope modes(model);
   model.eval();
   LayerWatch watch(model);
   {
     const NoGrad no_grad;
     const autograd::ObserverScope scope(watch);
-    model.forward(Tensor::zeros(batch, dtype_of(model)));
+    forward();
   }
   return watch.summary;
+}
+
+Summary summarize(nn::Module& model, const Shape& input) {
+  Shape batch = input;
+  batch.insert(0, 1);
+  return summarize(model, [&] { model.forward(Tensor::zeros(batch, dtype_of(model))); });
 }
 
 }  // namespace diagrad::models

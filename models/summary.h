@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,9 @@ struct Summary {
   int64_t activation_bytes = 0;  ///< results of all operations, one image, f32
 };
 
-/// Watches one forward pass of `model`, in evaluation mode, on one image [H,W,C] of zeros.
+/// Watches `forward`, a call of `model` on one image, in evaluation mode and without a graph.
+Summary summarize(nn::Module& model, const std::function<void()>& forward);
+/// The same of model.forward() on an image [H,W,C] of zeros.
 Summary summarize(nn::Module& model, const Shape& input);
 
 }  // namespace diagrad::models

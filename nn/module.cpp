@@ -62,6 +62,13 @@ Module& Module::get_submodule(const std::string& path) {
   return *module;
 }
 
+Tensor Module::call(const Inputs& inputs) {
+  DG_CHECK(!inputs.time.defined() && !inputs.class_label.defined(),
+           "module {}: takes an image alone, got {} beside it", typeid(*this).name(),
+           inputs.time.defined() ? "a time" : "a class");
+  return forward(inputs.image);
+}
+
 void Module::visit(const Visitor& visitor) const {
   std::unordered_set<const Module*> seen;
   walk("", *this, seen, visitor);

@@ -17,6 +17,13 @@ struct NamedTensor {
   Tensor tensor;
 };
 
+/// What a whole network may be called with; the registry of models says which of it one takes.
+struct Inputs {
+  Tensor image;             ///< [B,H,W,C]
+  Tensor time = {};         ///< f32 or f64 [B]: a step of diffusion
+  Tensor class_label = {};  ///< i64 [B]: the class to condition on
+};
+
 /// A part of a network: parameters (learned), buffers (kept but not learned, such as running
 /// statistics) and child modules, each named once where it is made:
 ///
@@ -42,6 +49,9 @@ class Module {
 
   /// Throws in modules whose forward takes something else than one tensor.
   virtual Tensor forward(const Tensor& x);
+  /// For networks that take more than an image; by default forward(image), and Error(usage) where
+  /// more is given.
+  virtual Tensor call(const Inputs& inputs);
 
   /// Handles, in the order in which they were added, children after own ones.
   std::vector<NamedTensor> named_parameters() const;

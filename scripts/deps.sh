@@ -5,7 +5,7 @@ set -euo pipefail
 
 what=${1:-demo}
 packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
-          libstb-dev)
+          libstb-dev libtomlplusplus-dev libxxhash-dev)
 case $what in
     demo) ;;
     test) packages+=(doctest-dev) ;;

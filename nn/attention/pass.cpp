@@ -42,8 +42,7 @@ Attention& SiteAttention::unit() const {
 }
 
 bool SiteAttention::is_at(Placement placement) const {
-  return call().unit.has_value() && pass_->plan_->placement() == placement &&
-         !unit().is_identity();
+  return call().unit.has_value() && pass_->plan_->placement() == placement && !unit().is_identity();
 }
 
 bool SiteAttention::needs_mean_only() const {
@@ -84,9 +83,8 @@ Tensor SiteAttention::factors_of_mean(const Tensor& mean) const {
 Tensor SiteAttention::factors(const Tensor& x) const {
   const Tensor part = pooled_part(x);
   if (needs_mean_only()) return factors_of_mean(global_avg_pool(part));
-  return tapped(part, [&](const Tensor& y, State& state) {
-    return unit().factors(ChannelStats(y), state);
-  });
+  return tapped(
+      part, [&](const Tensor& y, State& state) { return unit().factors(ChannelStats(y), state); });
 }
 
 Tensor SiteAttention::apply(const Tensor& x) const {

@@ -10,8 +10,8 @@ namespace {
 
 /// The sites that one unit serves.
 struct Group {
-  std::string key;             ///< sites with the same key share the unit
-  std::vector<size_t> sites;   ///< indices, in order of execution
+  std::string key;            ///< sites with the same key share the unit
+  std::vector<size_t> sites;  ///< indices, in order of execution
   UnitSpec unit = {};
 };
 

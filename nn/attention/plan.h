@@ -71,10 +71,10 @@ class AttentionPlan {
 
   /// Who serves a site.
   struct Call {
-    std::string site;                   ///< its path
-    std::optional<size_t> unit = {};        ///< none: the site does not offer the placement
-    int number = 0;                     ///< of the call within its unit
-    SiteInput input = {};               ///< at the plan's placement
+    std::string site;                 ///< its path
+    std::optional<size_t> unit = {};  ///< none: the site does not offer the placement
+    int number = 0;                   ///< of the call within its unit
+    SiteInput input = {};             ///< at the plan's placement
   };
   /// For each site, in the model's order.
   const std::vector<Call>& calls() const { return calls_; }

@@ -60,14 +60,13 @@ class TinyUnet : public nn::Module {
   TinyUnet(const nn::AttentionFactory& factory, int64_t classes, uint64_t seed) {
     RandomStream random(seed, stream_id("weights"));
     RandomStream attention_random(seed, stream_id("attention"));
-    plan_ = nn::AttentionPlan(factory,
-                              {.model = "tiny unet",
-                               .sites = {site("down", 0, kNarrow, kImage),
-                                         site("mid", 0, kWide, kImage / 2),
-                                         site("mid", 1, kWide, kImage / 2),
-                                         site("up", 0, kNarrow, kImage)},
-                               .stateful_sharing = nn::Sharing::network},
-                              attention_random);
+    plan_ = nn::AttentionPlan(
+        factory,
+        {.model = "tiny unet",
+         .sites = {site("down", 0, kNarrow, kImage), site("mid", 0, kWide, kImage / 2),
+                   site("mid", 1, kWide, kImage / 2), site("up", 0, kNarrow, kImage)},
+         .stateful_sharing = nn::Sharing::network},
+        attention_random);
     conv_in_ = add("conv_in", conv3x3(3, kNarrow, 1, random));
     add_level("down", 1, kNarrow, random);
     downsample_ = add("downsample", conv3x3(kNarrow, kWide, 2, random));

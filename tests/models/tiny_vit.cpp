@@ -106,11 +106,10 @@ class TinyVit : public nn::Module {
     RandomStream random(seed, stream_id("weights"));
     RandomStream attention_random(seed, stream_id("attention"));
     plan_ = nn::AttentionPlan(factory, sites(), attention_random);
-    patch_embed_ = add("patch_embed", nn::Conv2d({.in_channels = 3,
-                                                  .out_channels = kWidth,
-                                                  .kernel = kPatch,
-                                                  .stride = kPatch},
-                                                 random));
+    patch_embed_ = add(
+        "patch_embed",
+        nn::Conv2d({.in_channels = 3, .out_channels = kWidth, .kernel = kPatch, .stride = kPatch},
+                   random));
     cls_token_ = add_parameter("cls_token", normal({1, 1, kWidth}, 0.0, 0.5, random));
     const auto list = add("blocks", std::make_shared<nn::Module>());
     for (int i = 0; i < kBlocks; ++i) {

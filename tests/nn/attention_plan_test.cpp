@@ -26,8 +26,8 @@ AttentionSite site(const std::string& stage, int block, int64_t channels) {
 AttentionPlan plan_of(const std::string& attention, const std::string& sharing,
                       std::vector<AttentionSite> sites) {
   RandomStream random(1, stream_id("plan"));
-  return {AttentionFactory(attention, sharing), {.model = "net", .sites = std::move(sites)},
-          random};
+  return {
+      AttentionFactory(attention, sharing), {.model = "net", .sites = std::move(sites)}, random};
 }
 
 std::vector<std::string> names(const AttentionPlan& plan) {
@@ -82,8 +82,9 @@ TEST_CASE("what does not fit is refused with its numbers") {
   CHECK(error_message([] { plan_of("se:at=after_conv2", "", {site("a", 0, 4)}); }) ==
         "attention: net does not offer at=after_conv2 for 'se' (it offers pre_add, in_norm; use "
         "se:at=pre_add)");
-  CHECK(error_message([] { plan_of("se", "stage", {site("a", 0, 4), site("a", 1, 8)}); }) ==
-        "attention: a.0 and a.1 of net share a unit but have 4 and 8 channels");
+  CHECK(error_message([] {
+          plan_of("se", "stage", {site("a", 0, 4), site("a", 1, 8)});
+        }) == "attention: a.0 and a.1 of net share a unit but have 4 and 8 channels");
   AttentionSite tokens{"t", "", {{Placement::ffn, 8, 4, 1, true, 0}}};
   CHECK(error_message([&] { plan_of("se:pool=class", "", {tokens}); }) ==
         "attention: pool=class of 'se' needs a class token, which net does not have; use all or "

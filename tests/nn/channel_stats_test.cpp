@@ -72,7 +72,9 @@ TEST_CASE("a variant that asks for more than it declared is told how to declare 
           std::string::npos);
   }
   CHECK(ChannelStats::of(x, Statistics::all).max().shape() == Shape{2, 4});
-  CHECK(error_message([] { ChannelStats(Tensor::ones({2, 4})); }) ==
+  CHECK(error_message([] {
+          ChannelStats(Tensor::ones({2, 4}));
+        }) ==
         "attention: needs activations [B,...,C] with positions and elements, got shape [2,4]");
 }
 

@@ -61,8 +61,7 @@ TEST_CASE("a normalisation per call has its gradients in both modes, whatever is
   for (const NormSharing sharing : {NormSharing::none, NormSharing::affine, NormSharing::all}) {
     PerCall<BatchNorm2d> norm = make(sharing);
     const auto result = gradcheck_module(
-        norm, inputs(),
-        {.forward = [&](std::span<const Tensor> in) { return run(norm, in); }});
+        norm, inputs(), {.forward = [&](std::span<const Tensor> in) { return run(norm, in); }});
     CHECK_MESSAGE(result.passed, result.message);
   }
 }

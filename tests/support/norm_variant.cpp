@@ -17,9 +17,9 @@ class NormGate : public nn::Attention {
  public:
   NormGate(const UnitSpec& unit, RandomStream& random)
       : weight_(add_parameter("weight", uniform({4, unit.channels}, 0.5, 1.5, random))),
-        norm_(add("norm", nn::PerCall<nn::BatchNorm2d>(
-                              nn::BatchNormSpec{.channels = unit.channels}, unit.calls,
-                              nn::norm_sharing(unit.options)))) {}
+        norm_(add("norm",
+                  nn::PerCall<nn::BatchNorm2d>(nn::BatchNormSpec{.channels = unit.channels},
+                                               unit.calls, nn::norm_sharing(unit.options)))) {}
 
  protected:
   Tensor scale(const nn::ChannelStats& stats, nn::State& state) override {

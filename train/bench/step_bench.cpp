@@ -10,48 +10,20 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/math_mode.h"
 #include "diagrad/core/peak.h"
-#include "diagrad/core/random.h"
 #include "diagrad/core/threads.h"
+#include "diagrad/data/augmentation.h"
 #include "diagrad/data/loader.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/train/bench/process.h"
-#include "diagrad/train/optim/optimizer.h"
 #include "diagrad/train/run/job.h"
+#include "diagrad/train/run/optimization.h"
 #include "diagrad/train/run/step.h"
+#include "diagrad/train/tasks/synthetic.h"
 
 namespace diagrad::train {
 namespace {
 
 using Clock = PhaseSpan::Clock;
-
-/// As many images as a batch, all different, of noise.
-class Noise : public data::Dataset {
- public:
-  Noise(const Shape& image, int64_t classes, int64_t size, uint64_t seed)
-      : Dataset({.name = "noise",
-                 .image = image,
-                 .classes = std::vector<std::string>(static_cast<size_t>(classes)),
-                 .targets = {data::label_target()},
-                 .normalization = "cifar"}),
-        size_(size),
-        pixels_(static_cast<size_t>(size * image.numel())) {
-    RandomStream random(seed, stream_id("bench"));
-    for (uint8_t& pixel : pixels_) pixel = static_cast<uint8_t>(random.uniform(0.0, 256.0));
-  }
-
-  int64_t size() const override { return size_; }
-  void read(int64_t index, data::Sample& sample) const override {
-    const auto first = pixels_.begin() + index * info().image.numel();
-    sample.start(info(), info().image);
-    std::copy_n(first, info().image.numel(), sample.pixels.begin());
-    sample.values<int64_t>("label").push_back(index % info().class_count());
-  }
-  std::string source(int64_t index) const override { return "image " + std::to_string(index); }
-
- private:
-  int64_t size_;
-  std::vector<uint8_t> pixels_;
-};
 
 double median(std::vector<double> values) {
   return spread_of(std::move(values)).median;
@@ -71,6 +43,7 @@ class Session {
   void read_batch();
 
   Options options_;
+  std::shared_ptr<const Task> task_;
   std::shared_ptr<nn::Module> model_;
   std::unique_ptr<Optimizer> optimizer_;
   Stepper stepper_;
@@ -100,11 +73,12 @@ data::LoaderOptions loader_options(const Options& options) {
 
 Session::Session(const Options& options, const StepBenchOptions& bench)
     : options_(options),
+      task_(make_task(options_.task)),
       model_(make_trained(options_, bench.input)),
       optimizer_(make_optimizer(options_, model_->named_parameters())),
-      stepper_(*model_, *optimizer_, options_),
-      loader_(std::make_shared<Noise>(bench.input, options.classes, options.batch,
-                                      static_cast<uint64_t>(options.seed)),
+      stepper_(*task_, *model_, *optimizer_, options_),
+      loader_(synthetic_set(find_task(options_.task), bench.input, options_.classes, options_.batch,
+                            static_cast<uint64_t>(options_.seed)),
               loader_options(options_)) {
   loader_.start(1);
 }

@@ -53,9 +53,10 @@ struct StepBench {
   double step_flops() const { return 6.0 * static_cast<double>(multiply_adds); }
 };
 
-/// Trains the model of the options on random images and labels, `Stepper` and loader as in a run
-/// (the loader without workers), and measures. The machine's own figures come last, on the same
-/// threads. The learning rate is tiny: the labels say nothing, and the time does not depend on it.
+/// Trains the model of the options for its task on random images and targets, `Stepper` and loader
+/// as in a run (the loader without workers), and measures. The machine's own figures come last, on
+/// the same threads. The learning rate is tiny: the labels say nothing, and the time does not
+/// depend on it.
 StepBench bench_steps(const Options& options, const StepBenchOptions& bench);
 
 }  // namespace diagrad::train

@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "diagrad/train/cli/setting.h"
+#include "diagrad/core/option.h"
 
 namespace diagrad::cli {
 

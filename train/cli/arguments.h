@@ -13,8 +13,8 @@ namespace diagrad::cli {
 
 /// What one option of a command is called, how --help shows it.
 struct ArgumentInfo {
-  std::string name = {};      ///< "epochs" for --epochs
-  std::string type = {};      ///< "N", "NAME"; empty for a switch
+  std::string name = {};           ///< "epochs" for --epochs
+  std::string type = {};           ///< "N", "NAME"; empty for a switch
   std::string default_value = {};  ///< as text; empty: not shown
   std::string help = {};
 };

@@ -23,10 +23,10 @@ class AttentionCommand : public ListCommand {
   }
 };
 
+[[maybe_unused]] const bool registered = register_command(
+    {.name = "attention", .help = "list the attention modules", .position = 70, .make = [] {
+       return std::make_unique<AttentionCommand>();
+     }});
+
 }  // namespace
-
-std::unique_ptr<Command> make_attention_command() {
-  return std::make_unique<AttentionCommand>();
-}
-
 }  // namespace diagrad::cli

@@ -15,6 +15,7 @@
 #include "diagrad/train/cli/image_size.h"
 #include "diagrad/train/cli/option_set.h"
 #include "diagrad/train/run/file.h"
+#include "diagrad/train/tasks/synthetic.h"
 
 namespace diagrad::cli {
 namespace {
@@ -39,8 +40,8 @@ class BenchCommand : public Command {
 };
 
 void BenchCommand::declare(Arguments& arguments) {
-  set_.declare(arguments, {"model", "model-opt", "attention", "sharing", "classes", "precision",
-                           "math", "seed", "batch", "optimizer", "device", "threads"});
+  set_.declare(arguments, {"task", "model", "model-opt", "attention", "sharing", "classes",
+                           "precision", "math", "seed", "batch", "optimizer", "device", "threads"});
   arguments.heading("Command");
   arguments.option({"input", "HxWxC", input_, "size of one image"}, input_);
   arguments.option({"steps", "N", "10", "training steps that are timed"}, steps_);
@@ -104,7 +105,7 @@ BenchReport BenchCommand::measure() const {
            input_, report.bench.input.back());
   try {
     parse_device(options.device);
-    if (options.classes == 0) options.classes = 10;
+    options.classes = train::synthetic_outputs(*train::make_task(options.task), options.classes);
     if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
     options.sharing = nn::name(nn::AttentionFactory(options.attention, options.sharing).sharing());
     report.result = train::bench_steps(options, report.bench);
@@ -114,10 +115,11 @@ BenchReport BenchCommand::measure() const {
   return report;
 }
 
+[[maybe_unused]] const bool registered =
+    register_command({.name = "bench",
+                      .help = "time training steps on made-up images: images/s, GFLOP/s, memory",
+                      .position = 50,
+                      .make = [] { return std::make_unique<BenchCommand>(); }});
+
 }  // namespace
-
-std::unique_ptr<Command> make_bench_command() {
-  return std::make_unique<BenchCommand>();
-}
-
 }  // namespace diagrad::cli

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/train/cli/bench_output.h"
+#include "diagrad/train/run/format.h"
 
 namespace diagrad::cli {
 namespace {
@@ -32,7 +33,8 @@ std::string bench_json(const BenchReport& report) {
   const train::StepBench& r = report.result;
   const Shape& input = report.bench.input;
   ordered_json result = {
-      {"format", 1},
+      {"format", train::kFormat},
+      {"task", options.task},
       {"model", options.model},
       {"attention", options.attention},
       {"sharing", options.sharing},

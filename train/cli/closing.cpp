@@ -8,30 +8,30 @@
 namespace diagrad::cli {
 namespace {
 
-std::string accuracy(double share) {
-  return fmt::format("{:.2f} %", 100.0 * share);
-}
-
-std::vector<std::string> accuracy_lines(const train::TrainResult& result,
-                                        const train::Options& options) {
+std::vector<std::string> result_lines(const train::TrainResult& result,
+                                      const train::Options& options) {
+  const train::Metric& metric = result.primary;
+  const double value = train::value_of(result.last.metrics, metric.name);
+  const std::string last = train::exact_metric_text(metric, value);
+  const std::string best = train::exact_metric_text(metric, result.best);
   const std::string images = thousands(result.last.examples);
   if (options.overfit_one_batch) {
-    return {fmt::format("accuracy     {} on the {} images that were learned by heart",
-                        accuracy(result.last.accuracy), images)};
+    return {fmt::format("{:<12} {} on the {} images of the batch that was trained on", metric.name,
+                        last, images)};
   }
   const std::string set = images + " test images";
   const std::string kind = result.weights == "ema" ? "averaged weights" : "weights";
-  const std::string last = accuracy(result.last.accuracy);
   if (result.chosen_on == "validation" && result.best_epoch > 0) {
-    return {fmt::format("accuracy     {} on the {}, {} of epoch {}, which the validation set chose",
-                        accuracy(result.best), set, kind, result.best_epoch),
+    return {fmt::format("{:<12} {} on the {}, {} of epoch {}, which the validation set chose",
+                        metric.name, best, set, kind, result.best_epoch),
             fmt::format("at the end   {}", last)};
   }
-  std::vector<std::string> lines = {fmt::format("accuracy     {} on the {}, {} after step {}", last,
-                                                set, kind, thousands(result.steps))};
+  std::vector<std::string> lines = {fmt::format("{:<12} {} on the {}, {} after step {}",
+                                                metric.name, last, set, kind,
+                                                thousands(result.steps))};
   if (result.best_epoch > 0) {
     lines.push_back(fmt::format("best epoch   {} after epoch {}, chosen on the test set itself",
-                                accuracy(result.best), result.best_epoch));
+                                best, result.best_epoch));
   }
   return lines;
 }
@@ -46,7 +46,7 @@ std::vector<std::string> closing_lines(const train::TrainResult& result,
     lines.push_back(fmt::format("stopped by signal {}, saved at step {}", result.signal,
                                 thousands(result.steps)));
   } else {
-    for (std::string& line : accuracy_lines(result, options)) lines.push_back(std::move(line));
+    for (std::string& line : result_lines(result, options)) lines.push_back(std::move(line));
   }
   lines.push_back(fmt::format("report       {}/report.html", folder));
   lines.push_back(fmt::format("checkpoints  {}/checkpoints", folder));

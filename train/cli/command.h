@@ -1,13 +1,15 @@
 #pragma once
 
+#include <functional>
 #include <memory>
-#include <span>
+#include <string>
+#include <vector>
 
 #include "diagrad/train/cli/arguments.h"
 
 namespace diagrad::cli {
 
-/// One subcommand. Its file defines a class and the function below that makes it.
+/// One subcommand. Its file defines a class and registers it.
 class Command {
  public:
   virtual ~Command() = default;
@@ -18,23 +20,15 @@ class Command {
 };
 
 struct CommandInfo {
-  const char* name;
-  const char* help;  ///< one line
-  std::unique_ptr<Command> (*make)();
+  std::string name;
+  std::string help;  ///< one line
+  int position = 0;  ///< in --help, least first
+  std::function<std::unique_ptr<Command>()> make;
 };
 
+/// `const bool registered = register_command({...});` at namespace scope of the command's file.
+bool register_command(CommandInfo info);
 /// In the order of --help.
-std::span<const CommandInfo> commands();
-
-std::unique_ptr<Command> make_attention_command();
-std::unique_ptr<Command> make_bench_command();
-std::unique_ptr<Command> make_datasets_command();
-std::unique_ptr<Command> make_eval_command();
-std::unique_ptr<Command> make_info_command();
-std::unique_ptr<Command> make_models_command();
-std::unique_ptr<Command> make_recipes_command();
-std::unique_ptr<Command> make_report_command();
-std::unique_ptr<Command> make_summary_command();
-std::unique_ptr<Command> make_train_command();
+std::vector<CommandInfo> commands();
 
 }  // namespace diagrad::cli

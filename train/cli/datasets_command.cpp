@@ -31,10 +31,11 @@ class DatasetsCommand : public ListCommand {
   }
 };
 
+[[maybe_unused]] const bool registered =
+    register_command({.name = "datasets",
+                      .help = "list what --data understands, and where it is found",
+                      .position = 80,
+                      .make = [] { return std::make_unique<DatasetsCommand>(); }});
+
 }  // namespace
-
-std::unique_ptr<Command> make_datasets_command() {
-  return std::make_unique<DatasetsCommand>();
-}
-
 }  // namespace diagrad::cli

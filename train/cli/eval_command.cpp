@@ -1,10 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <tuple>
+#include <variant>
 
 #include "diagrad/core/device.h"
 #include "diagrad/core/error.h"
@@ -17,6 +18,7 @@
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/progress.h"
 #include "diagrad/train/run/evaluate.h"
+#include "diagrad/train/run/format.h"
 #include "diagrad/train/run/trained_model.h"
 
 namespace diagrad::cli {
@@ -26,7 +28,7 @@ using nlohmann::ordered_json;
 using train::Evaluation;
 using train::TrainedModel;
 
-/// Larger matrices are told by their largest entries.
+/// Larger matrices are not printed.
 constexpr size_t kWidestMatrix = 12;
 
 class EvalCommand : public Command {
@@ -40,8 +42,7 @@ class EvalCommand : public Command {
                       Console& console) const;
   void print_json(Console& console, const TrainedModel& trained, const data::DatasetInfo& info,
                   const Evaluation& result) const;
-  void print_words(Console& console, const TrainedModel& trained, const data::DatasetInfo& info,
-                   const Evaluation& result) const;
+  void print_words(Console& console, const TrainedModel& trained, const Evaluation& result) const;
 
   std::string checkpoint_;
   std::string data_;
@@ -80,9 +81,10 @@ void check_range(const char* name, int64_t value, int64_t low, int64_t high) {
 
 /// Throws where the images are not for this model.
 void check_data(const TrainedModel& trained, const data::DatasetInfo& info) {
-  if (info.image.back() != trained.info.input.back()) {
+  train::check_data(train::find_task(trained.info.options.task), info);
+  if (info.image.back() != trained.info.data.input.back()) {
     fail(ErrorKind::data, "data: {} has images of shape {}, {} was trained on {}", info.name,
-         info.image.str(), trained.path, trained.info.input.str());
+         info.image.str(), trained.path, trained.info.data.input.str());
   }
   if (info.class_count() > trained.info.options.classes) {
     fail(ErrorKind::data, "data: {} has {} classes, {} has outputs for {}", info.name,
@@ -111,11 +113,13 @@ int EvalCommand::run() {
   if (!logits_.empty()) open_logits(file);
   const Evaluation result = evaluate(trained, set, file.has_value(), console);
   if (file) {
-    train::write_safetensors(*file, {{"logits", result.logits}, {"labels", result.labels}}, {});
+    DG_CHECK(!result.outputs.empty(), "save-logits: task {} gives none; leave --save-logits out",
+             trained.info.options.task);
+    train::write_safetensors(*file, result.outputs, {});
     file->commit();
   }
   if (json_) print_json(console, trained, set->info(), result);
-  print_words(console, trained, set->info(), result);
+  print_words(console, trained, result);
   return kDone;
 }
 
@@ -137,13 +141,13 @@ Evaluation EvalCommand::evaluate(const TrainedModel& trained, const data::Datase
   options.batch = batch_;
   options.workers = static_cast<int>(workers_);
   options.normalization = trained.info.options.normalization;
-  options.keep_logits = keep_logits;
+  options.keep_outputs = keep_logits;
   options.progress = [&](int64_t done, int64_t total) {
     const std::string text = fmt::format("{} of {} images", thousands(done), thousands(total));
     console.status(text.substr(0, std::max<size_t>(console.width(), 1) - 1));
     return true;
   };
-  Evaluation result = train::evaluate(*trained.model, set, options);
+  Evaluation result = train::evaluate(*trained.task, *trained.model, set, options);
   console.status("");
   return result;
 }
@@ -151,97 +155,94 @@ Evaluation EvalCommand::evaluate(const TrainedModel& trained, const data::Datase
 void EvalCommand::print_json(Console& console, const TrainedModel& trained,
                              const data::DatasetInfo& info, const Evaluation& result) const {
   const train::Options& options = trained.info.options;
-  const ordered_json object = {{"format", 1},
-                               {"task", options.task},
-                               {"model", options.model},
-                               {"attention", options.attention},
-                               {"data", data_.empty() ? options.data : data_},
-                               {"checkpoint", trained.path},
-                               {"epoch", trained.info.progress.epoch},
-                               {"step", trained.info.progress.step},
-                               {"weights", trained.weights},
-                               {"examples", result.examples},
-                               {"loss", result.loss},
-                               {"accuracy", result.accuracy},
-                               {"classes", info.classes},
-                               {"per_class", result.per_class},
-                               {"confusion", result.confusion}};
+  ordered_json object = {{"format", train::kFormat},
+                         {"task", parse_selection("task", options.task).name},
+                         {"model", options.model},
+                         {"attention", options.attention},
+                         {"data", data_.empty() ? options.data : data_},
+                         {"checkpoint", trained.path},
+                         {"epoch", trained.info.progress.epoch},
+                         {"step", trained.info.progress.step},
+                         {"weights", trained.weights},
+                         {"examples", result.examples},
+                         {"metric", trained.task->primary().name},
+                         {"classes", info.classes}};
+  for (const auto& [name, value] : result.metrics) object[name] = value;
+  object.update(ordered_json::parse(result.details));
   console.json(object.dump(2, ' ', false, ordered_json::error_handler_t::replace));
 }
 
-/// The name of a class for a terminal, cut to `width` columns.
-std::string class_name(const data::DatasetInfo& info, size_t label, size_t width) {
-  if (label >= info.classes.size()) return fmt::format("output {}", label);
-  return printable(info.classes[label]).substr(0, width);
+/// A name for a terminal, cut to `width` columns.
+std::string short_name(const std::string& name, size_t width) {
+  return printable(name).substr(0, width);
 }
 
-void print_matrix(Console& console, const data::DatasetInfo& info, const Evaluation& result) {
-  std::vector<std::string> headings = {"true \\ said"};
-  for (size_t k = 0; k < result.confusion.size(); ++k) {
-    headings.push_back(">" + class_name(info, k, 4));
-  }
+void print_block(Console& console, const train::Matrix& matrix) {
+  if (matrix.counts.empty() || matrix.counts.size() > kWidestMatrix) return;
+  std::vector<std::string> headings = {"true \\ predicted"};
   std::vector<std::vector<std::string>> rows;
-  for (size_t truth = 0; truth < result.confusion.size(); ++truth) {
-    rows.push_back({class_name(info, truth, 14)});
-    for (const int64_t count : result.confusion[truth]) {
+  for (size_t row = 0; row < matrix.counts.size(); ++row) {
+    headings.push_back(">" + short_name(matrix.names[row], 4));
+    rows.push_back({short_name(matrix.names[row], 16)});
+    for (const int64_t count : matrix.counts[row]) {
       rows.back().push_back(count == 0 ? "." : thousands(count));
     }
   }
   for (const std::string& line : table(headings, rows)) console.line(line);
+  console.line("");
 }
 
-/// The mistakes that are made most often.
-void print_mistakes(Console& console, const data::DatasetInfo& info, const Evaluation& result) {
-  std::vector<std::tuple<int64_t, size_t, size_t>> mistakes;
-  for (size_t truth = 0; truth < result.confusion.size(); ++truth) {
-    for (size_t said = 0; said < result.confusion.size(); ++said) {
-      const int64_t count = result.confusion[truth][said];
-      if (truth != said && count > 0) mistakes.emplace_back(-count, truth, said);
+void print_block(Console& console, const train::Table& block) {
+  if (block.row_names.empty()) return;
+  std::vector<std::string> headings = {block.row_heading};
+  for (const train::Column& column : block.columns) headings.push_back(">" + column.name);
+  std::vector<std::vector<std::string>> rows;
+  for (size_t row = 0; row < block.row_names.size(); ++row) {
+    rows.push_back({short_name(block.row_names[row], 40)});
+    for (const train::Column& column : block.columns) {
+      const double value = column.values[row];
+      rows.back().push_back(column.is_share        ? percent(value)
+                            : std::isfinite(value) ? fmt::format("{:.6g}", value)
+                                                   : "-");
     }
   }
-  std::sort(mistakes.begin(), mistakes.end());
-  mistakes.resize(std::min<size_t>(mistakes.size(), 10));
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& mistake : mistakes) {
-    rows.push_back({class_name(info, std::get<1>(mistake), 24),
-                    class_name(info, std::get<2>(mistake), 24), thousands(-std::get<0>(mistake))});
-  }
-  for (const std::string& line : table({"true class", "taken for", ">times"}, rows)) {
-    console.line(line);
-  }
+  for (const std::string& line : table(headings, rows)) console.line(line);
+  console.line("");
 }
 
+/// Series and galleries are for the report.
+template <typename Other>
+void print_block(Console& /*console*/, const Other& /*block*/) {}
+
 void EvalCommand::print_words(Console& console, const TrainedModel& trained,
-                              const data::DatasetInfo& info, const Evaluation& result) const {
+                              const Evaluation& result) const {
   const train::Options& options = trained.info.options;
   console.line(fmt::format("{} with attention {}, {} weights after epoch {}, {}", options.model,
                            printable(options.attention), trained.weights,
                            trained.info.progress.epoch, printable(trained.path)));
   console.line("");
-  std::vector<std::vector<std::string>> rows;
-  for (size_t k = 0; k < info.classes.size(); ++k) {
-    rows.push_back(
-        {class_name(info, k, 40), thousands(result.images[k]), percent(result.per_class[k])});
+  for (const train::Block& block : result.blocks) {
+    std::visit([&](const auto& content) { print_block(console, content); }, block);
   }
-  for (const std::string& line : table({"class", ">images", ">accuracy"}, rows)) {
-    console.line(line);
+  const train::Metric metric = trained.task->primary();
+  const std::string figure =
+      train::exact_metric_text(metric, train::value_of(result.metrics, metric.name));
+  std::string line =
+      fmt::format("{} {} of {} test images", metric.name, figure, thousands(result.examples));
+  for (const train::Metric& other : trained.task->all_metrics()) {
+    if (other.name == metric.name) continue;
+    line += fmt::format(", {} {}", other.name,
+                        train::metric_text(other, train::value_of(result.metrics, other.name)));
   }
-  console.line("");
-  if (!result.confusion.empty()) {
-    const bool narrow = result.confusion.size() <= kWidestMatrix;
-    narrow ? print_matrix(console, info, result) : print_mistakes(console, info, result);
-    console.line("");
-  }
-  console.line(console.styled(
-      Style::bold, fmt::format("accuracy {:.2f} % of {} test images, loss {:.4f}",
-                               100.0 * result.accuracy, thousands(result.examples), result.loss)));
+  console.line(console.styled(Style::bold, line));
   if (!logits_.empty()) console.line("logits in " + printable(logits_));
 }
 
+[[maybe_unused]] const bool registered =
+    register_command({.name = "eval",
+                      .help = "evaluate a checkpoint: its metrics, by class, confusions",
+                      .position = 20,
+                      .make = [] { return std::make_unique<EvalCommand>(); }});
+
 }  // namespace
-
-std::unique_ptr<Command> make_eval_command() {
-  return std::make_unique<EvalCommand>();
-}
-
 }  // namespace diagrad::cli

@@ -1,7 +1,7 @@
 #include "diagrad/train/cli/image_size.h"
 
 #include "diagrad/core/error.h"
-#include "diagrad/train/cli/setting.h"
+#include "diagrad/core/option.h"
 
 namespace diagrad::cli {
 

@@ -10,6 +10,7 @@
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
+#include "diagrad/train/run/format.h"
 #include "diagrad/train/run/options.h"
 #include "diagrad/train/run/run_folder.h"
 
@@ -27,7 +28,7 @@ std::string words(const ordered_json& value) {
 
 ordered_json collect() {
   const BuildInfo& build = build_info();
-  ordered_json info = {{"format", 1},
+  ordered_json info = {{"format", train::kFormat},
                        {"version", build.version},
                        {"commit", build.commit},
                        {"compiler", build.compiler},
@@ -84,10 +85,11 @@ class InfoCommand : public Command {
   bool json_ = false;
 };
 
+[[maybe_unused]] const bool registered =
+    register_command({.name = "info",
+                      .help = "print version, build, processor, devices and libraries",
+                      .position = 150,
+                      .make = [] { return std::make_unique<InfoCommand>(); }});
+
 }  // namespace
-
-std::unique_ptr<Command> make_info_command() {
-  return std::make_unique<InfoCommand>();
-}
-
 }  // namespace diagrad::cli

@@ -9,6 +9,7 @@
 #include "diagrad/core/spelling.h"
 #include "diagrad/core/text.h"
 #include "diagrad/train/cli/exit_code.h"
+#include "diagrad/train/run/format.h"
 
 namespace diagrad::cli {
 namespace {
@@ -29,7 +30,7 @@ std::string to_json(const std::string& plural, const std::vector<Listed>& entrie
     }
     all.push_back(std::move(object));
   }
-  const nlohmann::ordered_json result = {{"format", 1}, {plural, std::move(all)}};
+  const nlohmann::ordered_json result = {{"format", train::kFormat}, {plural, std::move(all)}};
   return result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

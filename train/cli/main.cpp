@@ -21,6 +21,7 @@
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/help.h"
 #include "diagrad/train/cli/list_request.h"
+#include "diagrad/train/run/options.h"
 
 namespace diagrad::cli {
 namespace {
@@ -59,13 +60,16 @@ void refuse_extras(const CLI::App& app) {
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     }
     const std::string name = word.substr(0, word.find('='));
+    const std::string owner =
+        train::owner_of_option(name.substr(std::min(name.find_first_not_of('-'), name.size())));
+    DG_CHECK(owner.empty(), "option {} {} (see `{}`)", name, owner, help);
     fail(ErrorKind::usage, "option {} is unknown{} (see `{}`)", name, did_you_mean(name, known),
          help);
   }
   if (app.get_parent() != nullptr) {
     fail(ErrorKind::usage, "'{}' is one word too many (see `{}`)", word, help);
   }
-  for (const CommandInfo& info : commands()) known.emplace_back(info.name);
+  for (const CommandInfo& info : commands()) known.push_back(info.name);
   fail(ErrorKind::usage, "command '{}' is unknown{} (see `{}`)", word, did_you_mean(word, known),
        help);
 }

@@ -19,10 +19,10 @@ class ModelsCommand : public ListCommand {
   }
 };
 
+[[maybe_unused]] const bool registered =
+    register_command({.name = "models", .help = "list the networks", .position = 60, .make = [] {
+                        return std::make_unique<ModelsCommand>();
+                      }});
+
 }  // namespace
-
-std::unique_ptr<Command> make_models_command() {
-  return std::make_unique<ModelsCommand>();
-}
-
 }  // namespace diagrad::cli

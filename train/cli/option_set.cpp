@@ -12,62 +12,46 @@
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/cli/list_request.h"
 #include "diagrad/train/cli/recipes.h"
-#include "diagrad/train/cli/toml.h"
+#include "diagrad/train/optim/optimizer.h"
+#include "diagrad/train/run/toml.h"
 
 namespace diagrad::cli {
 namespace {
 
-/// Declares a flag for each option.
-class FlagBinder : public train::OptionVisitor {
- public:
-  FlagBinder(Arguments& arguments, const std::vector<std::string>& names,
-             std::vector<Setting>& given)
-      : arguments_(arguments), names_(names), given_(given) {}
+/// What --help says that a value is; empty for a switch.
+std::string type_of(const Option& option) {
+  if (option.is_list) return "A,B,...";
+  switch (option.kind) {
+    case Option::Kind::integer:
+      return "N";
+    case Option::Kind::floating:
+      return "X";
+    case Option::Kind::boolean:
+      return "";
+    case Option::Kind::choice:
+    case Option::Kind::text:
+      break;
+  }
+  return "TEXT";
+}
 
-  void visit(const train::OptionInfo& info, std::string& value) override {
-    add(info, "TEXT", value);
-  }
-  void visit(const train::OptionInfo& info, int64_t& value) override {
-    add(info, "N", fmt::format("{}", value));
-  }
-  void visit(const train::OptionInfo& info, double& value) override {
-    add(info, "X", fmt::format("{}", value));
-  }
-  void visit(const train::OptionInfo& info, bool& value) override {
-    add(info, "", value ? "true" : "false");
-  }
-  void visit(const train::OptionInfo& info, std::vector<std::string>& value) override {
-    add(info, "A,B,...", fmt::format("{}", fmt::join(value, ",")));
-  }
-  void visit(const train::OptionInfo& info, std::vector<int64_t>& value) override {
-    add(info, "N,N,...", fmt::format("{}", fmt::join(value, ",")));
-  }
-
- private:
-  void add(const train::OptionInfo& info, const std::string& type, const std::string& fallback) {
-    if (!names_.empty() && std::find(names_.begin(), names_.end(), info.name) == names_.end()) {
-      return;
+void declare_flag(Arguments& arguments, const train::OptionInfo& info,
+                  std::vector<Setting>& given) {
+  const Option& option = info.option;
+  const auto receive = [&given, name = option.name](const std::vector<std::string>& values) {
+    given.push_back({name, values, false, "--" + name});
+  };
+  arguments.heading(info.group);
+  ArgumentInfo argument{option.name, type_of(option), option.default_value, option.help};
+  if (option.kind == Option::Kind::boolean) {
+    if (option.default_value == "true") {
+      argument.help += fmt::format("; off with --{}=false", option.name);
     }
-    const auto receive = [given = &given_,
-                          name = std::string(info.name)](const std::vector<std::string>& values) {
-      given->push_back({name, values, false, "--" + name});
-    };
-    arguments_.heading(info.group);
-    ArgumentInfo argument{info.name, type, fallback, info.help};
-    if (type.empty() && fallback == "true") {
-      argument.help += fmt::format("; off with --{}=false", info.name);
-    }
-    if (type.empty()) {
-      arguments_.flag(argument, receive);
-    } else {
-      arguments_.option(argument, receive);
-    }
+    arguments.flag(argument, receive);
+  } else {
+    arguments.option(argument, receive);
   }
-
-  Arguments& arguments_;
-  const std::vector<std::string>& names_;
-  std::vector<Setting>& given_;
-};
+}
 
 template <typename Entries>
 std::vector<std::string> names_of(const Entries& entries) {
@@ -93,9 +77,11 @@ void OptionSet::declare(Arguments& arguments, const std::vector<std::string>& na
                    recipe_);
   arguments.option({"config", "FILE", "", "options as lines key = value, e.g. that of a run"},
                    config_);
-  train::Options defaults;
-  FlagBinder binder(arguments, names, flags_);
-  train::visit_options(defaults, binder);
+  for (const train::OptionInfo& info : train::option_table()) {
+    const bool wanted =
+        names.empty() || std::find(names.begin(), names.end(), info.option.name) != names.end();
+    if (wanted) declare_flag(arguments, info, flags_);
+  }
 }
 
 /// All of them, those that win last.
@@ -106,7 +92,7 @@ const std::vector<Setting>& OptionSet::settings() const {
     all.insert(all.end(), more.begin(), more.end());
   };
   if (!recipe_.empty()) add(find_recipe(recipe_).settings());
-  if (!config_.empty()) add(read_toml(config_));
+  if (!config_.empty()) add(train::read_toml(config_));
   add(flags_);
   all_ = std::move(all);
   return all_;
@@ -116,7 +102,12 @@ train::Options OptionSet::checked() const {
   train::Options options;
   for (const Setting& setting : settings()) assign(options, setting);
   if (options.data == "help") throw ListRequest{"datasets"};
+  if (options.task == "help") throw ListRequest{"tasks"};
+  if (options.optimizer == "help") throw ListRequest{"optimizers"};
+  if (options.schedule == "help") throw ListRequest{"schedules"};
+  if (options.augment == std::vector<std::string>{"help"}) throw ListRequest{"augmentations"};
   options.validate();
+  if (!options.momentum) options.momentum = train::find_optimizer(options.optimizer).momentum;
   check_name("model", options.model, names_of(models::list()), "models");
   check_name("attention", parse_selection("attention", options.attention).name,
              names_of(nn::attention_variants()), "attention");

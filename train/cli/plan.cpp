@@ -10,8 +10,9 @@
 #include "diagrad/data/loader.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/nn/module.h"
-#include "diagrad/train/optim/schedule.h"
 #include "diagrad/train/run/checkpoint_folder.h"
+#include "diagrad/train/run/format.h"
+#include "diagrad/train/run/optimization.h"
 #include "diagrad/train/run/run_folder.h"
 
 namespace diagrad::cli {
@@ -50,24 +51,21 @@ PlannedRun plan_run(const Options& options) {
 }
 
 std::string schedule_text(const RunPlan& plan, const Options& options) {
-  const train::Schedule schedule(options, plan.steps_per_epoch);
-  const int64_t highest = schedule.highest();
+  const train::LearningRate rate = train::make_learning_rate(options, plan.steps_per_epoch);
+  const int64_t highest = rate.highest();
   if (options.schedule == "constant" && highest == 0) return fmt::format("{:.4g}", options.lr);
-  std::string text = fmt::format("{}: {:.4g} at first, ", options.schedule, schedule.lr(0));
+  std::string text = fmt::format("{}: {:.4g} at first, ", options.schedule, rate.lr(0));
   if (highest > 0) {
-    text += fmt::format("{:.4g} at step {}, ", schedule.lr(highest), thousands(highest + 1));
+    text += fmt::format("{:.4g} at step {}, ", rate.lr(highest), thousands(highest + 1));
   }
-  return text + fmt::format("{:.4g} at the end", schedule.lr(plan.steps - 1));
+  return text + fmt::format("{:.4g} at the end", rate.lr(plan.steps - 1));
 }
 
 std::string optimizer_text(const Options& o) {
   std::string text = o.optimizer;
-  if (o.optimizer == "sgd") {
-    text += fmt::format(", {}momentum {}", o.nesterov ? "Nesterov " : "", o.momentum);
-  }
+  if (o.momentum) text += fmt::format(", momentum {}", *o.momentum);
   text += fmt::format(", weight decay {}", o.weight_decay);
   if (o.clip_grad_norm > 0.0) text += fmt::format(", gradients clipped to {}", o.clip_grad_norm);
-  if (o.label_smoothing > 0.0) text += fmt::format(", label smoothing {}", o.label_smoothing);
   if (o.ema_decay > 0.0) text += fmt::format(", averaged weights (decay {})", o.ema_decay);
   return text;
 }
@@ -80,8 +78,8 @@ std::string attention_text(const Options& options) {
 
 std::string data_text(const TrainJob& job) {
   if (job.options.overfit_one_batch) {
-    return fmt::format("{}: one batch of {}, to be learned by heart and to be tested on",
-                       printable(job.options.data), plural(job.train->size(), "image"));
+    return fmt::format("{}: one batch of {}, to train and to test on", printable(job.options.data),
+                       plural(job.train->size(), "image"));
   }
   std::string text =
       fmt::format("{}: {} training", printable(job.options.data), thousands(job.train->size()));
@@ -117,7 +115,7 @@ RunPlan plan_runs(const TrainJob& job, const std::vector<Options>& runs) {
   }
   const data::Loader loader(job.train, {.batch = options.batch, .drop_last = options.drop_last});
   plan.steps_per_epoch = (loader.batch_count() + options.accumulate - 1) / options.accumulate;
-  plan.steps = train::Schedule(options, plan.steps_per_epoch).steps();
+  plan.steps = train::make_learning_rate(options, plan.steps_per_epoch).steps();
   for (const Options& run : runs) plan.runs.push_back(plan_run(run));
   return plan;
 }
@@ -130,6 +128,7 @@ std::vector<std::string> plan_lines(const RunPlan& plan, const TrainJob& job) {
   std::string batch = plural(o.batch, "image");
   if (o.accumulate > 1) batch += fmt::format(", {} batches per step", o.accumulate);
   std::vector<std::pair<const char*, std::string>> rows = {
+      {"task", fmt::format("{}, best by {}", printable(o.task), job.task->primary().name)},
       {"model", fmt::format("{}, {} parameters, {}", printable(o.model), thousands(plan.parameters),
                             o.precision)},
       {"attention", attention_text(o)},
@@ -156,7 +155,7 @@ std::string plan_json(const RunPlan& plan, const TrainJob& job) {
   for (const PlannedRun& run : plan.runs) {
     runs.push_back({{"seed", run.seed}, {"folder", run.folder}, {"resumed_at", run.resumed_at}});
   }
-  const nlohmann::ordered_json object = {{"format", 1},
+  const nlohmann::ordered_json object = {{"format", train::kFormat},
                                          {"dry_run", true},
                                          {"task", job.options.task},
                                          {"model", job.options.model},

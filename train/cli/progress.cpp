@@ -43,10 +43,9 @@ std::string progress_line(const Moment& moment, size_t width, const Console& con
   if (columns(head) + 1 + columns(count) > room) return count.substr(0, room);
   std::vector<std::string> parts;
   if (moment.phase.empty()) {
-    parts = {fmt::format("loss {:.4f}", moment.loss),
-             fmt::format("acc {}", percent(moment.accuracy)),
-             fmt::format("{} left", duration(moment.seconds_left)),
-             fmt::format("{} images/s", rate(moment.images_per_second))};
+    parts = moment.metrics;
+    parts.insert(parts.end(), {fmt::format("{} left", duration(moment.seconds_left)),
+                               fmt::format("{} images/s", rate(moment.images_per_second))});
   }
   std::string tail;
   size_t used = columns(head) + 1 + columns(count);
@@ -74,7 +73,7 @@ void TrainProgress::on_start(const train::TrainStart& start) {
                             printable(options_.attention), printable(options_.data),
                             thousands(start.parameters)));
   if (options_.overfit_one_batch) {
-    console_.line(fmt::format("one batch of {} images to learn by heart, {} steps",
+    console_.line(fmt::format("overfitting one batch of {} images, {} steps",
                               thousands(start.train_images), thousands(start.steps)));
   } else {
     console_.line(fmt::format("{} training and {} {} images, {} epochs of {} steps",
@@ -96,7 +95,7 @@ void TrainProgress::on_start(const train::TrainStart& start) {
 
 void TrainProgress::begin_epoch() {
   epoch_began_ = Clock::now();
-  loss_sum_ = correct_ = 0.0;
+  sums_.assign(start_.metrics.size(), 0.0);
   images_ = 0;
 }
 
@@ -111,19 +110,29 @@ double TrainProgress::seconds_left(int64_t step) const {
   return std::max(left, 0.0);
 }
 
+std::vector<std::string> TrainProgress::metric_texts(const train::MetricValues& values) const {
+  std::vector<std::string> texts;
+  for (const train::Metric& metric : start_.metrics) {
+    texts.push_back(fmt::format("{} {}", metric.name,
+                                train::metric_text(metric, train::value_of(values, metric.name))));
+  }
+  return texts;
+}
+
 void TrainProgress::on_step(const train::StepRow& row) {
-  const auto images = static_cast<double>(row.images);
-  loss_sum_ += row.loss * images;
-  correct_ += row.accuracy * images;
   images_ += row.images;
-  const auto seen = static_cast<double>(images_);
+  train::MetricValues means;
+  for (size_t i = 0; i < start_.metrics.size(); ++i) {
+    const std::string& name = start_.metrics[i].name;
+    sums_[i] += train::value_of(row.metrics, name) * static_cast<double>(row.images);
+    means.emplace_back(name, sums_[i] / static_cast<double>(images_));
+  }
   moment_.phase.clear();
   moment_.epoch = row.epoch;
   moment_.done = row.step - (row.epoch - 1) * start_.steps_per_epoch;
   moment_.total = start_.steps_per_epoch;
-  moment_.loss = loss_sum_ / seen;
-  moment_.accuracy = correct_ / seen;
-  moment_.images_per_second = seen / std::max(since(epoch_began_), 1e-9);
+  moment_.metrics = metric_texts(means);
+  moment_.images_per_second = static_cast<double>(images_) / std::max(since(epoch_began_), 1e-9);
   moment_.seconds_left = seconds_left(row.step);
   show();
 }
@@ -142,33 +151,40 @@ void TrainProgress::show() {
     console_.status(progress_line(moment_, console_.width(), console_));
     return;
   }
-  console_.line(fmt::format(
-      "epoch {}/{}  step {}/{}  loss {:.4f}  accuracy {}  {} images/s  {} left", moment_.epoch,
-      moment_.epochs, moment_.done, moment_.total, moment_.loss, percent(moment_.accuracy),
-      rate(moment_.images_per_second), duration(moment_.seconds_left)));
+  console_.line(fmt::format("epoch {}/{}  step {}/{}  {}  {} images/s  {} left", moment_.epoch,
+                            moment_.epochs, moment_.done, moment_.total,
+                            fmt::join(moment_.metrics, "  "), rate(moment_.images_per_second),
+                            duration(moment_.seconds_left)));
   console_.flush();
 }
 
 void TrainProgress::on_epoch(const train::EpochRow& row, bool best) {
-  // One batch learned by heart has epochs of one step.
-  const bool rare = row.eval_set.empty() && start_.steps_per_epoch == 1;
+  // With --overfit-one-batch an epoch is one step.
+  const bool rare = row.eval.empty() && start_.steps_per_epoch == 1;
   if (!rare) console_.live() ? print_row(row, best) : print_plain(row, best);
   console_.flush();
   begin_epoch();
 }
 
 std::vector<TrainProgress::Cell> TrainProgress::cells(const train::EpochRow& row) const {
-  const bool evaluated = !row.eval_set.empty();
-  const auto loss = [](double value) { return fmt::format("{:.4f}", value); };
   std::vector<Cell> all;
-  all.push_back({"epoch", fmt::format("{}/{}", row.epoch, start_.epochs), 9});
+  all.push_back({"epoch", fmt::format("{}/{}", row.epoch, start_.epochs), 19});
   all.push_back({"lr", fmt::format("{:.4g}", row.lr), 1});
-  all.push_back({"loss", loss(row.train_loss), 6});
-  all.push_back({"accuracy", percent(row.train_accuracy), 5});
-  all.push_back({start_.eval_set == "test" ? "test loss" : "val loss",
-                 evaluated ? loss(row.eval_loss) : "-", 7});
-  all.push_back({"accuracy", evaluated ? percent(row.eval_accuracy) : "-", 8});
-  if (row.has_ema) all.push_back({"averaged", percent(row.ema_accuracy), 4});
+  const auto add = [&](const std::string& prefix, const train::MetricValues& values, int weight) {
+    for (const train::Metric& metric : start_.metrics) {
+      const bool is_primary = metric.name == start_.primary.name;
+      const double value = train::value_of(values, metric.name);
+      all.push_back({is_primary || prefix.empty() ? metric.name : prefix + " " + metric.name,
+                     train::metric_text(metric, value), is_primary ? weight + 2 : weight});
+    }
+  };
+  add("", row.train, 5);
+  add(start_.eval_set == "test" ? "test" : "val", row.eval, 8);
+  if (!row.ema.empty()) {
+    all.push_back(
+        {"averaged",
+         train::metric_text(start_.primary, train::value_of(row.ema, start_.primary.name)), 4});
+  }
   all.push_back({"images/s", rate(row.images_per_second), 2});
   all.push_back({"time", duration(row.seconds), 3});
   return all;
@@ -194,14 +210,16 @@ void TrainProgress::print_row(const train::EpochRow& row, bool best) {
 }
 
 void TrainProgress::print_plain(const train::EpochRow& row, bool best) {
-  std::string line =
-      fmt::format("epoch {}/{}  lr {:.4g}  loss {:.4f}  accuracy {}", row.epoch, start_.epochs,
-                  row.lr, row.train_loss, percent(row.train_accuracy));
-  if (!row.eval_set.empty()) {
-    line += fmt::format("  {} loss {:.4f}  accuracy {}", row.eval_set, row.eval_loss,
-                        percent(row.eval_accuracy));
+  std::string line = fmt::format("epoch {}/{}  lr {:.4g}  {}", row.epoch, start_.epochs, row.lr,
+                                 fmt::join(metric_texts(row.train), "  "));
+  if (!row.eval.empty()) {
+    line += fmt::format("  {} {}", row.eval_set, fmt::join(metric_texts(row.eval), "  "));
   }
-  if (row.has_ema) line += fmt::format("  averaged {}", percent(row.ema_accuracy));
+  if (!row.ema.empty()) {
+    line += fmt::format(
+        "  averaged {}",
+        train::metric_text(start_.primary, train::value_of(row.ema, start_.primary.name)));
+  }
   line += fmt::format("  {} images/s  {}", rate(row.images_per_second), duration(row.seconds));
   console_.line(line + (best ? "  best" : ""));
 }

@@ -18,14 +18,13 @@ struct Moment {
   std::string phase = {};  ///< what is evaluated ("test"); empty: training
   int64_t done = 0;        ///< steps of the epoch, images of an evaluation
   int64_t total = 0;
-  double loss = 0.0;  ///< of the epoch so far, as the next three
-  double accuracy = 0.0;
+  std::vector<std::string> metrics = {};  ///< of the epoch so far: "loss 1.2345", "accuracy 56.7 %"
   double images_per_second = 0.0;
   double seconds_left = 0.0;  ///< of the whole run
 };
 
-/// "epoch 3/15 [=====>    ] 142/395  loss 1.2345  acc 56.7 %  1234 images/s  0:42 left", with as
-/// much of it as fits into width - 1 columns.
+/// "epoch 3/15 [=====>    ] 142/395  loss 1.2345  accuracy 56.7 %  0:42 left  1234 images/s", with
+/// as much of it as fits into width - 1 columns.
 std::string progress_line(const Moment& moment, size_t width, const Console& console);
 
 /// Shows how a run goes: a line that moves and a table of epochs on a terminal, plain lines
@@ -56,6 +55,8 @@ class TrainProgress : public train::TrainListener {
   std::vector<Cell> cells(const train::EpochRow& row) const;
   void print_row(const train::EpochRow& row, bool best);
   void print_plain(const train::EpochRow& row, bool best);
+  /// "loss 1.2345", "accuracy 56.7 %".
+  std::vector<std::string> metric_texts(const train::MetricValues& values) const;
   void begin_epoch();
   /// Redraws the moving line, or prints a plain one, when it is time to.
   void show();
@@ -71,8 +72,7 @@ class TrainProgress : public train::TrainListener {
 
   // Of the epoch under way, in this process.
   Clock::time_point epoch_began_ = began_;
-  double loss_sum_ = 0.0;
-  double correct_ = 0.0;
+  std::vector<double> sums_ = {};  ///< of each metric, weighted by images
   int64_t images_ = 0;
 };
 

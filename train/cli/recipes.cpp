@@ -7,7 +7,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/spelling.h"
 #include "diagrad/core/text.h"
-#include "diagrad/train/cli/toml.h"
+#include "diagrad/train/run/toml.h"
 
 namespace diagrad::cli {
 namespace {
@@ -34,7 +34,7 @@ std::string Recipe::reaches() const {
 }
 
 std::vector<Setting> Recipe::settings() const {
-  return parse_toml(text, fmt::format("recipe {}", name));
+  return train::parse_toml(text, fmt::format("recipe {}", name));
 }
 
 const Recipe& find_recipe(std::string_view name) {

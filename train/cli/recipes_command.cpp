@@ -28,10 +28,11 @@ class RecipesCommand : public ListCommand {
   }
 };
 
+[[maybe_unused]] const bool registered =
+    register_command({.name = "recipes",
+                      .help = "list tried sets of options, or print one",
+                      .position = 140,
+                      .make = [] { return std::make_unique<RecipesCommand>(); }});
+
 }  // namespace
-
-std::unique_ptr<Command> make_recipes_command() {
-  return std::make_unique<RecipesCommand>();
-}
-
 }  // namespace diagrad::cli

@@ -38,10 +38,11 @@ class ReportCommand : public Command {
   std::string folder_;
 };
 
+[[maybe_unused]] const bool registered =
+    register_command({.name = "report",
+                      .help = "make report.html of a run folder again, from its other files",
+                      .position = 30,
+                      .make = [] { return std::make_unique<ReportCommand>(); }});
+
 }  // namespace
-
-std::unique_ptr<Command> make_report_command() {
-  return std::make_unique<ReportCommand>();
-}
-
 }  // namespace diagrad::cli

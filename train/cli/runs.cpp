@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/text.h"
+#include "diagrad/train/run/format.h"
+#include "diagrad/train/run/result.h"
 
 namespace diagrad::cli {
 namespace {
@@ -17,8 +19,8 @@ ordered_json to_json(const Spread& spread) {
   return {{"mean", spread.mean}, {"std", spread.deviation}, {"n", spread.n}};
 }
 
-std::string exact(double share) {
-  return fmt::format("{:.2f} %", 100.0 * share);
+double last_of(const train::TrainResult& result) {
+  return train::value_of(result.last.metrics, result.primary.name);
 }
 
 }  // namespace
@@ -34,35 +36,41 @@ Spread spread(const std::vector<double>& values) {
   return result;
 }
 
-std::string spread_text(const Spread& spread) {
-  if (spread.n < 2) return fmt::format("{:.2f} %", 100.0 * spread.mean);
-  return fmt::format("{:.2f} % +- {:.2f} (mean and standard deviation, n = {})",
-                     100.0 * spread.mean, 100.0 * spread.deviation, spread.n);
+std::string spread_text(const train::Metric& metric, const Spread& spread) {
+  const std::string mean = train::exact_metric_text(metric, spread.mean);
+  if (spread.n < 2) return mean;
+  const std::string deviation = metric.is_share ? fmt::format("{:.2f}", 100.0 * spread.deviation)
+                                                : fmt::format("{:.4f}", spread.deviation);
+  return fmt::format("{} +- {} (mean and standard deviation, n = {})", mean, deviation, spread.n);
 }
 
 std::vector<std::string> runs_lines(const std::vector<train::TrainResult>& results,
                                     const train::Options& options, const std::string& folder) {
+  const train::Metric metric = results.empty() ? train::Metric{} : results.front().primary;
   std::vector<std::vector<std::string>> rows;
   std::vector<double> last;
   std::vector<double> best;
   for (const train::TrainResult& result : results) {
-    last.push_back(result.last.accuracy);
+    last.push_back(last_of(result));
     best.push_back(result.best);
-    rows.push_back({fmt::format("{}", result.seed), exact(result.last.accuracy), exact(result.best),
-                    thousands(result.best_epoch), fmt::format("{:.4f}", result.last.loss),
+    rows.push_back({fmt::format("{}", result.seed),
+                    train::exact_metric_text(metric, last_of(result)),
+                    train::exact_metric_text(metric, result.best), thousands(result.best_epoch),
+                    fmt::format("{:.4f}", train::value_of(result.last.metrics, "loss")),
                     duration(result.seconds)});
   }
   const std::string loss = options.overfit_one_batch ? ">loss" : ">test loss";
   std::vector<std::string> lines =
-      table({">seed", ">accuracy", ">best", ">in epoch", loss, ">time"}, rows);
+      table({">seed", ">" + metric.name, ">best", ">in epoch", loss, ">time"}, rows);
   const bool on_test = results.empty() || results.front().chosen_on == "test";
   lines.emplace_back();
+  const std::string figure =
+      fmt::format("{:<12} {}", metric.name, spread_text(metric, spread(last)));
   if (options.overfit_one_batch) {
-    lines.push_back("accuracy     " + spread_text(spread(last)) +
-                    " on the one batch that each learned by heart");
+    lines.push_back(figure + " on the batch that each was trained on");
   } else {
-    lines.push_back("accuracy     " + spread_text(spread(last)) + " on the test set, at the end");
-    lines.push_back("best epoch   " + spread_text(spread(best)) +
+    lines.push_back(figure + " on the test set, at the end");
+    lines.push_back("best epoch   " + spread_text(metric, spread(best)) +
                     (on_test ? ", chosen on the test set itself" : ", chosen by validation"));
   }
   lines.push_back(fmt::format("report       {}/report.html", printable(folder)));
@@ -85,14 +93,18 @@ std::string runs_json(const std::vector<train::TrainResult>& results,
     train::Options own = options;
     own.seed = result.seed;
     runs.push_back(ordered_json::parse(run_json(result, own)));
-    last.push_back(result.last.accuracy);
+    last.push_back(last_of(result));
     best.push_back(result.best);
   }
-  const ordered_json all = {
-      {"format", 1},
-      {"test",
-       {{"metric", "accuracy"}, {"last", to_json(spread(last))}, {"best", to_json(spread(best))}}},
-      {"runs", std::move(runs)}};
+  const train::Metric metric = results.empty() ? train::Metric{} : results.front().primary;
+  const ordered_json all = {{"format", train::kFormat},
+                            {"test",
+                             {{"metric", metric.name},
+                              {"better", metric.higher_is_better ? "higher" : "lower"},
+                              {"is_share", metric.is_share},
+                              {"last", to_json(spread(last))},
+                              {"best", to_json(spread(best))}}},
+                            {"runs", std::move(runs)}};
   return all.dump(2, ' ', false, ordered_json::error_handler_t::replace);
 }
 

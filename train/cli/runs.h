@@ -17,7 +17,7 @@ struct Spread {
 Spread spread(const std::vector<double>& values);
 
 /// "93.42 % +- 0.31 (mean and standard deviation, n = 5)"; one value stands alone.
-std::string spread_text(const Spread& spread);
+std::string spread_text(const train::Metric& metric, const Spread& spread);
 
 /// A row per run, mean and standard deviation, and where the files lie.
 std::vector<std::string> runs_lines(const std::vector<train::TrainResult>& results,
@@ -27,7 +27,7 @@ std::vector<std::string> runs_lines(const std::vector<train::TrainResult>& resul
 std::string run_json(const train::TrainResult& result, const train::Options& options);
 
 /// What runs.json holds, for runs that differ in their seed alone: their results and the spread of
-/// the accuracies on the test set.
+/// the primary metric on the test set.
 std::string runs_json(const std::vector<train::TrainResult>& results,
                       const train::Options& options);
 

@@ -11,7 +11,9 @@
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/image_size.h"
 #include "diagrad/train/cli/option_set.h"
+#include "diagrad/train/run/format.h"
 #include "diagrad/train/run/job.h"
+#include "diagrad/train/tasks/synthetic.h"
 
 namespace diagrad::cli {
 namespace {
@@ -32,7 +34,7 @@ std::string mebibytes(int64_t bytes) {
 class SummaryCommand : public Command {
  public:
   void declare(Arguments& arguments) override {
-    set_.declare(arguments, {"model", "model-opt", "attention", "sharing", "classes"});
+    set_.declare(arguments, {"task", "model", "model-opt", "attention", "sharing", "classes"});
     arguments.heading("Command");
     arguments.option({"input", "HxWxC", input_, "size of one image"}, input_);
     arguments.flag({"json", "", "", "print JSON for programs"}, json_);
@@ -41,10 +43,17 @@ class SummaryCommand : public Command {
   int run() override {
     train::Options options = set_.read();
     options.precision = "f32";
-    if (options.classes == 0) options.classes = 10;
+    const auto task = train::make_task(options.task);
+    options.classes = train::synthetic_outputs(*task, options.classes);
     const Shape input = parse_input(input_);
     const auto model = make_model(options, input);
-    const models::Summary summary = models::summarize(*model, input);
+    data::Loader loader(
+        train::synthetic_set(train::find_task(options.task), input, options.classes, 1, 0),
+        {.batch = 1});
+    data::Batch batch;
+    loader.start(0);
+    loader.next(batch);
+    const models::Summary summary = models::summarize(*model, [&] { task->call(*model, batch); });
     const nn::AttentionFactory attention(options.attention, options.sharing);
     options.sharing = nn::name(attention.sharing());
     Console console(false, json_);
@@ -77,7 +86,7 @@ class SummaryCommand : public Command {
                         {"parameters", row.parameters},
                         {"multiply_adds", row.multiply_adds}});
     }
-    const ordered_json result = {{"format", 1},
+    const ordered_json result = {{"format", train::kFormat},
                                  {"model", options.model},
                                  {"attention", options.attention},
                                  {"sharing", options.sharing},
@@ -124,10 +133,11 @@ class SummaryCommand : public Command {
   bool json_ = false;
 };
 
+[[maybe_unused]] const bool registered =
+    register_command({.name = "summary",
+                      .help = "list layers with shapes, parameters and multiply-adds",
+                      .position = 40,
+                      .make = [] { return std::make_unique<SummaryCommand>(); }});
+
 }  // namespace
-
-std::unique_ptr<Command> make_summary_command() {
-  return std::make_unique<SummaryCommand>();
-}
-
 }  // namespace diagrad::cli

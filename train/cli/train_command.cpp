@@ -18,6 +18,7 @@
 #include "diagrad/train/cli/plan.h"
 #include "diagrad/train/cli/progress.h"
 #include "diagrad/train/cli/runs.h"
+#include "diagrad/train/report/reporter.h"
 #include "diagrad/train/report/runs_page.h"
 #include "diagrad/train/run/file.h"
 #include "diagrad/train/run/job.h"
@@ -132,8 +133,10 @@ int TrainCommand::dry_run(const Options& options, Console& console) const {
 TrainResult train_job(const Options& options, Console& console) {
   const TrainJob job = train::make_job(options);
   TrainProgress progress(console, job.options);
+  train::Reporter reporter(job, progress);
+  train::ListenerGroup listeners({&progress, &reporter});
   try {
-    TrainResult result = train::train(job, progress);
+    TrainResult result = train::train(job, listeners);
     console.status("");
     return result;
   } catch (const Error&) {
@@ -146,16 +149,17 @@ TrainResult train_job(const Options& options, Console& console) {
   }
 }
 
-void say(const std::vector<std::string>& lines, Console& console) {
+/// Lines that begin with the name of the primary metric stand out.
+void say(const std::vector<std::string>& lines, const train::Metric& metric, Console& console) {
   for (const std::string& line : lines) {
-    const bool is_result = line.rfind("accuracy", 0) == 0;
+    const bool is_result = line.rfind(metric.name + " ", 0) == 0;
     console.line(is_result ? console.styled(Style::bold, line) : line);
   }
 }
 
 int TrainCommand::train_one(const Options& options, Console& console) const {
   const TrainResult result = train_job(options, console);
-  say(closing_lines(result, options), console);
+  say(closing_lines(result, options), result.primary, console);
   if (result.signal != 0) return kSignal + result.signal;
   if (json_) console.json(run_json(result, options));
   return kDone;
@@ -170,7 +174,7 @@ int TrainCommand::train_all(const Options& options, Console& console) const {
         Style::bold, fmt::format("run {} of {}, seed {}", results.size() + 1, runs_, own.seed)));
     results.push_back(train_job(own, console));
     if (results.back().signal != 0) {
-      say(closing_lines(results.back(), own), console);
+      say(closing_lines(results.back(), own), results.back().primary, console);
       return kSignal + results.back().signal;
     }
     console.line("");
@@ -178,15 +182,16 @@ int TrainCommand::train_all(const Options& options, Console& console) const {
     train::write_file(base + "/runs.json", runs_json(results, options) + "\n");
     train::write_runs_page(base);
   }
-  say(runs_lines(results, options, base), console);
+  say(runs_lines(results, options, base), results.front().primary, console);
   if (json_) console.json(runs_json(results, options));
   return kDone;
 }
 
+[[maybe_unused]] const bool registered =
+    register_command({.name = "train",
+                      .help = "train a model, with everything about the run in one folder",
+                      .position = 10,
+                      .make = [] { return std::make_unique<TrainCommand>(); }});
+
 }  // namespace
-
-std::unique_ptr<Command> make_train_command() {
-  return std::make_unique<TrainCommand>();
-}
-
 }  // namespace diagrad::cli

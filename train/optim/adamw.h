@@ -12,20 +12,21 @@ struct AdamwOptions {
   double epsilon = 1e-8;
 };
 
-/// Adam with decoupled weight decay; formula at AdamwUpdate. State: `first.<parameter>`,
-/// `second.<parameter>` and `steps`, the number of steps made.
+/// Adam with decoupled weight decay; formula at AdamwUpdate. The bias correction counts the steps
+/// of each parameter, those with a gradient. State: `first.<parameter>`, `second.<parameter>` and
+/// `step.<parameter>`, an i64.
 class Adamw : public Optimizer {
  public:
   Adamw(std::vector<ParameterGroup> groups, const AdamwOptions& options);
   void step(double lr, double gradient_scale = 1.0) override;
   void set_momentum(double momentum) override { options_.beta1 = momentum; }
-  TensorMap state() const override;
+  nn::StateDict state() const override;
 
  private:
   AdamwOptions options_;
-  Tensor steps_;  ///< i64, one element, in main memory
   std::vector<std::vector<Tensor>> first_;
   std::vector<std::vector<Tensor>> second_;
+  std::vector<std::vector<Tensor>> steps_;  ///< i64, one element each, in main memory
 };
 
 }  // namespace diagrad::train

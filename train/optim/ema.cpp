@@ -9,7 +9,7 @@
 
 namespace diagrad::train {
 
-Ema::Ema(TensorMap model, double decay) : model_(std::move(model)), decay_(decay) {
+Ema::Ema(nn::StateDict model, double decay) : model_(std::move(model)), decay_(decay) {
   for (const auto& named : model_) {
     DG_CHECK(named.second.is_contiguous(), "ema: {} of shape {} is not contiguous", named.first,
              named.second.shape());

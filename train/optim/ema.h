@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "diagrad/train/run/safetensors.h"
+#include "diagrad/nn/state_dict.h"
 
 namespace diagrad::train {
 
@@ -13,17 +13,17 @@ namespace diagrad::train {
 class Ema {
  public:
   /// `model`: handles of the live tensors, by name. The average starts as a copy.
-  Ema(TensorMap model, double decay);
+  Ema(nn::StateDict model, double decay);
 
   void update(int64_t step) const;
   /// Exchanges the values of model and average, bit for bit; twice is as before.
   void swap() const;
   /// Handles of the average, by the model's names.
-  const TensorMap& state() const { return average_; }
+  const nn::StateDict& state() const { return average_; }
 
  private:
-  TensorMap model_;
-  TensorMap average_;
+  nn::StateDict model_;
+  nn::StateDict average_;
   double decay_;
 };
 

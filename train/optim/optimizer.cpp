@@ -6,9 +6,8 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/registry.h"
 #include "diagrad/ops/multi_tensor.h"
-#include "diagrad/train/optim/adamw.h"
-#include "diagrad/train/optim/sgd.h"
 
 namespace diagrad::train {
 namespace {
@@ -40,6 +39,11 @@ bool fits(std::string_view pattern, std::string_view text) {
 
 bool fits(const std::string& entry, const NamedParameter& parameter) {
   return entry == "1d" ? parameter.tensor.rank() <= 1 : fits(entry, parameter.name);
+}
+
+Registry<OptimizerInfo>& registry() {
+  static Registry<OptimizerInfo> all("optimizer");
+  return all;
 }
 
 }  // namespace
@@ -92,7 +96,7 @@ std::vector<std::vector<Tensor>> Optimizer::make_slots() const {
   return slots;
 }
 
-void Optimizer::add_slots(TensorMap& state, const std::string& name,
+void Optimizer::add_slots(nn::StateDict& state, const std::string& name,
                           const std::vector<std::vector<Tensor>>& slots) const {
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (size_t i = 0; i < slots[g].size(); ++i) {
@@ -116,16 +120,27 @@ double clip_scale(double norm, double largest) {
   return largest > 0.0 ? std::min(1.0, largest / (norm + 1e-6)) : 1.0;
 }
 
-std::unique_ptr<Optimizer> make_optimizer(const Options& options,
-                                          const std::vector<NamedParameter>& parameters) {
-  auto groups = make_groups(parameters, options.weight_decay, options.no_decay);
-  if (options.optimizer == "adamw") {
-    return std::make_unique<Adamw>(std::move(groups),
-                                   AdamwOptions{options.beta1, options.beta2, options.epsilon});
-  }
-  DG_CHECK(options.optimizer == "sgd", "optimizer: '{}' is unknown, use one of: sgd, adamw",
-           options.optimizer);
-  return std::make_unique<Sgd>(std::move(groups), SgdOptions{options.momentum, options.nesterov});
+bool register_optimizer(OptimizerInfo info) {
+  return registry().add(std::move(info));
+}
+
+const std::vector<OptimizerInfo>& optimizers() {
+  return registry().all();
+}
+
+const OptimizerInfo& find_optimizer(std::string_view text) {
+  return registry().find(parse_selection("optimizer", text).name);
+}
+
+std::unique_ptr<Optimizer> make_optimizer(std::string_view text, std::optional<double> momentum,
+                                          std::vector<ParameterGroup> groups) {
+  const OptimizerInfo& info = find_optimizer(text);
+  DG_CHECK(!momentum || info.momentum, "momentum: optimizer {} has none; leave --momentum out",
+           info.name);
+  OptimizerSettings settings;
+  settings.momentum = momentum.value_or(info.momentum.value_or(0.0));
+  settings.options = OptionValues("optimizer", parse_selection("optimizer", text), info.options);
+  return info.make(std::move(groups), settings);
 }
 
 }  // namespace diagrad::train

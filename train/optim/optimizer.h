@@ -1,13 +1,15 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "diagrad/core/option.h"
 #include "diagrad/core/tensor.h"
 #include "diagrad/nn/module.h"
-#include "diagrad/train/run/options.h"
-#include "diagrad/train/run/safetensors.h"
 
 namespace diagrad::train {
 
@@ -41,7 +43,7 @@ class Optimizer {
   virtual void set_momentum(double momentum) = 0;
   /// Handles of everything that the next step depends on beside parameters and gradients, by name;
   /// copying into them restores it.
-  virtual TensorMap state() const = 0;
+  virtual nn::StateDict state() const = 0;
 
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   void zero_grad() const;
@@ -49,7 +51,7 @@ class Optimizer {
  protected:
   /// A zero tensor for each parameter, by position in the groups.
   std::vector<std::vector<Tensor>> make_slots() const;
-  void add_slots(TensorMap& state, const std::string& name,
+  void add_slots(nn::StateDict& state, const std::string& name,
                  const std::vector<std::vector<Tensor>>& slots) const;
 
  private:
@@ -64,8 +66,35 @@ double gradient_norm(const std::vector<ParameterGroup>& groups);
 /// clip_grad_norm_: min(1, largest / (norm + 1e-6)). `largest` 0 clips nothing.
 double clip_scale(double norm, double largest);
 
-/// The optimizer that the options ask for.
-std::unique_ptr<Optimizer> make_optimizer(const Options& options,
-                                          const std::vector<NamedParameter>& parameters);
+/// What every optimizer is made with beside the groups.
+struct OptimizerSettings {
+  double momentum = 0.0;      ///< of optimizers that have one
+  OptionValues options = {};  ///< the optimizer's own, defaults filled in
+};
+
+/// An entry of the registry: `--optimizer name:option=value,...`.
+struct OptimizerInfo {
+  std::string name = {};
+  std::string help = {};      ///< one line
+  std::string citation = {};  ///< paper or public file
+  std::vector<Option> options = {};
+  double lr = 0.1;                      ///< peak learning rate where `--lr` is 0
+  std::optional<double> momentum = {};  ///< default of `--momentum`; nothing: it has none
+  /// Throws Error(usage) for settings that do not fit together; the groups may be empty.
+  std::function<std::unique_ptr<Optimizer>(std::vector<ParameterGroup>, const OptimizerSettings&)>
+      make = {};
+};
+
+/// `const bool registered = register_optimizer({...});` at namespace scope of the optimizer's file.
+bool register_optimizer(OptimizerInfo info);
+/// All optimizers, in order of their names.
+const std::vector<OptimizerInfo>& optimizers();
+/// Throws Error(usage) with the names there are.
+const OptimizerInfo& find_optimizer(std::string_view name);
+
+/// The optimizer that `name:option=value,...` describes. A momentum that is given to an optimizer
+/// without one is Error(usage); nothing: the optimizer's default.
+std::unique_ptr<Optimizer> make_optimizer(std::string_view text, std::optional<double> momentum,
+                                          std::vector<ParameterGroup> groups);
 
 }  // namespace diagrad::train

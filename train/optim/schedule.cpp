@@ -1,90 +1,101 @@
 #include "diagrad/train/optim/schedule.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <numbers>
+#include <utility>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/registry.h"
 
 namespace diagrad::train {
 namespace {
 
-/// From a at share 0 to b at share 1 along half a cosine.
-double along_cosine(double a, double b, double share) {
-  return b + (a - b) / 2.0 * (1.0 + std::cos(std::numbers::pi * share));
+Registry<ScheduleInfo>& registry() {
+  static Registry<ScheduleInfo> all("schedule");
+  return all;
+}
+
+/// The number at the beginning of a text, and what follows it.
+template <typename T>
+bool parse_front(std::string_view text, T& value, std::string_view& rest) {
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, value);
+  rest = text.substr(static_cast<size_t>(stop - text.data()));
+  return problem == std::errc();
 }
 
 }  // namespace
 
-Schedule::Schedule(const Options& options, int64_t steps_per_epoch)
-    : peak_(options.learning_rate()),
-      min_(options.min_lr),
-      gamma_(options.gamma),
-      milestones_(options.milestones),
-      peak_at_(options.peak_at),
-      start_(peak_ / options.start_factor),
-      final_(start_ / options.final_factor),
-      cycle_momentum_(options.cycle_momentum),
-      base_momentum_(options.base_momentum),
-      max_momentum_(options.max_momentum),
-      steps_per_epoch_(steps_per_epoch),
-      steps_(options.epochs * steps_per_epoch),
-      warmup_(std::llround(options.warmup * static_cast<double>(steps_per_epoch))) {
-  DG_CHECK(steps_per_epoch >= 1, "schedule: {} steps per epoch", steps_per_epoch);
-  const std::string& name = options.schedule;
-  DG_CHECK(name == "constant" || name == "multistep" || name == "cosine" || name == "onecycle",
-           "schedule: '{}' is unknown, use one of: constant, multistep, cosine, onecycle", name);
-  kind_ = name == "constant"    ? Kind::constant
-          : name == "multistep" ? Kind::multistep
-          : name == "cosine"    ? Kind::cosine
-                                : Kind::onecycle;
+bool register_schedule(ScheduleInfo info) {
+  return registry().add(std::move(info));
 }
 
-double Schedule::lr(int64_t step) const {
-  step = std::min(step, steps_ - 1);
-  if (kind_ == Kind::onecycle) {
-    return onecycle(static_cast<double>(step), start_, peak_, final_);
+const std::vector<ScheduleInfo>& schedules() {
+  return registry().all();
+}
+
+const ScheduleInfo& find_schedule(std::string_view text) {
+  return registry().find(parse_selection("schedule", text).name);
+}
+
+int64_t Warmup::count(int64_t steps_per_epoch) const {
+  return steps > 0 ? steps : std::llround(epochs * static_cast<double>(steps_per_epoch));
+}
+
+Warmup parse_warmup(std::string_view text) {
+  constexpr int64_t kMost = 1'000'000'000'000;
+  Warmup warmup;
+  std::string_view rest;
+  if (parse_front(text, warmup.steps, rest) && rest == "steps") {
+    DG_CHECK(warmup.steps >= 0 && warmup.steps <= kMost, "warmup: {} is out of range, use 0 to {}",
+             text, kMost);
+    return warmup;
   }
+  warmup.steps = 0;
+  const bool is_number = parse_front(text, warmup.epochs, rest) && rest.empty();
+  DG_CHECK(is_number && std::isfinite(warmup.epochs) && warmup.epochs >= 0.0,
+           "warmup: '{}' is neither epochs, such as 0.5, nor steps, such as 100steps", text);
+  return warmup;
+}
+
+LearningRate::LearningRate(const LearningRateSpec& spec)
+    : peak_(spec.peak), steps_(spec.epochs * spec.steps_per_epoch) {
+  DG_CHECK(spec.steps_per_epoch >= 1, "schedule: {} steps per epoch", spec.steps_per_epoch);
+  const ScheduleInfo& info = find_schedule(spec.schedule);
+  const Warmup warmup = parse_warmup(spec.warmup);
+  DG_CHECK(info.has_warmup || warmup.is_none(),
+           "warmup: {} beside schedule {}, which has a rise of its own; leave --warmup out",
+           spec.warmup, info.name);
+  DG_CHECK(warmup.epochs <= static_cast<double>(spec.epochs),
+           "warmup: {} epochs are more than the {} of the run", spec.warmup, spec.epochs);
+  warmup_ = warmup.count(spec.steps_per_epoch);
+  ScheduleSettings settings;
+  settings.lr = spec.peak;
+  settings.momentum = spec.momentum;
+  settings.steps = steps_;
+  settings.steps_per_epoch = spec.steps_per_epoch;
+  settings.warmup = warmup_;
+  settings.options =
+      OptionValues("schedule", parse_selection("schedule", spec.schedule), info.options);
+  schedule_ = info.make(settings);
+}
+
+double LearningRate::lr(int64_t step) const {
+  step = std::min(step, steps_ - 1);
   if (step < warmup_) {
     return peak_ * static_cast<double>(step + 1) / static_cast<double>(warmup_ + 1);
   }
-  if (kind_ == Kind::multistep) {
-    const auto passed =
-        std::upper_bound(milestones_.begin(), milestones_.end(), step / steps_per_epoch_) -
-        milestones_.begin();
-    return peak_ * std::pow(gamma_, static_cast<double>(passed));
-  }
-  if (kind_ == Kind::cosine) {
-    return along_cosine(
-        peak_, min_, static_cast<double>(step - warmup_) / static_cast<double>(steps_ - warmup_));
-  }
-  return peak_;
+  return schedule_->lr(step);
 }
 
-std::optional<double> Schedule::momentum(int64_t step) const {
-  if (kind_ != Kind::onecycle || !cycle_momentum_) return std::nullopt;
-  return onecycle(static_cast<double>(std::min(step, steps_ - 1)), max_momentum_, base_momentum_,
-                  max_momentum_);
+std::optional<double> LearningRate::momentum(int64_t step) const {
+  return schedule_->momentum(std::min(step, steps_ - 1));
 }
 
-int64_t Schedule::highest() const {
-  // The rate rises up to the end of the warm-up or to the top of onecycle, and nowhere else.
-  const auto top =
-      static_cast<int64_t>(std::max(0.0, peak_at_ * static_cast<double>(steps_) - 1.0));
-  int64_t best = 0;
-  for (const int64_t turn : {warmup_ - 1, warmup_, top, top + 1}) {
-    const int64_t step = std::clamp<int64_t>(turn, 0, steps_ - 1);
-    if (lr(step) > lr(best)) best = step;
-  }
-  return best;
-}
-
-double Schedule::onecycle(double step, double start, double peak, double end) const {
-  const double top = peak_at_ * static_cast<double>(steps_) - 1.0;
-  const double last = static_cast<double>(steps_) - 1.0;
-  if (step <= top && top > 0.0) return along_cosine(start, peak, step / top);
-  const double from = std::max(top, 0.0);
-  return last > from ? along_cosine(peak, end, (step - from) / (last - from)) : peak;
+int64_t LearningRate::highest() const {
+  // The rate rises all through the warm-up, to below that of the schedule's first step.
+  return std::clamp<int64_t>(warmup_ < steps_ ? schedule_->highest() : warmup_, 0, steps_ - 1);
 }
 
 }  // namespace diagrad::train

@@ -1,16 +1,32 @@
 #include "diagrad/train/optim/sgd.h"
 
+#include <memory>
 #include <utility>
 
 #include "diagrad/core/error.h"
 #include "diagrad/ops/multi_tensor.h"
 
 namespace diagrad::train {
+namespace {
+
+[[maybe_unused]] const bool registered = register_optimizer(
+    {.name = "sgd",
+     .help = "stochastic gradient descent; weight decay is added to the gradient",
+     .citation = "PyTorch, torch/optim/sgd.py",
+     .options = {bool_option("nesterov", false, "Nesterov's form of momentum")},
+     .lr = 0.1,
+     .momentum = 0.9,
+     .make = [](std::vector<ParameterGroup> groups, const OptimizerSettings& settings) {
+       return std::make_unique<Sgd>(
+           std::move(groups), SgdOptions{settings.momentum, settings.options.get_bool("nesterov")});
+     }});
+
+}  // namespace
 
 Sgd::Sgd(std::vector<ParameterGroup> groups, const SgdOptions& options)
     : Optimizer(std::move(groups)), options_(options) {
   DG_CHECK(!options.nesterov || options.momentum > 0.0,
-           "sgd: Nesterov's form needs momentum above 0, got {}", options.momentum);
+           "optimizer: nesterov of sgd needs a momentum above 0, got {}", options.momentum);
   if (options.momentum > 0.0) momentum_ = make_slots();
 }
 
@@ -33,8 +49,8 @@ void Sgd::step(double lr, double gradient_scale) {
   }
 }
 
-TensorMap Sgd::state() const {
-  TensorMap state;
+nn::StateDict Sgd::state() const {
+  nn::StateDict state;
   if (!momentum_.empty()) add_slots(state, "momentum", momentum_);
   return state;
 }

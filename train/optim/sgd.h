@@ -17,7 +17,7 @@ class Sgd : public Optimizer {
   Sgd(std::vector<ParameterGroup> groups, const SgdOptions& options);
   void step(double lr, double gradient_scale = 1.0) override;
   void set_momentum(double momentum) override { options_.momentum = momentum; }
-  TensorMap state() const override;
+  nn::StateDict state() const override;
 
  private:
   SgdOptions options_;

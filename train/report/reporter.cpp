@@ -30,7 +30,7 @@ void Reporter::attempt(Action action) {
   try {
     action();
   } catch (const std::exception& error) {
-    if (!warned_) listener_.on_message(fmt::format("no report: {}", error.what()));
+    if (!warned_) messages_.on_message(fmt::format("no report: {}", error.what()));
     warned_ = true;
   }
 }
@@ -46,8 +46,9 @@ void Reporter::write_page() {
   cost_ = written_ - begin;
 }
 
-void Reporter::begin(const TrainStart& start) {
+void Reporter::on_start(const TrainStart& start) {
   state_.start = start;
+  if (start.is_done) return;
   state_.sharing = sharing_of(job_.options);
   state_.classes = job_.test->info().classes;
   state_.test_images = job_.test->size();
@@ -55,34 +56,32 @@ void Reporter::begin(const TrainStart& start) {
   write_page();
 }
 
-void Reporter::epoch() {
+void Reporter::on_epoch(const EpochRow& row, bool /*best*/) {
+  // With --overfit-one-batch an epoch is one step.
+  if (job_.options.overfit_one_batch && row.epoch < job_.options.epochs) return;
   if (first_epoch_ || Clock::now() - written_ >= kShare * cost_) write_page();
   first_epoch_ = false;
 }
 
-void Reporter::keep_samples(const Evaluation& evaluation) {
-  attempt([&] {
-    write_file(state_.start.folder + "/samples.json",
-               samples_json(sample_images(evaluation, *job_.test)));
-  });
+void Reporter::on_result(const TrainResult& result) {
+  attempt(
+      [&] { write_file(state_.start.folder + "/blocks.json", blocks_json(result.last.blocks)); });
 }
 
-void Reporter::end(const TrainResult& result) {
-  state_.phase = result.stopped.empty() ? RunPhase::finished : RunPhase::stopped;
-  state_.reason = result.signal != 0 ? fmt::format("signal {}", result.signal) : result.stopped;
-  state_.epoch = result.epochs;
-  state_.step = result.steps;
-  write_state();
+void Reporter::on_end(const TrainResult& result) {
+  if (!state_.start.is_done) {
+    state_.phase = result.stopped.empty() ? RunPhase::finished : RunPhase::stopped;
+    state_.reason = result.signal != 0 ? fmt::format("signal {}", result.signal) : result.stopped;
+    state_.epoch = result.epochs;
+    state_.step = result.steps;
+    write_state();
+  }
   write_page();
 }
 
-void Reporter::refresh(const std::string& folder) {
-  attempt([&] { write_run_page(folder); });
-}
-
-void Reporter::fail(RunPhase phase, const std::string& message, int64_t step) {
-  state_.phase = phase;
-  state_.reason = message;
+void Reporter::on_fail(const Error& error, int64_t step) {
+  state_.phase = error.kind() == ErrorKind::diverged ? RunPhase::diverged : RunPhase::failed;
+  state_.reason = error.what();
   state_.step = step;
   write_state();
   write_page();

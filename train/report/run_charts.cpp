@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <limits>
 
 #include "diagrad/core/text.h"
 #include "diagrad/train/report/chart.h"
@@ -13,8 +15,14 @@ namespace {
 
 constexpr size_t kPoints = 300;  // of a line over the steps
 
-std::string value_text(double value, bool share) {
-  return share ? exact_percent(value) : fmt::format("{:.4g}", value);
+std::string value_text(double value, bool is_share) {
+  return is_share ? exact_percent(value) : fmt::format("{:.4g}", value);
+}
+
+/// "Accuracy" for "accuracy".
+std::string capitalized(std::string text) {
+  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
 }
 
 double epoch_of(const RunFiles& run, int64_t step) {
@@ -22,15 +30,14 @@ double epoch_of(const RunFiles& run, int64_t step) {
   return static_cast<double>(step) / static_cast<double>(per_epoch);
 }
 
-/// One line over the epochs; `value` picks what it shows.
-template <typename Value>
-ChartSeries over_epochs(const RunFiles& run, const std::string& name, const char* style, bool share,
-                        Value value) {
+/// One line over the epochs, of a metric among `values` of each row.
+ChartSeries over_epochs(const RunFiles& run, const std::string& name, const char* style,
+                        const Metric& metric, MetricValues EpochRow::*values) {
   ChartSeries series{.name = name, .style = style, .has_dots = true};
   for (const EpochRow& row : run.epochs) {
-    const double y = value(row);
+    const double y = value_of(row.*values, metric.name);
     if (!std::isfinite(y)) continue;
-    series.value = value_text(y, share);
+    series.value = value_text(y, metric.is_share);
     series.points.push_back({static_cast<double>(row.epoch), y,
                              fmt::format("epoch {}, {}: {}", row.epoch, name, series.value)});
   }
@@ -61,7 +68,7 @@ void add_pale_line(Chart& chart, const RunFiles& run, Value value) {
   chart.note = length == 1 ? "pale: single steps" : fmt::format("pale: means of {} steps", length);
 }
 
-Chart epoch_chart(const RunFiles& run, const char* id, const char* title) {
+Chart epoch_chart(const RunFiles& run, const std::string& id, const std::string& title) {
   Chart chart{.id = id, .title = title, .x_name = "epoch"};
   if (!run.steps.empty()) {
     chart.x_max = std::max(chart.x_max, epoch_of(run, run.steps.back().step));
@@ -89,46 +96,39 @@ std::string eval_name(const RunFiles& run) {
   return "test";
 }
 
-std::string loss_chart(const RunFiles& run) {
-  Chart chart = epoch_chart(run, "loss", "Loss");
-  chart.may_be_logarithmic = true;
-  add_pale_line(chart, run, [](const StepRow& row) { return row.loss; });
-  chart.series.push_back(over_epochs(run, "training", "train", false,
-                                     [](const EpochRow& row) { return row.train_loss; }));
-  chart.series.push_back(over_epochs(run, eval_name(run), "test", false,
-                                     [](const EpochRow& row) { return row.eval_loss; }));
-  chart.series.push_back(over_epochs(run, "averaged", "averaged", false,
-                                     [](const EpochRow& row) { return row.ema_loss; }));
-  return chart_html(chart);
-}
-
-/// The first epoch with the highest accuracy, that of averaged weights where there are some.
-int64_t best_epoch(const RunFiles& run) {
-  double best = -1.0;
+/// The first epoch with the best value, that of averaged weights where there are some.
+int64_t best_epoch(const RunFiles& run, const Metric& metric) {
+  double best = std::numeric_limits<double>::quiet_NaN();
   int64_t epoch = 0;
   for (const EpochRow& row : run.epochs) {
-    const double accuracy = row.has_ema ? row.ema_accuracy : row.eval_accuracy;
-    if (!(accuracy > best)) continue;
-    best = accuracy;
+    const double value = value_of(row.ema.empty() ? row.eval : row.ema, metric.name);
+    if (!metric.is_better(value, best)) continue;
+    best = value;
     epoch = row.epoch;
   }
   return epoch;
 }
 
-std::string accuracy_chart(const RunFiles& run) {
-  Chart chart = epoch_chart(run, "accuracy", "Accuracy");
-  chart.percent = true;
-  add_pale_line(chart, run, [](const StepRow& row) { return row.accuracy; });
-  chart.series.push_back(over_epochs(run, "training", "train", true,
-                                     [](const EpochRow& row) { return row.train_accuracy; }));
-  chart.series.push_back(over_epochs(run, eval_name(run), "test", true,
-                                     [](const EpochRow& row) { return row.eval_accuracy; }));
-  chart.series.push_back(over_epochs(run, "averaged", "averaged", true,
-                                     [](const EpochRow& row) { return row.ema_accuracy; }));
-  if (const int64_t epoch = best_epoch(run); epoch > 0 && run.epochs.size() > 1) {
+std::string metric_chart(const RunFiles& run, const Metric& metric, size_t number) {
+  Chart chart = epoch_chart(run, fmt::format("metric{}", number), capitalized(metric.name));
+  chart.percent = metric.is_share;
+  chart.may_be_logarithmic = !metric.is_share;
+  add_pale_line(chart, run, [&](const StepRow& row) { return value_of(row.metrics, metric.name); });
+  chart.series.push_back(over_epochs(run, "training", "train", metric, &EpochRow::train));
+  chart.series.push_back(over_epochs(run, eval_name(run), "test", metric, &EpochRow::eval));
+  chart.series.push_back(over_epochs(run, "averaged", "averaged", metric, &EpochRow::ema));
+  const bool is_primary = metric.name == run.primary().name;
+  if (const int64_t epoch = best_epoch(run, metric);
+      is_primary && epoch > 0 && run.epochs.size() > 1) {
     chart.marks.push_back({static_cast<double>(epoch), fmt::format("best: epoch {}", epoch)});
   }
   return chart_html(chart);
+}
+
+/// Those of run.json; where there is none, the loss alone.
+std::vector<Metric> metrics_of(const RunFiles& run) {
+  if (!run.state.start.metrics.empty()) return run.state.start.metrics;
+  return {run.primary()};
 }
 
 std::string lr_chart(const RunFiles& run) {
@@ -157,7 +157,9 @@ std::string gradient_chart(const RunFiles& run) {
 
 std::string run_charts_html(const RunFiles& run) {
   if (run.epochs.empty() && run.steps.empty()) return {};
-  std::string body = "<div class=\"charts\">\n" + loss_chart(run) + accuracy_chart(run);
+  std::string body = "<div class=\"charts\">\n";
+  size_t number = 0;
+  for (const Metric& metric : metrics_of(run)) body += metric_chart(run, metric, number++);
   if (!run.steps.empty()) body += lr_chart(run) + gradient_chart(run);
   return html_section("Training", body + "</div>\n");
 }

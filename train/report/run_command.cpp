@@ -8,29 +8,10 @@
 #include "diagrad/train/run/json_text.h"
 
 namespace diagrad::train {
-namespace {
-
-using nlohmann::json;
-
-std::string bare(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-/// A value of config.toml without quotes and brackets.
-std::string bare_value(const std::string& written) {
-  const json value = parse_json(written);
-  if (value.is_discarded()) return written;
-  if (!value.is_array()) return bare(value);
-  std::string joined;
-  for (const json& item : value) joined += (joined.empty() ? "" : ",") + bare(item);
-  return joined;
-}
-
-}  // namespace
 
 std::string RunFiles::option(const std::string& name) const {
   for (const ConfigLine& line : config) {
-    if (line.name == name) return bare_value(line.value);
+    if (line.name == name) return line.value;
   }
   return {};
 }
@@ -47,8 +28,8 @@ std::string shell_word(const std::string& text) {
 std::string repeat_command(const std::vector<ConfigLine>& config) {
   std::string command = "diagrad train";
   for (const ConfigLine& line : config) {
-    if (line.is_usual || line.name == "out" || line.name == "resume") continue;
-    const std::string value = bare_value(line.value);
+    if (line.is_default || line.name == "out" || line.name == "resume") continue;
+    const std::string& value = line.value;
     command += " --" + shell_word(line.name);
     if (value == "true" || value == "false") {
       command += value == "true" ? "" : "=false";

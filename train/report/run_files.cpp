@@ -1,18 +1,23 @@
 #include "diagrad/train/report/run_files.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string_view>
 
-#include "diagrad/train/report/file_text.h"
+#include "diagrad/train/optim/optimizer.h"
 #include "diagrad/train/report/html.h"
+#include "diagrad/train/run/file_text.h"
+#include "diagrad/train/run/format.h"
 #include "diagrad/train/run/json_text.h"
 #include "diagrad/train/run/options.h"
+#include "diagrad/train/run/result.h"
+#include "diagrad/train/run/toml.h"
 
 namespace diagrad::train {
 namespace {
@@ -22,7 +27,6 @@ using nlohmann::json;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kMostCount = int64_t{1} << 53;
 constexpr int64_t kMostLogBytes = int64_t{1} << 28;
-constexpr int64_t kMostConfigBytes = int64_t{1} << 20;
 constexpr std::array<const char*, 5> kPhases = {"running", "finished", "stopped", "diverged",
                                                 "failed"};
 
@@ -92,8 +96,32 @@ std::vector<std::string> names(const json& object, const char* key) {
   return all;
 }
 
+Metric metric_of(const json& object) {
+  return {.name = text(object, "name"),
+          .higher_is_better = text(object, "better") != "lower",
+          .is_share = object.is_object() && object.contains("is_share") &&
+                      object["is_share"] == json(true)};
+}
+
+/// The task's metrics, and which of them is the primary one.
+void read_metrics(const json& object, TrainStart& start) {
+  start.primary = {.name = "loss", .higher_is_better = false};
+  const bool has = object.is_object() && object.contains("metrics") && object["metrics"].is_array();
+  for (const json& item : has ? object["metrics"] : json::array()) {
+    start.metrics.push_back(metric_of(item));
+    if (start.metrics.back().name == text(object, "metric")) start.primary = start.metrics.back();
+  }
+}
+
 RunState read_state(const std::string& path) {
   const json object = file_json(path);
+  if (object.is_object() && object.contains("format")) {
+    try {
+      check_format(object["format"].dump());
+    } catch (const Error& error) {
+      fail(ErrorKind::checkpoint, "{}: {}", path, error.what());
+    }
+  }
   RunState state;
   const std::string phase = text(object, "phase");
   const auto found = std::find(kPhases.begin(), kPhases.end(), phase);
@@ -112,36 +140,63 @@ RunState read_state(const std::string& path) {
   state.start.eval_images = whole(object, "eval_images");
   state.start.eval_set = text(object, "eval_set");
   state.start.resumed_at = whole(object, "resumed_at");
+  read_metrics(object, state.start);
   return state;
+}
+
+/// Which value of a row a column holds, by its heading: "test_ema/accuracy".
+MetricValues* values_of(EpochRow& row, std::string_view prefix) {
+  if (prefix == "train") return &row.train;
+  const bool averaged = prefix.size() > 4 && prefix.substr(prefix.size() - 4) == "_ema";
+  row.eval_set = std::string(averaged ? prefix.substr(0, prefix.size() - 4) : prefix);
+  return averaged ? &row.ema : &row.eval;
+}
+
+EpochRow epoch_row(const std::vector<std::string_view>& headings,
+                   const std::vector<std::string_view>& fields) {
+  EpochRow row;
+  for (size_t i = 0; i < std::min(headings.size(), fields.size()); ++i) {
+    const std::string_view heading = headings[i];
+    const size_t slash = heading.find('/');
+    if (slash != std::string_view::npos) {
+      MetricValues* const values = values_of(row, heading.substr(0, slash));
+      if (!fields[i].empty()) {
+        values->emplace_back(std::string(heading.substr(slash + 1)), number(fields[i]));
+      }
+    } else if (heading == "epoch") {
+      row.epoch = whole(fields[i]);
+    } else if (heading == "step") {
+      row.step = whole(fields[i]);
+    } else if (heading == "lr") {
+      row.lr = number(fields[i]);
+    } else if (heading == "seconds") {
+      row.seconds = number(fields[i]);
+    } else if (heading == "images_per_second") {
+      row.images_per_second = number(fields[i]);
+    }
+  }
+  return row;
 }
 
 std::vector<EpochRow> read_epochs(const std::string& path) {
   std::vector<EpochRow> rows;
   const std::string contents = file_text(path, kMostLogBytes);
+  std::vector<std::string_view> headings;
   for (const std::string_view line : whole_lines(contents)) {
-    constexpr size_t kColumns = 12;
-    const std::vector<std::string_view> f = split(line);
-    if (f.size() < kColumns || whole(f[0]) == 0) continue;
-    EpochRow row;
-    row.epoch = whole(f[0]);
-    row.step = whole(f[1]);
-    row.lr = number(f[2]);
-    row.train_loss = number(f[3]);
-    row.train_accuracy = number(f[4]);
-    row.eval_set = std::string(f[5]);
-    row.eval_loss = number(f[6]);
-    row.eval_accuracy = number(f[7]);
-    row.has_ema = std::isfinite(number(f[9]));
-    row.ema_loss = number(f[8]);
-    row.ema_accuracy = number(f[9]);
-    row.seconds = number(f[10]);
-    row.images_per_second = number(f[11]);
-    rows.push_back(row);
+    const std::vector<std::string_view> fields = split(line);
+    if (headings.empty()) {
+      headings = fields;
+      continue;
+    }
+    if (fields.size() < headings.size()) continue;
+    EpochRow row = epoch_row(headings, fields);
+    if (row.epoch > 0) rows.push_back(std::move(row));
   }
   return rows;
 }
 
 std::vector<StepRow> read_steps(const std::string& path) {
+  constexpr std::string_view kPrefix = "train/";
   std::vector<StepRow> steps;
   const std::string contents = file_text(path, kMostLogBytes);
   for (const std::string_view line : whole_lines(contents)) {
@@ -149,12 +204,14 @@ std::vector<StepRow> read_steps(const std::string& path) {
     if (whole(row, "step") == 0) continue;
     StepRow step;
     step.step = whole(row, "step");
-    step.loss = number(row, "loss");
-    step.accuracy = number(row, "accuracy");
+    for (const auto& item : row.items()) {
+      if (item.key().rfind(kPrefix, 0) != 0) continue;
+      step.metrics.emplace_back(item.key().substr(kPrefix.size()), number(row, item.key().c_str()));
+    }
     step.lr = number(row, "lr");
     step.grad_norm = number(row, "grad_norm");
     step.seconds = number(row, "seconds");
-    steps.push_back(step);
+    steps.push_back(std::move(step));
   }
   return steps;
 }
@@ -163,67 +220,44 @@ std::vector<StepRow> read_steps(const std::string& path) {
 StepRow mean(const std::vector<StepRow>& steps, size_t first, size_t last) {
   StepRow row = steps[last - 1];
   const auto count = static_cast<double>(last - first);
-  row.loss = row.accuracy = row.grad_norm = 0.0;
+  row.grad_norm = 0.0;
+  for (auto& metric : row.metrics) metric.second = 0.0;
   for (size_t i = first; i < last; ++i) {
-    row.loss += steps[i].loss / count;
-    row.accuracy += steps[i].accuracy / count;
+    for (auto& metric : row.metrics) {
+      metric.second += value_of(steps[i].metrics, metric.first) / count;
+    }
     row.grad_norm += steps[i].grad_norm / count;
   }
   return row;
 }
 
-std::vector<ConfigLine> config_lines(const std::string& toml) {
-  std::vector<ConfigLine> lines;
-  std::string group;
-  std::istringstream stream(toml);
-  for (std::string line; std::getline(stream, line);) {
-    const size_t equals = line.find(" = ");
-    if (line.rfind("# ", 0) == 0) {
-      group = line.substr(2);
-    } else if (equals != std::string::npos) {
-      lines.push_back({group, line.substr(0, equals), line.substr(equals + 3)});
-    }
-  }
-  return lines;
+ConfigLine config_line(const Setting& setting) {
+  ConfigLine line;
+  line.name = setting.name;
+  line.value = fmt::format("{}", fmt::join(setting.values, ","));
+  const OptionInfo* info = find_option(setting.name);
+  if (info != nullptr) line.group = info->group;
+  return line;
 }
 
+/// The options of a config; none where it is no config.
 std::vector<ConfigLine> read_config(const std::string& path) {
-  const std::vector<ConfigLine> usual = config_lines(to_toml(Options()));
-  std::vector<ConfigLine> lines = config_lines(file_text(path, kMostConfigBytes));
+  std::vector<ConfigLine> lines;
+  try {
+    for (const Setting& setting : read_toml(path)) lines.push_back(config_line(setting));
+  } catch (const Error&) {
+    return {};
+  }
+  Options defaults;
+  defaults.momentum = find_optimizer(defaults.optimizer).momentum;
+  const auto usual = parse_toml(to_toml(defaults), "defaults");
   for (ConfigLine& line : lines) {
-    line.is_usual = std::any_of(usual.begin(), usual.end(), [&](const ConfigLine& other) {
+    line.is_default = std::any_of(usual.begin(), usual.end(), [&](const Setting& setting) {
+      const ConfigLine other = config_line(setting);
       return other.name == line.name && other.value == line.value;
     });
   }
   return lines;
-}
-
-/// The accuracy of each class; NaN for what is no number.
-std::vector<double> read_shares(const json& test) {
-  std::vector<double> shares;
-  if (!test.contains("per_class") || !test["per_class"].is_array()) return shares;
-  for (const json& share : test["per_class"]) {
-    shares.push_back(share.is_number() ? share.get<double>() : kNone);
-  }
-  return shares;
-}
-
-/// The matrix of counts; empty unless it is square and holds counts alone.
-std::vector<std::vector<int64_t>> read_confusion(const json& test) {
-  if (!test.contains("confusion") || !test["confusion"].is_array()) return {};
-  const json& rows = test["confusion"];
-  if (rows.size() > static_cast<size_t>(kMostConfusionClasses)) return {};
-  std::vector<std::vector<int64_t>> counts;
-  for (const json& row : rows) {
-    if (!row.is_array() || row.size() != rows.size()) return {};
-    counts.emplace_back();
-    for (const json& count : row) {
-      const std::optional<int64_t> images = count_of(count, int64_t{1} << 40);
-      if (!images) return {};
-      counts.back().push_back(*images);
-    }
-  }
-  return counts;
 }
 
 /// What a reader looks for first; the rest follows by name.
@@ -253,7 +287,13 @@ std::ptrdiff_t rank(std::string_view name) {
 }  // namespace
 
 std::string run_json(const RunState& state) {
-  const nlohmann::ordered_json object = {{"format", 1},
+  nlohmann::ordered_json metrics = nlohmann::ordered_json::array();
+  for (const Metric& metric : state.start.metrics) {
+    metrics.push_back({{"name", metric.name},
+                       {"better", metric.higher_is_better ? "higher" : "lower"},
+                       {"is_share", metric.is_share}});
+  }
+  const nlohmann::ordered_json object = {{"format", kFormat},
                                          {"phase", kPhases[static_cast<size_t>(state.phase)]},
                                          {"reason", state.reason},
                                          {"epoch", state.epoch},
@@ -268,32 +308,10 @@ std::string run_json(const RunState& state) {
                                          {"eval_set", state.start.eval_set},
                                          {"eval_images", state.start.eval_images},
                                          {"test_images", state.test_images},
+                                         {"metric", state.start.primary.name},
+                                         {"metrics", metrics},
                                          {"classes", state.classes}};
   return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
-std::optional<TrainResult> read_result(const std::string& path) {
-  const json object = file_json(path);
-  if (!object.is_object() || !object.contains("test") || !object["test"].is_object()) return {};
-  const json& test = object["test"];
-  TrainResult result;
-  result.parameters = whole(object, "parameters");
-  result.epochs = whole(object, "epochs");
-  result.steps = whole(object, "steps");
-  result.seconds = number(object, "seconds");
-  result.images_per_second = number(object, "images_per_second");
-  result.seed = whole(object, "seed", INT64_MAX);
-  result.stopped = text(object, "stopped");
-  result.weights = text(test, "weights");
-  result.chosen_on = text(test, "best_chosen_on");
-  result.best = number(test, "best");
-  result.best_epoch = whole(test, "best_epoch");
-  result.last.accuracy = number(test, "last");
-  result.last.loss = number(test, "loss");
-  result.last.examples = whole(test, "examples");
-  result.last.per_class = read_shares(test);
-  result.last.confusion = read_confusion(test);
-  return result;
 }
 
 RunFiles read_run_files(const std::string& folder) {
@@ -304,16 +322,17 @@ RunFiles read_run_files(const std::string& folder) {
   run.epochs = read_epochs(folder + "/metrics.csv");
   run.steps = read_steps(folder + "/events.jsonl");
   run.result = read_result(folder + "/result.json");
-  run.samples = read_samples(folder + "/samples.json");
+  run.blocks = read_blocks(folder + "/blocks.json");
   const json environment = file_json(folder + "/env.json");
   if (environment.is_object()) add_environment(run.environment, environment, "");
   std::stable_sort(run.environment.begin(), run.environment.end(),
                    [](const auto& a, const auto& b) { return rank(a.first) < rank(b.first); });
-  // Folders without run.json are from an older version.
+  // run.json may be missing.
   TrainStart& start = run.state.start;
   if (start.steps_per_epoch == 0 && !run.epochs.empty()) {
     start.steps_per_epoch = run.epochs.front().step / run.epochs.front().epoch;
   }
+  if (run.result && start.metrics.empty()) start.primary = run.result->primary;
   if (run.result && run.state.phase == RunPhase::running) {
     run.state.phase = run.result->stopped.empty() ? RunPhase::finished : RunPhase::stopped;
     run.state.reason = run.result->stopped;

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "diagrad/train/report/sample_file.h"
+#include "diagrad/train/report/block_file.h"
 #include "diagrad/train/run/listener.h"
 
 namespace diagrad::train {
@@ -29,12 +29,12 @@ struct RunState {
 
 std::string run_json(const RunState& state);
 
-/// A line of config.toml; the value as written there.
+/// An option of config.toml; the value as a user types it, items of a list joined by commas.
 struct ConfigLine {
   std::string group;
   std::string name;
   std::string value;
-  bool is_usual = false;  ///< the default
+  bool is_default = false;
 };
 
 /// What the files of a run folder tell. Missing files, damaged lines and values of the wrong type
@@ -46,21 +46,20 @@ struct RunFiles {
   std::vector<EpochRow> epochs;
   std::vector<StepRow> steps;
   std::optional<TrainResult> result;
-  std::optional<SampleImages> samples;
+  std::vector<ShownBlock> blocks;  ///< of the evaluation at the end
   std::vector<std::pair<std::string, std::string>> environment;
 
-  /// The text of an option: strings bare, lists with commas; empty where there is none.
+  /// The text of an option; empty where there is none.
   std::string option(const std::string& name) const;
+  /// The metric that chooses the best epoch; "loss" where the files do not say.
+  const Metric& primary() const { return state.start.primary; }
 };
 
+/// Throws Error(checkpoint) for a folder of another format.
 RunFiles read_run_files(const std::string& folder);
 
-/// What a file result.json tells; `folder` and `signal` are not in it. Nothing where it is missing
-/// or no such object.
-std::optional<TrainResult> read_result(const std::string& path);
-
 /// The steps in stretches of equal length, at most `most` of them, each as its last row with the
-/// means of loss, accuracy and norm. The last stretch may be shorter.
+/// means of the metrics and the norm. The last stretch may be shorter.
 std::vector<StepRow> in_stretches(const std::vector<StepRow>& steps, size_t most);
 
 }  // namespace diagrad::train

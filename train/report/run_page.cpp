@@ -6,15 +6,13 @@
 #include <cmath>
 
 #include "diagrad/core/text.h"
-#include "diagrad/train/report/confusion.h"
+#include "diagrad/train/report/blocks_html.h"
 #include "diagrad/train/report/html.h"
 #include "diagrad/train/report/run_command.h"
-#include "diagrad/train/report/samples_html.h"
 #include "diagrad/train/run/file.h"
 
 namespace diagrad::train {
 namespace {
-
 
 /// A command whose lines are broken between its options only.
 std::string command(const std::string& text) {
@@ -35,7 +33,7 @@ std::string counted(int64_t count, const char* word) {
 
 const EpochRow* last_evaluated(const RunFiles& run) {
   for (auto row = run.epochs.rbegin(); row != run.epochs.rend(); ++row) {
-    if (!row->eval_set.empty()) return &*row;
+    if (!row->eval.empty()) return &*row;
   }
   return nullptr;
 }
@@ -106,54 +104,74 @@ std::string images_text(int64_t count) {
   return count > 0 ? " of " + counted(count, "image") : "";
 }
 
-/// How far chance alone moves an accuracy on so many images.
-std::string chance_text(double accuracy, int64_t images) {
-  if (images <= 0 || !std::isfinite(accuracy)) return {};
-  const double error = std::sqrt(accuracy * (1.0 - accuracy) / static_cast<double>(images));
-  return fmt::format("; a set of this size is good for ± {:.1f} points (one standard error)",
-                     100.0 * error);
+/// How far chance alone moves a share of so many images.
+std::string error_text(const Metric& metric, double value, int64_t images) {
+  if (!metric.is_share || images <= 0 || !std::isfinite(value)) return {};
+  const double error = std::sqrt(value * (1.0 - value) / static_cast<double>(images));
+  return fmt::format("; standard error ± {:.1f} points", 100.0 * error);
 }
 
-/// One batch was learned and tested on: no figure is of a test set.
-bool is_by_heart(const RunFiles& run) {
+/// One batch was trained and tested on: no figure is of a test set.
+bool is_one_batch(const RunFiles& run) {
   return run.option("overfit-one-batch") == "true";
 }
 
 std::string tested_set(const RunFiles& run) {
-  return is_by_heart(run) ? "batch that was learned" : "test set";
+  return is_one_batch(run) ? "batch that was trained on" : "test set";
+}
+
+std::string metric_figure(const Metric& metric, double value) {
+  return metric.is_share ? exact_percent(value) : short_number(value);
 }
 
 /// The large figure, and beneath it what it is of.
 struct Headline {
-  double accuracy = NAN;
+  double value = NAN;
   std::string words = "nothing has been evaluated yet";
 };
 
 Headline headline(const RunFiles& run) {
+  const Metric& metric = run.primary();
   if (run.result) {
     const TrainResult& result = *run.result;
-    if (is_by_heart(run)) {
-      return {result.last.accuracy, "accuracy on the one batch that was learned by heart" +
-                                        images_text(result.last.examples)};
+    const double last = value_of(result.last.metrics, metric.name);
+    if (is_one_batch(run)) {
+      return {last, metric.name + " on the one batch that was trained on" +
+                        images_text(result.last.examples)};
     }
-    const std::string set = "accuracy on the test set" + images_text(result.last.examples);
+    const std::string set = metric.name + " on the test set" + images_text(result.last.examples);
     if (result.chosen_on == "validation" && result.best_epoch > 0) {
-      return {result.best,
-              fmt::format("{}, with the weights of epoch {}, which the validation set chose{}", set,
-                          result.best_epoch, chance_text(result.best, result.last.examples))};
+      return {
+          result.best,
+          fmt::format("{}, with the weights of epoch {}, which the validation set chose{}", set,
+                      result.best_epoch, error_text(metric, result.best, result.last.examples))};
     }
-    return {result.last.accuracy,
-            fmt::format("{}, with the {}weights at the end{}", set,
-                        result.weights == "ema" ? "averaged " : "",
-                        chance_text(result.last.accuracy, result.last.examples))};
+    return {last, fmt::format("{}, with the {}weights at the end{}", set,
+                              result.weights == "ema" ? "averaged " : "",
+                              error_text(metric, last, result.last.examples))};
   }
   const EpochRow* row = last_evaluated(run);
   if (row == nullptr) return {};
-  return {row->has_ema ? row->ema_accuracy : row->eval_accuracy,
-          fmt::format("accuracy on the {} set{} after epoch {}{}", row->eval_set,
+  return {value_of(row->ema.empty() ? row->eval : row->ema, metric.name),
+          fmt::format("{} on the {} set{} after epoch {}{}", metric.name, row->eval_set,
                       images_text(run.state.start.eval_images),
                       part_of(row->epoch, run.state.start.epochs),
-                      row->has_ema ? ", averaged weights" : "")};
+                      row->ema.empty() ? "" : ", averaged weights")};
+}
+
+/// A tile for each metric of the weights at the end but the one of the headline.
+std::string metric_tiles(const RunFiles& run, const TrainResult& result) {
+  std::string boxes;
+  for (const auto& [name, value] : result.last.metrics) {
+    if (name == run.primary().name) continue;
+    Metric metric{.name = name};
+    for (const Metric& known : run.state.start.metrics) {
+      if (known.name == name) metric = known;
+    }
+    boxes += html_tile(metric_figure(metric, value),
+                       fmt::format("{} on the {}, weights at the end", name, tested_set(run)));
+  }
+  return boxes;
 }
 
 std::string tiles(const RunFiles& run) {
@@ -162,29 +180,26 @@ std::string tiles(const RunFiles& run) {
   double rate = run.epochs.empty() ? NAN : run.epochs.back().images_per_second;
   if (run.result) {
     const TrainResult& result = *run.result;
-    const bool flatters = result.chosen_on != "validation";
-    if (is_by_heart(run)) {
-      boxes += html_tile(short_number(result.last.loss), "loss on it, weights at the end");
-    } else if (result.best_epoch > 0 && flatters) {
-      boxes +=
-          html_tile(exact_percent(result.best),
-                    fmt::format("best, epoch {}: chosen on the test set itself, so it flatters",
-                                result.best_epoch));
-    } else if (!flatters) {
-      boxes += html_tile(exact_percent(result.last.accuracy), "test set, weights at the end");
+    const bool on_test = result.chosen_on != "validation";
+    const double last = value_of(result.last.metrics, run.primary().name);
+    if (!is_one_batch(run) && result.best_epoch > 0 && on_test) {
+      boxes += html_tile(metric_figure(run.primary(), result.best),
+                         fmt::format("best, epoch {}: chosen on the test set itself, so it is "
+                                     "optimistically biased",
+                                     result.best_epoch));
+    } else if (!is_one_batch(run) && !on_test) {
+      boxes += html_tile(metric_figure(run.primary(), last), "test set, weights at the end");
     }
-    if (!is_by_heart(run)) {
-      boxes += html_tile(short_number(result.last.loss), "test loss, weights at the end");
-    }
+    boxes += metric_tiles(run, result);
     seconds = result.seconds;
     if (result.images_per_second > 0.0) rate = result.images_per_second;
   }
   const int64_t parameters = run.result ? run.result->parameters : run.state.start.parameters;
   if (parameters > 0) boxes += html_tile(thousands(parameters), "parameters, shared ones once");
   if (std::isfinite(seconds)) {
-    boxes += html_tile(duration(seconds),
-                       fmt::format("for {}, {}", counted(epochs_done(run), "epoch"),
-                                   counted(steps_done(run), "step")));
+    boxes +=
+        html_tile(duration(seconds), fmt::format("for {}, {}", counted(epochs_done(run), "epoch"),
+                                                 counted(steps_done(run), "step")));
   }
   if (std::isfinite(rate)) {
     boxes += html_tile(rate < 1000.0 ? diagrad::rate(rate) : thousands(std::llround(rate)),
@@ -206,24 +221,23 @@ std::string what_was_run(const RunFiles& run) {
   std::string model = option("model");
   if (!option("model-opt").empty()) model += " (" + option("model-opt") + ")";
   std::string data = option("data");
-  if (start.train_images > 0 && is_by_heart(run)) {
-    data +=
-        fmt::format(": one batch of {}, learned by heart", counted(start.train_images, "image"));
+  if (start.train_images > 0 && is_one_batch(run)) {
+    data += fmt::format(": one batch of {}", counted(start.train_images, "image"));
   } else if (start.train_images > 0) {
     data += fmt::format(": {} training images", thousands(start.train_images));
     if (start.eval_set == "validation") {
       data += fmt::format(", {} for validation", thousands(start.eval_images));
     }
-    data += fmt::format(", {} test, {} classes", thousands(run.state.test_images),
-                        run.state.classes.size());
+    data += fmt::format(", {} test", thousands(run.state.test_images));
+    if (!run.state.classes.empty()) data += fmt::format(", {} classes", run.state.classes.size());
   }
   std::string optimizer = option("optimizer");
-  if (optimizer == "sgd") {
-    optimizer += fmt::format(", {}momentum {}", option("nesterov") == "true" ? "Nesterov " : "",
-                             option("momentum"));
+  if (!option("momentum").empty()) {
+    optimizer += fmt::format(", momentum {}", option("momentum"));
   }
   optimizer += fmt::format(", weight decay {}", option("weight-decay"));
-  std::string rows = plain("model", model) + plain("attention", option("attention"));
+  std::string rows = plain("task", option("task")) + plain("model", model);
+  rows += plain("attention", option("attention"));
   if (option("attention") != "none") rows += plain("shared by", run.state.sharing);
   rows += plain("data", data) + plain("augmentation", option("augment"));
   rows += plain("optimizer", optimizer);
@@ -235,45 +249,48 @@ std::string what_was_run(const RunFiles& run) {
   return html_section("What was run", "<table>\n" + rows + "</table>\n");
 }
 
-std::string mistakes(const RunFiles& run) {
-  if (!run.result || run.result->last.confusion.empty()) return {};
-  const ConfusionCounts& counts = run.result->last.confusion;
-  const std::vector<std::string>& classes = run.state.classes;
-  // Many classes need the width of the page.
-  constexpr size_t kMany = 24;
-  const std::string bars = "<h3>Accuracy by class</h3>\n" + classes_html(counts, classes);
-  const std::string pairs = "<h3>Most often mixed up</h3>\n" + pairs_html(counts, classes);
-  const bool many = counts.size() > kMany;
-  return html_section("Right and wrong on the " + tested_set(run) + ", weights at the end",
-                      "<div class=\"matrix-row\">\n" + matrix_html(counts, classes) + "<div>\n" +
-                          (many ? "" : bars) + pairs + "</div>\n</div>\n" + (many ? bars : ""));
+std::string evaluation(const RunFiles& run) {
+  const std::string body = blocks_html(run.blocks);
+  if (body.empty()) return {};
+  return html_section("Evaluation on the " + tested_set(run) + ", weights at the end", body);
+}
+
+/// The names of a row's values, for the head of a table.
+void add_headings(std::string& head, const std::string& set, const MetricValues& values) {
+  for (const auto& value : values) {
+    head += "<th>" + escape_html(set + " " + value.first) + "</th>";
+  }
+}
+
+void add_cells(std::string& html, const RunFiles& run, const MetricValues& columns,
+               const MetricValues& values) {
+  for (const auto& column : columns) {
+    Metric metric{.name = column.first};
+    for (const Metric& known : run.state.start.metrics) {
+      if (known.name == column.first) metric = known;
+    }
+    html += "<td>" + metric_figure(metric, value_of(values, column.first)) + "</td>";
+  }
 }
 
 std::string epoch_table(const RunFiles& run) {
   if (run.epochs.empty()) return {};
-  const bool averaged = std::any_of(run.epochs.begin(), run.epochs.end(),
-                                    [](const EpochRow& r) { return r.has_ema; });
   const EpochRow* evaluated = last_evaluated(run);
-  const std::string set = evaluated == nullptr ? "test" : escape_html(evaluated->eval_set);
-  std::string head = fmt::format(
-      "<tr><th>epoch</th><th>step</th><th>learning rate</th><th>training loss</th>"
-      "<th>accuracy</th><th>{} loss</th><th>accuracy</th>{}<th>images/s</th><th>time</th></tr>\n",
-      set, averaged ? "<th>averaged weights</th>" : "");
+  const EpochRow& columns = evaluated == nullptr ? run.epochs.front() : *evaluated;
+  std::string head = "<tr><th>epoch</th><th>step</th><th>learning rate</th>";
+  add_headings(head, "training", columns.train);
+  add_headings(head, columns.eval_set, columns.eval);
+  add_headings(head, "averaged", columns.ema);
+  head += "<th>images/s</th><th>time</th></tr>\n";
   std::string rows;
   for (const EpochRow& r : run.epochs) {
-    const auto cell = [&](const std::string& text) { rows += "<td>" + text + "</td>"; };
-    rows += "<tr>";
-    cell(thousands(r.epoch));
-    cell(thousands(r.step));
-    cell(short_number(r.lr));
-    cell(short_number(r.train_loss));
-    cell(exact_percent(r.train_accuracy));
-    cell(short_number(r.eval_loss));
-    cell(exact_percent(r.eval_accuracy));
-    if (averaged) cell(exact_percent(r.ema_accuracy));
-    cell(rate(r.images_per_second));
-    cell(duration(r.seconds));
-    rows += "</tr>\n";
+    rows += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td>", thousands(r.epoch),
+                        thousands(r.step), short_number(r.lr));
+    add_cells(rows, run, columns.train, r.train);
+    add_cells(rows, run, columns.eval, r.eval);
+    add_cells(rows, run, columns.ema, r.ema);
+    rows += fmt::format("<td>{}</td><td>{}</td></tr>\n", rate(r.images_per_second),
+                        duration(r.seconds));
   }
   return "<details><summary>All epochs as a table</summary>\n<div class=\"wide\"><table "
          "class=\"figures\">\n" +
@@ -289,7 +306,7 @@ std::string option_table(const RunFiles& run) {
       rows += "<tr class=\"group\"><th colspan=\"2\">" + escape_html(group) + "</th></tr>\n";
     }
     rows += fmt::format("<tr><th scope=\"row\">{}</th><td{}>{}</td></tr>\n", escape_html(line.name),
-                        line.is_usual ? "" : " class=\"changed\"", escape_html(line.value));
+                        line.is_default ? "" : " class=\"changed\"", escape_html(line.value));
   }
   return "<details><summary>All options, those that are not the default in bold</summary>\n"
          "<table>\n" +
@@ -324,13 +341,12 @@ std::string run_page(const RunFiles& run) {
       phase_word(run), escape_html(run.option("seed")), escape_html(run.folder));
   body += ending(run);
   body += fmt::format("<div class=\"headline\"><b>{}</b><span>{}</span></div>\n",
-                      exact_percent(result.accuracy), escape_html(result.words));
-  body += tiles(run) + run_charts_html(run) + mistakes(run);
-  if (run.samples) body += samples_html(*run.samples, run.state.classes, tested_set(run));
+                      metric_figure(run.primary(), result.value), escape_html(result.words));
+  body += tiles(run) + run_charts_html(run) + evaluation(run);
   body += "<div class=\"two\">\n" + what_was_run(run) + environment(run) + "</div>\n";
   body += html_section("In detail", epoch_table(run) + option_table(run));
   body +=
-      "<footer>Made from the files beside this page: run.json, result.json, samples.json, "
+      "<footer>Made from the files beside this page: run.json, result.json, blocks.json, "
       "metrics.csv, events.jsonl, config.toml, env.json.</footer>\n";
   return html_page(title, body);
 }

@@ -7,10 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/text.h"
-#include "diagrad/train/report/file_text.h"
 #include "diagrad/train/report/html.h"
 #include "diagrad/train/run/file.h"
+#include "diagrad/train/run/file_text.h"
 #include "diagrad/train/run/json_text.h"
+#include "diagrad/train/tasks/metric.h"
 
 namespace diagrad::train {
 namespace {
@@ -37,18 +38,29 @@ int64_t whole(const json& value) {
   return count_of(value, INT64_MAX).value_or(0);
 }
 
-/// "95.12 % ± 0.31", or the value alone for one run.
-std::string spread_figure(const json& spread) {
-  const double deviation = number(at(spread, "std"));
-  const std::string mean = exact_percent(number(at(spread, "mean")));
-  return std::isfinite(deviation) ? fmt::format("{} ± {:.2f}", mean, 100.0 * deviation) : mean;
+/// The primary metric of the runs: its name, and whether it is shown in percent.
+Metric metric_of(const json& test) {
+  return {.name = text(at(test, "metric")), .is_share = at(test, "is_share") == json(true)};
 }
 
-std::string spread_tile(const json& spread, const std::string& what) {
+std::string figure(const Metric& metric, double value) {
+  return metric.is_share ? exact_percent(value) : short_number(value);
+}
+
+/// "95.12 % ± 0.31", or the value alone for one run.
+std::string spread_figure(const Metric& metric, const json& spread) {
+  const double deviation = number(at(spread, "std"));
+  const std::string mean = figure(metric, number(at(spread, "mean")));
+  if (!std::isfinite(deviation)) return mean;
+  return metric.is_share ? fmt::format("{} ± {:.2f}", mean, 100.0 * deviation)
+                         : fmt::format("{} ± {:.4f}", mean, deviation);
+}
+
+std::string spread_tile(const Metric& metric, const json& spread, const std::string& what) {
   const int64_t n = whole(at(spread, "n"));
   const std::string kind =
       n == 1 ? "one run" : fmt::format("mean and standard deviation, n = {}", n);
-  return html_tile(spread_figure(spread), what + "; " + kind);
+  return html_tile(spread_figure(metric, spread), what + "; " + kind);
 }
 
 /// How a page of the folder that holds all is addressed from there; seed-N is what `train` made.
@@ -60,14 +72,14 @@ std::string link_to(const json& run) {
   return fmt::format("<a href=\"{0}/report.html\">{0}</a>", name);
 }
 
-std::string table_row(const json& run) {
+std::string table_row(const Metric& metric, const json& run) {
   const json& test = at(run, "test");
   return fmt::format(
       "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
       "<td>{}</td></tr>\n",
-      whole(at(run, "seed")), exact_percent(number(at(test, "last"))),
-      exact_percent(number(at(test, "best"))), whole(at(test, "best_epoch")),
-      short_number(number(at(test, "loss"))), whole(at(run, "steps")),
+      whole(at(run, "seed")), figure(metric, number(at(test, "last"))),
+      figure(metric, number(at(test, "best"))), whole(at(test, "best_epoch")),
+      short_number(number(at(at(test, "metrics"), "loss"))), whole(at(run, "steps")),
       duration(number(at(run, "seconds"))), link_to(run));
 }
 
@@ -82,12 +94,13 @@ std::string runs_page(const std::string& runs_json) {
       fmt::format("{} with {} on {}", shorten(text(at(first, "model")), 80),
                   shorten(text(at(first, "attention")), 80), shorten(text(at(first, "data")), 80));
   const json& test = at(all, "test");
-  const bool flatters = text(at(at(first, "test"), "best_chosen_on")) != "validation";
-  const bool by_heart = at(first, "overfit_one_batch") == json(true);
+  const Metric metric = metric_of(test);
+  const bool on_test = text(at(at(first, "test"), "best_chosen_on")) != "validation";
+  const bool one_batch = at(first, "overfit_one_batch") == json(true);
   std::string rows;
   size_t count = 0;
   for (const json& run : runs.is_array() ? runs : nothing) {
-    rows += table_row(run);
+    rows += table_row(metric, run);
     ++count;
   }
   const std::string body = fmt::format(
@@ -95,18 +108,22 @@ std::string runs_page(const std::string& runs_json) {
       "<p>{} runs that differ in their seed alone</p></header>\n<div "
       "class=\"tiles\">\n{}{}</div>\n",
       escape_html(title), count,
-      spread_tile(at(test, "last"), by_heart ? "accuracy on the one batch that was learned by heart"
-                                             : "test accuracy of the weights at the end"),
-      by_heart ? ""
-               : spread_tile(at(test, "best"),
-                             flatters ? "best epoch, chosen on the test set itself: it flatters"
-                                      : "test accuracy of the epoch that validation chose"));
+      spread_tile(metric, at(test, "last"),
+                  one_batch ? metric.name + " on the batch that was trained on"
+                            : "test " + metric.name + " of the weights at the end"),
+      one_batch
+          ? ""
+          : spread_tile(metric, at(test, "best"),
+                        on_test ? "best epoch, chosen on the test set itself: optimistically "
+                                  "biased"
+                                : "test " + metric.name + " of the epoch that validation chose"));
   const std::string table = fmt::format(
       "<div class=\"wide\"><table class=\"figures\">\n<tr><th>seed</th><th>at the end</th>"
       "<th>best</th><th>in epoch</th><th>{}</th><th>steps</th><th>time</th><th>report</th>"
       "</tr>\n{}</table></div>\n",
-      by_heart ? "loss" : "test loss", rows);
-  const std::string heading = by_heart ? "Accuracy by run" : "Accuracy on the test set";
+      one_batch ? "loss" : "test loss", rows);
+  const std::string heading =
+      escape_html(metric.name) + (one_batch ? " by run" : " on the test set, by run");
   return html_page(title, body + html_section(heading, table) +
                               "<footer>Made from runs.json beside this page.</footer>\n");
 }

@@ -99,7 +99,7 @@ circle.averaged, text.averaged { fill: var(--averaged); }
 .chance em { font-style: normal; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 .chance .bar { height: 6px; }
-.bar.said i { background: var(--wrong); }
+.bar.bad i { background: var(--wrong); }
 ol { margin: 0; padding-left: 1.4em; font-size: 14px; overflow-wrap: anywhere; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr));
   gap: 0 16px; align-items: start; }

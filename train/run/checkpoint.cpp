@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -11,43 +12,57 @@
 #include "diagrad/core/build_info.h"
 #include "diagrad/core/error.h"
 #include "diagrad/ops/multi_tensor.h"
+#include "diagrad/train/run/format.h"
 #include "diagrad/train/run/json_text.h"
+#include "diagrad/train/tasks/task.h"
 
 namespace diagrad::train {
 namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kFormat = 1;
 constexpr const char* kInfoKey = "diagrad";
 constexpr const char* kChecksumKey = "checksum";
 
-/// The one list of what Progress holds.
-template <typename P, typename Visit>
-void visit_progress(P& p, Visit visit) {
-  visit("step", p.step);
-  visit("epoch", p.epoch);
-  visit("batch", p.batch);
-  visit("loss_sum", p.loss_sum);
-  visit("correct", p.correct);
-  visit("seen", p.seen);
-  visit("last_loss", p.last_loss);
-  visit("last_accuracy", p.last_accuracy);
-  visit("best_accuracy", p.best_accuracy);
-  visit("best_epoch", p.best_epoch);
+json to_json(const MetricValues& values) {
+  json object = json::object();
+  for (const auto& [name, value] : values) object[name] = value;
+  return object;
+}
+
+json to_json(const Progress& p) {
+  return {
+      {"step", p.step},
+      {"epoch", p.epoch},
+      {"batch", p.batch},
+      {"sums", {{"examples", p.sums.examples}, {"loss", p.sums.loss}, {"values", p.sums.values}}},
+      {"last", to_json(p.last)},
+      {"best", p.best},
+      {"best_epoch", p.best_epoch}};
+}
+
+json to_json(const DataIdentity& data) {
+  return {{"name", data.name},
+          {"input", std::vector<int64_t>(data.input.begin(), data.input.end())},
+          {"classes", data.classes},
+          {"train_images", data.train_images},
+          {"validation_images", data.validation_images},
+          {"test_images", data.test_images},
+          {"hash", data.hash}};
 }
 
 std::string to_text(const CheckpointInfo& info) {
-  json progress;
-  visit_progress(info.progress, [&](const char* name, auto value) { progress[name] = value; });
   const json object = {{"format", kFormat},
                        {"version", build_info().version},
                        {"config", json::parse(to_json(info.options))},
-                       {"progress", progress},
+                       {"progress", to_json(info.progress)},
+                       {"metric",
+                        {{"name", info.primary.name},
+                         {"higher_is_better", info.primary.higher_is_better},
+                         {"is_share", info.primary.is_share}}},
                        {"seed", info.options.seed},
-                       {"schedule", {{"name", info.options.schedule}, {"lr", info.lr}}},
-                       {"input", std::vector<int64_t>(info.input.begin(), info.input.end())},
-                       {"classes", info.classes},
+                       {"schedule", {{"name", info.options.schedule}, {"lr", info.progress.lr}}},
+                       {"data", to_json(info.data)},
                        {"chosen_on", info.chosen_on}};
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -58,41 +73,65 @@ std::string shortened(const std::string& text) {
   return text.size() > kLongest ? text.substr(0, kLongest) + "..." : text;
 }
 
-/// A whole number from 0 up to what no sum of two overflows from.
-void read_number(const char* name, const json& entry, int64_t& value) {
-  const std::optional<int64_t> count = count_of(entry, int64_t{1} << 60);
+/// An integer from 0 up to what no sum of two overflows from.
+int64_t count_in(const json& object, const char* name) {
+  const std::optional<int64_t> count = count_of(object.at(name), int64_t{1} << 60);
   if (!count) fail(ErrorKind::checkpoint, "has an impossible count for {}", name);
-  value = *count;
+  return *count;
 }
 
 /// JSON has no NaN: the loss of an evaluation that went wrong is null.
-void read_number(const char* /*name*/, const json& entry, double& value) {
-  value = entry.is_null() ? std::numeric_limits<double>::quiet_NaN() : entry.get<double>();
+double number_of(const json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
+
+Progress progress_of(const json& object, const Task& task) {
+  Progress p;
+  p.step = count_in(object, "step");
+  p.epoch = count_in(object, "epoch");
+  p.batch = count_in(object, "batch");
+  const json& sums = object.at("sums");
+  p.sums.examples = count_in(sums, "examples");
+  p.sums.loss = number_of(sums.at("loss"));
+  for (const json& value : sums.at("values")) p.sums.values.push_back(number_of(value));
+  const json& last = object.at("last");
+  for (const Metric& metric : task.all_metrics()) {
+    if (!last.empty()) p.last.emplace_back(metric.name, number_of(last.at(metric.name)));
+  }
+  p.best = number_of(object.at("best"));
+  p.best_epoch = count_in(object, "best_epoch");
+  return p;
+}
+
+DataIdentity data_of(const json& object) {
+  DataIdentity data;
+  data.name = object.at("name").get<std::string>();
+  for (const json& size : object.at("input")) {
+    data.input.push_back(count_of(size, int64_t{1} << 40).value_or(-1));
+  }
+  if (data.input.rank() != 3 || *std::min_element(data.input.begin(), data.input.end()) < 0) {
+    fail(ErrorKind::checkpoint, "has images of shape {}, expected [H,W,C]", data.input);
+  }
+  data.classes = object.at("classes").get<std::vector<std::string>>();
+  data.train_images = count_in(object, "train_images");
+  data.validation_images = count_in(object, "validation_images");
+  data.test_images = count_in(object, "test_images");
+  data.hash = object.at("hash").get<std::string>();
+  return data;
 }
 
 CheckpointInfo from_text(const std::string& text) {
   const json object = parse_json(text);
-  const json& format = object.at("format");
-  if (format != kFormat) {
-    fail(ErrorKind::checkpoint, "has format {}, this diagrad reads {}", format.dump(), kFormat);
-  }
+  check_format(object.at("format").dump());
   CheckpointInfo info;
   info.options = options_from_json(object.at("config").dump());
   info.options.validate();
-  const json& progress = object.at("progress");
-  visit_progress(info.progress, [&](const char* name, auto& value) {
-    read_number(name, progress.at(name), value);
-  });
-  info.lr = object.at("schedule").at("lr").get<double>();
-  for (const json& size : object.at("input")) {
-    int64_t value = 0;
-    read_number("input", size, value);
-    info.input.push_back(value);
-  }
-  if (info.input.rank() != 3) {
-    fail(ErrorKind::checkpoint, "has images of shape {}, expected [H,W,C]", info.input);
-  }
-  info.classes = object.at("classes").get<std::vector<std::string>>();
+  info.progress = progress_of(object.at("progress"), *make_task(info.options.task));
+  const json& metric = object.at("metric");
+  info.primary = {metric.at("name").get<std::string>(), metric.at("higher_is_better").get<bool>(),
+                  metric.at("is_share").get<bool>()};
+  info.progress.lr = object.at("schedule").at("lr").get<double>();
+  info.data = data_of(object.at("data"));
   info.chosen_on = object.at("chosen_on").get<std::string>();
   return info;
 }

@@ -7,36 +7,43 @@
 #include "diagrad/core/shape.h"
 #include "diagrad/train/run/options.h"
 #include "diagrad/train/run/safetensors.h"
+#include "diagrad/train/tasks/metric.h"
 
 namespace diagrad::train {
 
 /// Where a run stands. Random numbers are functions of the seed and these counters, so nothing
 /// else is needed to continue with the same bits.
 struct Progress {
-  int64_t step = 0;   ///< optimizer steps made
-  int64_t epoch = 0;  ///< whole epochs done
-  int64_t batch = 0;  ///< batches done in the epoch under way
-  // Over the batches of the epoch under way.
-  double loss_sum = 0.0;  ///< of every image
-  int64_t correct = 0;
-  int64_t seen = 0;
-  // Of evaluations.
-  double last_loss = 0.0;
-  double last_accuracy = 0.0;
-  double best_accuracy = 0.0;
+  int64_t step = 0;        ///< optimizer steps made
+  int64_t epoch = 0;       ///< whole epochs done
+  int64_t batch = 0;       ///< batches done in the epoch under way
+  double lr = 0.0;         ///< of the last step; the schedule is a function of options and step
+  MetricSums sums = {};    ///< over the batches of the epoch under way
+  MetricValues last = {};  ///< of the last evaluation
+  double best = 0.0;       ///< the primary metric of the best epoch
   int64_t best_epoch = 0;  ///< counted from 1; 0: none yet
 
   bool operator==(const Progress&) const = default;
+};
+
+/// Which data a run is trained on.
+struct DataIdentity {
+  std::string name;
+  Shape input;                       ///< of one image, [H,W,C]
+  std::vector<std::string> classes;  ///< names, by label
+  int64_t train_images = 0;
+  int64_t validation_images = 0;
+  int64_t test_images = 0;
+  std::string hash;  ///< of what is in it; empty: not taken
 };
 
 /// What a checkpoint says beside its tensors.
 struct CheckpointInfo {
   Options options;  ///< those that decide what comes out
   Progress progress;
-  double lr = 0.0;  ///< of the last step; the schedule is a function of options and step
-  Shape input;      ///< of one image, [H,W,C]
-  std::vector<std::string> classes;  ///< names, by label
-  std::string chosen_on;             ///< which set the best is chosen on: "test" or "validation"
+  Metric primary;  ///< the metric that chooses the best epoch
+  DataIdentity data;
+  std::string chosen_on;  ///< which set the best is chosen on: "test" or "validation"
 };
 
 /// A checkpoint in memory: one safetensors file with the tensors `model.*`, `optimizer.*` and

@@ -4,15 +4,14 @@
 #include <cctype>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "diagrad/core/error.h"
 #include "diagrad/train/run/run_folder.h"
+#include "diagrad/train/run/toml.h"
 
 // Which folder a run has: what it is called, and where one goes on.
 
@@ -78,22 +77,19 @@ std::optional<Age> age_of(const std::string& folder, const std::string& run) {
   return Age{folder.substr(0, kTime), std::stoll(std::string(rest.substr(1)))};
 }
 
-/// run_name() of the options in a folder's config.toml. A name alone may mean two: the tenth run on
-/// `cifar` of a second, and the first on `cifar-10`.
+/// run_name() of the options in a folder's config.toml; empty where it cannot be read. A name alone
+/// may mean two: the tenth run on `cifar` of a second, and the first on `cifar-10`.
 std::string configured_name(const fs::path& folder) {
   Options options;
-  options.model = options.attention = options.data = "";
   const std::map<std::string, std::string*> wanted = {
       {"model", &options.model}, {"attention", &options.attention}, {"data", &options.data}};
-  std::ifstream stream(folder / "config.toml");
-  for (std::string line; std::getline(stream, line);) {
-    const size_t equals = line.find(" = ");
-    if (equals == std::string::npos) continue;
-    const auto found = wanted.find(line.substr(0, equals));
-    if (found == wanted.end()) continue;
-    const nlohmann::json value =
-        nlohmann::json::parse(line.substr(equals + 3), nullptr, /*allow_exceptions=*/false);
-    if (value.is_string()) *found->second = value.get<std::string>();
+  try {
+    for (const Setting& setting : read_toml((folder / "config.toml").string())) {
+      const auto found = wanted.find(setting.name);
+      if (found != wanted.end() && !setting.values.empty()) *found->second = setting.values.back();
+    }
+  } catch (const Error&) {
+    return {};
   }
   return run_name(options);
 }

@@ -49,13 +49,14 @@ void keep_one_batch(TrainJob& job) {
   o.accumulate = 1;
   o.augment = {"none"};
   o.schedule = "constant";
-  o.warmup = 0.0;
+  o.warmup = "0";
 }
 
 }  // namespace
 
 std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input,
                                        int64_t classes) {
+  check_model(find_task(options.task), models::find(options.model));
   const models::ModelSpec spec{.classes = classes,
                                .input = input,
                                .attention = options.attention,
@@ -70,11 +71,13 @@ TrainJob make_job(Options options, const ModelMaker& maker) {
   parse_device(options.device);
   data::parse_augmentations(options.augment);
   TrainJob job;
+  job.task = make_task(options.task);
   const data::DatasetSplits splits = data::open_dataset(options.data);
   job.train = splits.train;
-  job.validation = splits.validation;
   job.test = splits.test;
+  job.validation = splits.validation;
   const data::DatasetInfo& info = job.train->info();
+  check_data(find_task(options.task), info);
   if (options.val_split > 0) {
     DG_CHECK(job.validation == nullptr,
              "val-split: {} brings {} validation images of its own; leave --val-split out",
@@ -84,13 +87,10 @@ TrainJob make_job(Options options, const ModelMaker& maker) {
     job.train = split.train;
     job.validation = split.validation;
   }
-  options.lr = options.learning_rate();
-  if (options.classes == 0) options.classes = info.class_count();
+  options.fill_defaults();
+  options.classes = job.task->outputs(info, options.classes);
   if (options.normalization.empty()) options.normalization = info.normalization;
   data::normalization(options.normalization);
-  DG_CHECK(options.classes >= info.class_count(),
-           "classes: {} outputs are too few, {} has {} classes; leave --classes out",
-           options.classes, info.name, info.class_count());
   job.model = maker(options, info.image, options.classes);
   job.model->to(parse_dtype(options.precision));
   job.options = std::move(options);

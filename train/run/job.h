@@ -7,6 +7,7 @@
 
 #include "diagrad/data/dataset.h"
 #include "diagrad/train/run/options.h"
+#include "diagrad/train/tasks/task.h"
 
 namespace diagrad::nn {
 class Module;
@@ -16,11 +17,11 @@ namespace diagrad::train {
 
 /// Everything a run needs, made from its options.
 struct TrainJob {
-  Options options;  ///< with `lr`, `classes` and `normalization` filled in
+  Options options;  ///< with `lr`, `momentum`, `classes` and `normalization` filled in
+  std::shared_ptr<const Task> task;
   std::shared_ptr<nn::Module> model;
   data::DatasetPtr train;
-  data::DatasetPtr validation;  ///< of the data set or of val_split; null: the test set chooses
-                                ///< the best epoch
+  data::DatasetPtr validation;  ///< null: the test set chooses the best epoch
   data::DatasetPtr test;
 
   /// The set that is evaluated after an epoch, and what files call it.
@@ -28,7 +29,8 @@ struct TrainJob {
   std::string eval_name() const { return validation ? "validation" : "test"; }
 };
 
-/// The registered model that the options describe, for images of shape `input`.
+/// The registered model that the options describe, for images of shape `input`. Throws Error(usage)
+/// also for one that the task of the options cannot call.
 std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input, int64_t classes);
 
 using ModelMaker =

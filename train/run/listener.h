@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "diagrad/core/error.h"
 #include "diagrad/train/run/evaluate.h"
 #include "diagrad/train/run/run_folder.h"
 
@@ -15,6 +18,9 @@ struct TrainStart {
   int64_t epochs = 0;
   int64_t steps = 0;  ///< of all epochs
   int64_t steps_per_epoch = 0;
+  std::vector<Metric> metrics;  ///< of the task, "loss" first
+  Metric primary;               ///< the one that chooses the best epoch
+  bool has_ema = false;         ///< averaged weights are evaluated, too
   int64_t train_images = 0;
   int64_t eval_images = 0;
   std::string eval_set;    ///< "test" or "validation"
@@ -35,15 +41,16 @@ struct TrainResult {
   int64_t seed = 0;
   std::string weights;     ///< which weights the figures are of: "trained" or "ema"
   std::string chosen_on;   ///< which set chose the best epoch: "test" or "validation"
+  Metric primary;          ///< the one that chose the best epoch
   Evaluation last;         ///< of the last weights on the test set
-  double best = 0.0;       ///< accuracy on the test set of the best epoch's weights
+  double best = 0.0;       ///< the primary metric on the test set, of the best epoch's weights
   int64_t best_epoch = 0;  ///< counted from 1; 0: no epoch was evaluated, best is last
   std::string stopped;     ///< why before the last epoch: "", "max-steps", "max-time", "signal"
   int signal = 0;          ///< the run was saved and left; `last` and `best` are empty
 };
 
-/// Hears how a run goes: the progress bar, the plain lines, the tests. Called on the training
-/// thread.
+/// Hears how a run goes: the progress bar, the plain lines, the report, the tests. Called on the
+/// training thread.
 class TrainListener {
  public:
   virtual ~TrainListener() = default;
@@ -55,7 +62,31 @@ class TrainListener {
   virtual void on_save(const std::string& /*path*/, int64_t /*step*/) {}
   /// Something the user should know: one line.
   virtual void on_message(const std::string& /*text*/) {}
+  /// The weights at the end were evaluated; result.json is written after this.
+  virtual void on_result(const TrainResult& /*result*/) {}
   virtual void on_end(const TrainResult& /*result*/) {}
+  /// The run ends with an error, after on_start; the rows so far are in the files.
+  virtual void on_fail(const Error& /*error*/, int64_t /*step*/) {}
+};
+
+/// Passes everything on to several listeners, in order.
+class ListenerGroup : public TrainListener {
+ public:
+  explicit ListenerGroup(std::vector<TrainListener*> listeners)
+      : listeners_(std::move(listeners)) {}
+
+  void on_start(const TrainStart& start) override;
+  void on_step(const StepRow& row) override;
+  void on_evaluate(const std::string& set, int64_t done, int64_t total) override;
+  void on_epoch(const EpochRow& row, bool best) override;
+  void on_save(const std::string& path, int64_t step) override;
+  void on_message(const std::string& text) override;
+  void on_result(const TrainResult& result) override;
+  void on_end(const TrainResult& result) override;
+  void on_fail(const Error& error, int64_t step) override;
+
+ private:
+  std::vector<TrainListener*> listeners_;
 };
 
 }  // namespace diagrad::train

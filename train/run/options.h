@@ -1,14 +1,20 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
+
+#include "diagrad/core/option.h"
 
 namespace diagrad::train {
 
 /// Everything a training run can be told: one set for flags, config files, recipes, checkpoints.
 /// The member `weight_decay` is spelled `--weight-decay` and `weight-decay = ...`; what each one
-/// means is said once, in options.cpp, where the help text comes from.
+/// means and may be is said once, in option_table(). What belongs to one optimizer, schedule, task,
+/// model, attention or data set alone is an option of that choice: `sgd:nesterov=true`.
 struct Options {
   // What is trained.
   std::string task = "classify";
@@ -24,7 +30,7 @@ struct Options {
   // On what.
   std::string data = "shapes";
   int64_t val_split = 0;
-  std::vector<std::string> augment = {"pad-crop:border=4", "flip"};
+  std::vector<std::string> augment = {"pad-crop", "flip"};
   std::string normalization;
   bool drop_last = false;
   bool overfit_one_batch = false;
@@ -36,29 +42,15 @@ struct Options {
   int64_t accumulate = 1;
   std::string optimizer = "sgd";
   double lr = 0.0;
-  double momentum = 0.9;
-  bool nesterov = false;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
+  std::optional<double> momentum;  ///< nothing: the optimizer's default, if it has a momentum
   double weight_decay = 1e-4;
   std::vector<std::string> no_decay;
   double clip_grad_norm = 0.0;
-  double label_smoothing = 0.0;
   double ema_decay = 0.0;
 
   // The learning rate over time.
   std::string schedule = "cosine";
-  double warmup = 0.0;
-  double min_lr = 0.0;
-  std::vector<int64_t> milestones;
-  double gamma = 0.1;
-  double peak_at = 0.3;
-  double start_factor = 25.0;
-  double final_factor = 1e4;
-  bool cycle_momentum = true;
-  double base_momentum = 0.85;
-  double max_momentum = 0.95;
+  std::string warmup = "0";
 
   // Where and for how long it runs; none of these changes what comes out.
   std::string device = "cpu";
@@ -74,38 +66,45 @@ struct Options {
   int64_t keep = 0;
 
   /// Throws Error(usage), one line with the value and what is allowed, for the first option that
-  /// makes no sense by itself or beside another. Names that a registry knows (model, attention,
-  /// data) are checked by it.
+  /// makes no sense by itself or beside another. Names of models, attention and data are checked by
+  /// their registries.
   void validate() const;
-  /// `lr`, or the usual one of the optimizer where it is 0: 0.1 for sgd, 0.001 for adamw.
+  /// Fills in what follows from the optimizer: `lr` where it is 0, `momentum` where there is one.
+  void fill_defaults();
+  /// `lr`, or the optimizer's default where it is 0.
   double learning_rate() const;
 };
 
 /// What the command line, config files and listings need to know of one option.
 struct OptionInfo {
-  const char* name = "";   ///< "weight-decay"
+  using Member =
+      std::variant<std::string Options::*, int64_t Options::*, double Options::*, bool Options::*,
+                   std::optional<double> Options::*, std::vector<std::string> Options::*>;
   const char* group = "";  ///< heading in --help
-  const char* help = "";   ///< one line; a default that is no plain value is explained here
+  Option option;
+  Member member;
   /// Says only where and for how long to run: left out of checkpoints, free to change on resume.
   bool runtime = false;
 };
 
-/// Receives every option with its member, in the order of --help.
-class OptionVisitor {
- public:
-  virtual ~OptionVisitor() = default;
-  virtual void visit(const OptionInfo& info, std::string& value) = 0;
-  virtual void visit(const OptionInfo& info, int64_t& value) = 0;
-  virtual void visit(const OptionInfo& info, double& value) = 0;
-  virtual void visit(const OptionInfo& info, bool& value) = 0;
-  virtual void visit(const OptionInfo& info, std::vector<std::string>& value) = 0;
-  virtual void visit(const OptionInfo& info, std::vector<int64_t>& value) = 0;
-};
+/// The one list of options, in the order of --help.
+const std::vector<OptionInfo>& option_table();
+/// Null for a name that no option has.
+const OptionInfo* find_option(std::string_view name);
+/// Throws Error(usage), beginning with `where`, with the nearest name; an option that belongs to an
+/// optimizer, a schedule or a task is named with its spelling: `--optimizer adamw:beta2=...`.
+[[noreturn]] void fail_unknown_option(std::string_view where, std::string_view name);
+/// "belongs to schedule multistep, write it as --schedule multistep:gamma=VALUE" for an option of a
+/// choice; empty for other names.
+std::string owner_of_option(std::string_view name);
 
-/// The one list of options.
-void visit_options(Options& options, OptionVisitor& visitor);
+/// Reads the texts of an option into its member: one, or several for a list. Throws Error(usage),
+/// beginning with `where`, for a text that is not of its type.
+void assign(Options& options, const OptionInfo& info, std::string_view where,
+            const std::vector<std::string>& texts);
 
-/// `weight-decay = 0.0001` and so on: a config file that gives the same run again.
+/// `weight-decay = 0.0001` and so on: a config file that gives the same run again. What the
+/// choices of the run do not have is left out.
 std::string to_toml(const Options& options);
 
 /// The options that decide what comes out (not the runtime ones) as a JSON object: what a

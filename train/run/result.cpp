@@ -1,38 +1,113 @@
+#include "diagrad/train/run/result.h"
+
+#include <limits>
 #include <nlohmann/json.hpp>
 
-#include "diagrad/train/report/file_text.h"
-#include "diagrad/train/report/run_files.h"
-#include "diagrad/train/run/trainer.h"
+#include "diagrad/core/error.h"
+#include "diagrad/train/run/file_text.h"
+#include "diagrad/train/run/format.h"
+#include "diagrad/train/run/json_text.h"
 
 namespace diagrad::train {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t kMostCount = int64_t{1} << 53;
+
+const json& member(const json& object, const char* key) {
+  static const json nothing;
+  if (!object.is_object()) return nothing;
+  const auto found = object.find(key);
+  return found != object.end() ? *found : nothing;
+}
+
+double number(const json& value) {
+  return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+}
+
+int64_t count(const json& object, const char* key, int64_t most = kMostCount) {
+  return count_of(member(object, key), most).value_or(0);
+}
+
+std::string text(const json& object, const char* key) {
+  const json& value = member(object, key);
+  return value.is_string() ? value.get<std::string>() : "";
+}
+
+json test_json(const TrainResult& result) {
+  const Evaluation& last = result.last;
+  json metrics = json::object();
+  for (const auto& [name, value] : last.metrics) metrics[name] = value;
+  json test = json::parse(last.details);
+  test["metric"] = result.primary.name;
+  test["better"] = result.primary.higher_is_better ? "higher" : "lower";
+  test["is_share"] = result.primary.is_share;
+  test["weights"] = result.weights;
+  test["last"] = value_of(last.metrics, result.primary.name);
+  test["best"] = result.best;
+  test["best_epoch"] = result.best_epoch;
+  test["best_chosen_on"] = result.chosen_on;
+  test["examples"] = last.examples;
+  test["metrics"] = std::move(metrics);
+  return test;
+}
+
+void read_test(const json& test, TrainResult& result) {
+  result.primary.name = text(test, "metric");
+  result.primary.higher_is_better = text(test, "better") != "lower";
+  result.primary.is_share = member(test, "is_share") == json(true);
+  result.weights = text(test, "weights");
+  result.best = number(member(test, "best"));
+  result.best_epoch = count(test, "best_epoch");
+  result.chosen_on = text(test, "best_chosen_on");
+  result.last.examples = count(test, "examples");
+  if (const json& metrics = member(test, "metrics"); metrics.is_object()) {
+    for (const auto& item : metrics.items()) {
+      result.last.metrics.emplace_back(item.key(), number(item.value()));
+    }
+  }
+  json details = test;
+  for (const char* key : {"metric", "better", "is_share", "weights", "last", "best", "best_epoch",
+                          "best_chosen_on", "examples", "metrics"}) {
+    details.erase(key);
+  }
+  result.last.details = details.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
 
 std::string result_json(const TrainResult& result, const Options& options) {
-  const Evaluation& last = result.last;
-  const nlohmann::json object = {{"format", 1},
-                                 {"task", options.task},
-                                 {"model", options.model},
-                                 {"attention", options.attention},
-                                 {"data", options.data},
-                                 {"parameters", result.parameters},
-                                 {"epochs", result.epochs},
-                                 {"steps", result.steps},
-                                 {"seconds", result.seconds},
-                                 {"images_per_second", result.images_per_second},
-                                 {"seed", result.seed},
-                                 {"overfit_one_batch", options.overfit_one_batch},
-                                 {"stopped", result.stopped},
-                                 {"test",
-                                  {{"metric", "accuracy"},
-                                   {"weights", result.weights},
-                                   {"last", last.accuracy},
-                                   {"loss", last.loss},
-                                   {"best", result.best},
-                                   {"best_epoch", result.best_epoch},
-                                   {"best_chosen_on", result.chosen_on},
-                                   {"examples", last.examples},
-                                   {"per_class", last.per_class},
-                                   {"confusion", last.confusion}}}};
-  return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  const json object = {
+      {"format", kFormat},         {"task", parse_selection("task", options.task).name},
+      {"model", options.model},    {"attention", options.attention},
+      {"data", options.data},      {"parameters", result.parameters},
+      {"epochs", result.epochs},   {"steps", result.steps},
+      {"seconds", result.seconds}, {"images_per_second", result.images_per_second},
+      {"seed", result.seed},       {"overfit_one_batch", options.overfit_one_batch},
+      {"stopped", result.stopped}, {"test", test_json(result)}};
+  return object.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+std::optional<TrainResult> read_result(const std::string& path) {
+  const json object = file_json(path);
+  const json& test = member(object, "test");
+  if (!test.is_object()) return std::nullopt;
+  try {
+    check_format(member(object, "format").dump());
+  } catch (const Error& error) {
+    fail(ErrorKind::checkpoint, "{}: {}", path, error.what());
+  }
+  TrainResult result;
+  result.parameters = count(object, "parameters");
+  result.epochs = count(object, "epochs");
+  result.steps = count(object, "steps");
+  result.seconds = number(member(object, "seconds"));
+  result.images_per_second = number(member(object, "images_per_second"));
+  result.seed = count(object, "seed", INT64_MAX);
+  result.stopped = text(object, "stopped");
+  read_test(test, result);
+  return result;
 }
 
 std::optional<TrainResult> standing_result(const std::string& folder, const Options& options) {

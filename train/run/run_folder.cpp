@@ -23,10 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::string_view kMetricsHeader =
-    "epoch,step,lr,train_loss,train_accuracy,eval_set,eval_loss,eval_accuracy,"
-    "ema_loss,ema_accuracy,seconds,images_per_second";
-
 /// The field of a CSV line; empty if there is none.
 std::string_view field(std::string_view line, int column) {
   for (; column > 0; --column) {
@@ -47,8 +43,7 @@ bool is_row_up_to(std::string_view line, int64_t step) {
 
 /// The last column of a row; 0 for what is no number.
 double rate_of(std::string_view line) {
-  constexpr int kColumn = 11;
-  const std::string_view text = field(line, kColumn);
+  const std::string_view text = line.substr(line.rfind(',') + 1);
   double value = 0.0;
   const auto [stop, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
   return problem == std::errc() && std::isfinite(value) ? value : 0.0;
@@ -60,6 +55,17 @@ std::string number(double value) {
 }
 
 }  // namespace
+
+std::string RowLayout::header() const {
+  std::string text = "epoch,step,lr";
+  const auto add = [&](const std::string& prefix) {
+    for (const Metric& metric : metrics) text += "," + prefix + "/" + metric.name;
+  };
+  add("train");
+  add(eval_set);
+  if (has_ema) add(eval_set + "_ema");
+  return text + ",seconds,images_per_second";
+}
 
 /// The lock is the system's, so it ends with the process however that dies.
 class FolderLock {
@@ -95,9 +101,10 @@ RunFolder::RunFolder(const Options& options)
 
 RunFolder::~RunFolder() = default;
 
-void RunFolder::start(const Options& options, int64_t step, bool stay) {
+void RunFolder::start(const Options& options, const RowLayout& layout, int64_t step, bool stay) {
+  layout_ = layout;
   std::error_code ignored;
-  for (const char* name : {"/result.json", "/samples.json"}) {
+  for (const char* name : {"/result.json", "/blocks.json"}) {
     if (!stay) fs::remove(path_ + name, ignored);
   }
   Options again = options;
@@ -115,31 +122,36 @@ void RunFolder::start(const Options& options, int64_t step, bool stay) {
   bool header = true;
   rate_before_ = 0.0;
   metrics_ = std::make_unique<LogFile>(path_ + "/metrics.csv", [&](std::string_view line) {
-    if (std::exchange(header, false)) return line == kMetricsHeader;
+    if (std::exchange(header, false)) return line == layout_.header();
     if (!is_row_up_to(line, step)) return false;
     rate_before_ = rate_of(line);
     return true;
   });
-  if (metrics_->empty()) metrics_->add(kMetricsHeader);
+  if (metrics_->empty()) metrics_->add(layout_.header());
   flush();
 }
 
 void RunFolder::add(const StepRow& row) {
+  std::string metrics;
+  for (const auto& [name, value] : row.metrics) {
+    metrics += fmt::format(R"("train/{}":{},)", name, number(value));
+  }
   events_->add(fmt::format(
-      R"({{"step":{},"epoch":{},"images":{},"loss":{},"accuracy":{},"lr":{},"grad_norm":{},"seconds":{:.3f}}})",
-      row.step, row.epoch, row.images, number(row.loss), number(row.accuracy), number(row.lr),
-      number(row.grad_norm), row.seconds));
+      R"({{"step":{},"epoch":{},"images":{},{}"lr":{},"grad_norm":{},"seconds":{:.3f}}})", row.step,
+      row.epoch, row.images, metrics, number(row.lr), number(row.grad_norm), row.seconds));
 }
 
 void RunFolder::add(const EpochRow& row) {
-  const auto cell = [](bool given, double value) { return given ? number(value) : ""; };
-  const bool evaluated = !row.eval_set.empty();
-  metrics_->add(fmt::format("{},{},{},{},{},{},{},{},{},{},{:.3f},{:.1f}", row.epoch, row.step,
-                            number(row.lr), number(row.train_loss), number(row.train_accuracy),
-                            row.eval_set, cell(evaluated, row.eval_loss),
-                            cell(evaluated, row.eval_accuracy), cell(row.has_ema, row.ema_loss),
-                            cell(row.has_ema, row.ema_accuracy), row.seconds,
-                            row.images_per_second));
+  std::string line = fmt::format("{},{},{}", row.epoch, row.step, number(row.lr));
+  const auto add = [&](const MetricValues& values) {
+    for (const Metric& metric : layout_.metrics) {
+      line += "," + (values.empty() ? "" : number(value_of(values, metric.name)));
+    }
+  };
+  add(row.train);
+  add(row.eval);
+  if (layout_.has_ema) add(row.ema);
+  metrics_->add(line + fmt::format(",{:.3f},{:.1f}", row.seconds, row.images_per_second));
 }
 
 void RunFolder::flush(bool to_disk) {

@@ -4,10 +4,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "diagrad/train/run/checkpoint_folder.h"
 #include "diagrad/train/run/log_file.h"
 #include "diagrad/train/run/options.h"
+#include "diagrad/train/tasks/metric.h"
 
 namespace diagrad::train {
 
@@ -16,8 +18,7 @@ struct StepRow {
   int64_t step = 0;   ///< counted from 1
   int64_t epoch = 0;  ///< counted from 1
   int64_t images = 0;
-  double loss = 0.0;      ///< mean over the step's images, as it is differentiated
-  double accuracy = 0.0;  ///< of the step's images, before the step
+  MetricValues metrics = {};  ///< of the step's images, before the step; the loss as differentiated
   double lr = 0.0;
   double grad_norm = 0.0;  ///< before clipping
   double seconds = 0.0;    ///< since the run began, time between processes left out
@@ -28,22 +29,28 @@ struct EpochRow {
   int64_t epoch = 0;
   int64_t step = 0;
   double lr = 0.0;
-  double train_loss = 0.0;
-  double train_accuracy = 0.0;
-  std::string eval_set;  ///< "test", "validation", or empty when nothing was evaluated
-  double eval_loss = 0.0;
-  double eval_accuracy = 0.0;
-  bool has_ema = false;  ///< whether the averaged weights were evaluated, too
-  double ema_loss = 0.0;
-  double ema_accuracy = 0.0;
+  MetricValues train = {};
+  std::string eval_set = {};  ///< "test" or "validation"
+  MetricValues eval = {};     ///< empty when nothing was evaluated
+  MetricValues ema = {};      ///< of the averaged weights; empty when they were not evaluated
   double seconds = 0.0;
   double images_per_second = 0.0;  ///< of training alone, in this epoch and process
+};
+
+/// What the columns of metrics.csv follow from.
+struct RowLayout {
+  std::vector<Metric> metrics = {};  ///< of the task, "loss" first
+  std::string eval_set = {};         ///< "test" or "validation"
+  bool has_ema = false;
+
+  /// "epoch,step,lr,train/loss,...,test/loss,...,test_ema/loss,...,seconds,images_per_second"
+  std::string header() const;
 };
 
 class FolderLock;
 
 /// The folder of one run: config.toml, env.json, metrics.csv, events.jsonl, result.json and
-/// checkpoints/; run.json, samples.json and report.html are the Reporter's. Held by a lock, so that
+/// checkpoints/; run.json, blocks.json and report.html are the Reporter's. Held by a lock, so that
 /// no two processes write to it. Throws Error(usage) for a folder that cannot be used,
 /// Error(checkpoint) when writing fails later.
 class RunFolder {
@@ -57,9 +64,9 @@ class RunFolder {
   const std::string& path() const { return path_; }
   CheckpointFolder& checkpoints() { return checkpoints_; }
 
-  /// Writes config.toml and env.json, and cuts the rows after `step`. result.json and samples.json
+  /// Writes config.toml and env.json, and cuts the rows after `step`. result.json and blocks.json
   /// are removed unless they `stay`: there is nothing left to train, they are of this step.
-  void start(const Options& options, int64_t step, bool stay = false);
+  void start(const Options& options, const RowLayout& layout, int64_t step, bool stay = false);
   /// Seconds that the run had taken at `step`, from events.jsonl; 0 for a new run.
   double seconds_before() const { return seconds_before_; }
   /// Images per second of the last epoch up to `step`, from metrics.csv; 0 for a new run.
@@ -75,6 +82,7 @@ class RunFolder {
   std::string path_;
   std::unique_ptr<FolderLock> lock_;
   CheckpointFolder checkpoints_;
+  RowLayout layout_;
   std::unique_ptr<LogFile> events_;
   std::unique_ptr<LogFile> metrics_;
   double seconds_before_ = 0.0;

@@ -1,9 +1,11 @@
 #include "diagrad/train/run/safetensors.h"
 
+#include <xxhash.h>
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 #include "diagrad/core/error.h"
 #include "diagrad/train/run/safetensors_header.h"
@@ -13,31 +15,20 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
-/// Each step is a bijection of the state for a fixed word and of the word for a fixed state, so
-/// one changed word always changes the result.
+/// XXH3 over parts, each with its length before it.
 class Hash {
  public:
+  Hash() : state_(XXH3_createState(), XXH3_freeState) { XXH3_64bits_reset(state_.get()); }
   void add(const void* data, size_t bytes) {
-    const char* next = static_cast<const char*>(data);
-    add_word(bytes);
-    for (; bytes >= 8; bytes -= 8, next += 8) {
-      uint64_t word = 0;
-      std::memcpy(&word, next, 8);
-      add_word(word);
-    }
-    uint64_t word = 0;
-    if (bytes > 0) std::memcpy(&word, next, bytes);
-    add_word(word);
+    const uint64_t length = bytes;
+    XXH3_64bits_update(state_.get(), &length, sizeof length);
+    XXH3_64bits_update(state_.get(), data, bytes);
   }
   void add(std::string_view text) { add(text.data(), text.size()); }
-  void add_word(uint64_t word) {
-    state_ = std::rotl((state_ ^ word) * 0x9E3779B97F4A7C15U, 29);
-    state_ ^= state_ >> 32;
-  }
-  uint64_t result() const { return state_; }
+  uint64_t result() const { return XXH3_64bits_digest(state_.get()); }
 
  private:
-  uint64_t state_ = 0x243F6A8885A308D3U;
+  std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state_;
 };
 
 size_t bytes_of(const Tensor& tensor) {
@@ -124,8 +115,8 @@ uint64_t checksum(const TensorMap& tensors, const Metadata& metadata) {
     const Tensor tensor = named.second.contiguous();
     hash.add(named.first);
     hash.add(name(tensor.dtype()));
-    hash.add_word(static_cast<uint64_t>(tensor.rank()));
-    for (const int64_t size : tensor.shape()) hash.add_word(static_cast<uint64_t>(size));
+    const std::vector<int64_t> shape(tensor.shape().begin(), tensor.shape().end());
+    hash.add(shape.data(), shape.size() * sizeof(int64_t));
     hash.add(tensor.raw_data(), bytes_of(tensor));
   }
   return hash.result();

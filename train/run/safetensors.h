@@ -53,8 +53,8 @@ void write_safetensors(AtomicFile& file, const TensorMap& tensors, const Metadat
 void write_safetensors(const std::string& path, const TensorMap& tensors,
                        const Metadata& metadata = {});
 
-/// A 64-bit checksum of names, dtypes, shapes, bytes and metadata. Any change of up to eight
-/// adjacent bytes changes it for certain, any other one but for a chance of about 2^-64.
+/// XXH3 of names, dtypes, shapes, bytes and metadata: a change goes unseen with a chance of about
+/// 2^-64.
 uint64_t checksum(const TensorMap& tensors, const Metadata& metadata);
 
 }  // namespace diagrad::train

@@ -7,7 +7,6 @@
 #include "diagrad/core/error.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/nn/random_scope.h"
-#include "diagrad/ops/losses.h"
 #include "diagrad/train/run/checkpoint.h"
 #include "diagrad/train/run/divergence.h"
 #include "diagrad/train/run/evaluate.h"
@@ -27,8 +26,12 @@ void end_phase(const char* name, StepResult& result) {
 
 }  // namespace
 
-Stepper::Stepper(nn::Module& model, Optimizer& optimizer, const Options& options)
-    : model_(model), optimizer_(optimizer), options_(options), dtype_(dtype_of(model)) {}
+Stepper::Stepper(const Task& task, nn::Module& model, Optimizer& optimizer, const Options& options)
+    : task_(task),
+      model_(model),
+      optimizer_(optimizer),
+      options_(options),
+      dtype_(dtype_of(model)) {}
 
 StepResult Stepper::run(std::span<const data::Batch> batches, const StepPlace& place, double lr) {
   StepResult result;
@@ -58,13 +61,15 @@ void Stepper::all_passes(std::span<const data::Batch> batches, const StepPlace& 
 
 void Stepper::pass(const data::Batch& batch, int64_t number, double weight, StepResult& result) {
   const nn::RandomScope random(static_cast<uint64_t>(options_.seed), static_cast<uint64_t>(number));
-  const Tensor logits = model_.forward(batch.images.to(dtype_));
-  const Tensor loss = cross_entropy(logits, batch.target("label").values,
-                                    {.label_smoothing = options_.label_smoothing});
-  result.loss += weight * loss.item();
-  result.correct += score(logits, batch.target("label").values).correct;
+  data::Batch converted = batch;
+  converted.images = batch.images.to(dtype_);
+  TaskStep step = task_.forward(model_, converted);
+  const double loss = step.loss.item();
+  result.loss += weight * loss;
+  step.sums.loss = loss * static_cast<double>(batch.size());
+  result.sums.add(step.sums);
   end_phase("forward", result);
-  backward(loss, Tensor::full(loss.shape(), weight, loss.dtype()));
+  backward(step.loss, Tensor::full(step.loss.shape(), weight, step.loss.dtype()));
 }
 
 void Stepper::explain(std::span<const data::Batch> batches, const StepPlace& place,

@@ -8,6 +8,7 @@
 #include "diagrad/data/loader.h"
 #include "diagrad/train/optim/optimizer.h"
 #include "diagrad/train/run/options.h"
+#include "diagrad/train/tasks/task.h"
 
 namespace diagrad::nn {
 class Module;
@@ -26,9 +27,9 @@ struct PhaseSpan {
 
 struct StepResult {
   int64_t images = 0;
-  double loss = 0.0;       ///< mean over the images, as it is differentiated
-  double grad_norm = 0.0;  ///< before clipping
-  int64_t correct = 0;
+  double loss = 0.0;                   ///< mean over the images, as it is differentiated
+  MetricSums sums = {};                ///< of the task, with that loss
+  double grad_norm = 0.0;              ///< before clipping
   std::vector<PhaseSpan> phases = {};  ///< in the order they ran, without gaps
 };
 
@@ -48,7 +49,7 @@ struct StepPlace {
 /// names the first operation, forward or backward, whose output is not finite.
 class Stepper {
  public:
-  Stepper(nn::Module& model, Optimizer& optimizer, const Options& options);
+  Stepper(const Task& task, nn::Module& model, Optimizer& optimizer, const Options& options);
   StepResult run(std::span<const data::Batch> batches, const StepPlace& place, double lr);
 
  private:
@@ -58,6 +59,7 @@ class Stepper {
   [[noreturn]] void explain(std::span<const data::Batch> batches, const StepPlace& place,
                             const StepResult& result);
 
+  const Task& task_;
   nn::Module& model_;
   Optimizer& optimizer_;
   const Options& options_;

@@ -75,7 +75,8 @@ TrainedModel load_trained(const std::string& path) {
   try {
     const AllocationLimit limit(most_memory(weights));
     options.validate();
-    trained.model = make_model(options, trained.info.input, options.classes);
+    trained.task = make_task(options.task);
+    trained.model = make_model(options, trained.info.data.input, options.classes);
     trained.model->to(parse_dtype(options.precision));
   } catch (const Error& error) {
     fail(ErrorKind::checkpoint, "{}: this program cannot build its model: {}", trained.path,

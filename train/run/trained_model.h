@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "diagrad/train/run/checkpoint.h"
+#include "diagrad/train/tasks/task.h"
 
 namespace diagrad::nn {
 class Module;
@@ -15,6 +16,7 @@ namespace diagrad::train {
 /// A model with the weights of a checkpoint, in evaluation mode.
 struct TrainedModel {
   CheckpointInfo info;
+  std::shared_ptr<const Task> task;
   std::shared_ptr<nn::Module> model;
   std::string path;                ///< of the checkpoint
   std::string weights;             ///< "ema" where the run averaged its weights, else "trained"

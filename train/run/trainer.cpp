@@ -9,10 +9,12 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/math_mode.h"
+#include "diagrad/data/augmentation.h"
+#include "diagrad/data/loader.h"
 #include "diagrad/nn/module.h"
-#include "diagrad/train/optim/schedule.h"
-#include "diagrad/train/report/reporter.h"
-#include "diagrad/train/run/run_keeper.h"
+#include "diagrad/train/run/optimization.h"
+#include "diagrad/train/run/result.h"
+#include "diagrad/train/run/run_store.h"
 #include "diagrad/train/run/signals.h"
 #include "diagrad/train/run/step.h"
 
@@ -25,10 +27,6 @@ constexpr int64_t kSamples = 12;  // images of each kind in the report
 
 double since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-double share(int64_t part, int64_t whole) {
-  return static_cast<double>(part) / static_cast<double>(whole);
 }
 
 data::LoaderOptions loader_options(const Options& o) {
@@ -92,12 +90,12 @@ class Trainer {
   TrainResult finish(const std::string& stopped);
   void evaluate_result(TrainResult& result);
   /// Nothing where the run has no best epoch, or its weights are not there.
-  std::optional<double> accuracy_of_best();
+  std::optional<double> metric_of_best();
   bool restore_best(const TensorMap& state);
 
   int64_t parameter_count() const;
   /// Of the whole run, time between its processes left out.
-  double seconds() { return keeper_.folder().seconds_before() + since(begin_); }
+  double seconds() { return store_.folder().seconds_before() + since(begin_); }
 
   const TrainJob& job_;
   const Options& options_;
@@ -107,12 +105,13 @@ class Trainer {
   std::unique_ptr<Ema> ema_;  ///< null: off
   data::Loader loader_;
   int64_t steps_per_epoch_;
-  Schedule schedule_;
+  LearningRate schedule_;
   Stepper stepper_;
   SignalGuard signals_;
-  RunKeeper keeper_;
-  Reporter reporter_;
-  Progress& progress_;
+  RunStore store_;
+  Metric primary_;
+  Progress progress_;
+  bool has_started_ = false;
   Clock::time_point begin_ = Clock::now();
   double flushed_ = 0.0;
   Meter all_;
@@ -128,18 +127,17 @@ Trainer::Trainer(const TrainJob& job, TrainListener& listener)
       ema_(make_ema(options_, model_)),
       loader_(job.train, loader_options(options_)),
       steps_per_epoch_((loader_.batch_count() + options_.accumulate - 1) / options_.accumulate),
-      schedule_(options_, steps_per_epoch_),
-      stepper_(model_, *optimizer_, options_),
-      keeper_(job, *optimizer_, ema_.get(), listener),
-      reporter_(job, listener),
-      progress_(keeper_.progress) {}
+      schedule_(make_learning_rate(options_, steps_per_epoch_)),
+      stepper_(*job.task, model_, *optimizer_, options_),
+      store_(job, *optimizer_, ema_.get(), listener),
+      primary_(job.task->primary()) {}
 
 TrainResult Trainer::run() {
-  keeper_.restore(loader_.batch_count());
+  progress_ = store_.restore(loader_.batch_count());
   begin_ = Clock::now();
   const bool is_done = progress_.epoch >= options_.epochs || !stop_reason().empty();
   if (const auto result = is_done ? result_before() : std::nullopt) return repeat(*result);
-  keeper_.start(/*results_stay=*/is_done);
+  store_.start(progress_, /*results_stay=*/is_done);
   announce();
   begin_ = Clock::now();
   while (progress_.epoch < options_.epochs && stop_reason().empty()) {
@@ -153,7 +151,7 @@ std::string Trainer::reason_of_end() const {
 }
 
 std::optional<TrainResult> Trainer::result_before() {
-  auto result = standing_result(keeper_.folder().path(), options_);
+  auto result = standing_result(store_.folder().path(), options_);
   const bool same = result && result->steps == progress_.step &&
                     result->epochs == progress_.epoch && result->stopped == reason_of_end() &&
                     result->last.examples == job_.test->size();
@@ -162,7 +160,6 @@ std::optional<TrainResult> Trainer::result_before() {
 
 TrainResult Trainer::repeat(TrainResult result) {
   listener_.on_start(outline(/*is_done=*/true));
-  reporter_.refresh(result.folder);
   listener_.on_end(result);
   return result;
 }
@@ -176,23 +173,25 @@ int64_t Trainer::parameter_count() const {
 
 TrainStart Trainer::outline(bool is_done) {
   TrainStart start;
-  start.folder = keeper_.folder().path();
+  start.folder = store_.folder().path();
   start.parameters = parameter_count();
   start.epochs = options_.epochs;
   start.steps = schedule_.steps();
   start.steps_per_epoch = steps_per_epoch_;
+  start.metrics = store_.layout().metrics;
+  start.primary = primary_;
+  start.has_ema = store_.layout().has_ema;
   start.train_images = loader_.image_count();
   start.eval_images = job_.eval_set()->size();
   start.eval_set = job_.eval_name();
-  start.resumed_at = keeper_.resumed_at();
+  start.resumed_at = store_.resumed_at();
   start.is_done = is_done;
   return start;
 }
 
 void Trainer::announce() {
-  const TrainStart start = outline(/*is_done=*/false);
-  listener_.on_start(start);
-  reporter_.begin(start);
+  has_started_ = true;
+  listener_.on_start(outline(/*is_done=*/false));
 }
 
 std::string Trainer::stop_reason() const {
@@ -210,7 +209,7 @@ bool Trainer::train_epoch() {
     if (!stop_reason().empty()) return false;
     step();
     const bool due = options_.save_every > 0 && progress_.step % options_.save_every == 0;
-    if (due && progress_.batch < loader_.batch_count()) keeper_.save();
+    if (due && progress_.batch < loader_.batch_count()) store_.save(progress_);
   }
   return true;
 }
@@ -224,7 +223,7 @@ std::vector<data::Batch> Trainer::next_batches() {
       batches.push_back(std::move(batch));
     }
   } catch (const Error&) {
-    keeper_.save();
+    store_.save(progress_);
     throw;
   }
   return batches;
@@ -237,29 +236,22 @@ void Trainer::step() {
   place.step = progress_.step + 1;
   place.epoch = progress_.epoch + 1;
   place.first_batch = progress_.epoch * loader_.batch_count() + progress_.batch;
-  keeper_.lr = schedule_.lr(progress_.step);
+  progress_.lr = schedule_.lr(progress_.step);
   if (const auto momentum = schedule_.momentum(progress_.step)) optimizer_->set_momentum(*momentum);
   const StepResult result = run_step(batches, place);
   progress_.step = place.step;
   progress_.batch += static_cast<int64_t>(batches.size());
-  progress_.loss_sum += result.loss * static_cast<double>(result.images);
-  progress_.correct += result.correct;
-  progress_.seen += result.images;
+  progress_.sums.add(result.sums);
   if (ema_) ema_->update(progress_.step);
   epoch_.add(result.images, since(begin));
   all_.add(result.images, since(begin));
 
-  const StepRow row{place.step,
-                    place.epoch,
-                    result.images,
-                    result.loss,
-                    share(result.correct, result.images),
-                    keeper_.lr,
-                    result.grad_norm,
-                    seconds()};
-  keeper_.folder().add(row);
+  const StepRow row{
+      place.step,   place.epoch,      result.images, job_.task->all_values(result.sums),
+      progress_.lr, result.grad_norm, seconds()};
+  store_.folder().add(row);
   if (row.seconds - flushed_ >= 1.0) {
-    keeper_.folder().flush();
+    store_.folder().flush();
     flushed_ = row.seconds;
   }
   listener_.on_step(row);
@@ -267,10 +259,10 @@ void Trainer::step() {
 
 StepResult Trainer::run_step(const std::vector<data::Batch>& batches, const StepPlace& place) {
   try {
-    return stepper_.run(batches, place, keeper_.lr);
+    return stepper_.run(batches, place, progress_.lr);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::diverged && error.kind() != ErrorKind::internal) throw;
-    diagrad::fail(error.kind(), "{}; {}", error.what(), keeper_.what_is_kept());
+    diagrad::fail(error.kind(), "{}; {}", error.what(), store_.what_is_kept());
   }
 }
 
@@ -285,7 +277,7 @@ std::optional<Evaluation> Trainer::evaluate_on(const data::DatasetPtr& set, cons
     listener_.on_evaluate(name, done, total);
     return signals_.caught() == 0;
   };
-  Evaluation result = evaluate(model_, set, options);
+  Evaluation result = evaluate(*job_.task, model_, set, options);
   if (!result.complete) return std::nullopt;
   return result;
 }
@@ -293,22 +285,18 @@ std::optional<Evaluation> Trainer::evaluate_on(const data::DatasetPtr& set, cons
 bool Trainer::evaluate_epoch(EpochRow& row, bool& is_best) {
   const auto trained = evaluate_on(job_.eval_set(), job_.eval_name());
   if (!trained) return false;
-  row.eval_set = job_.eval_name();
-  row.eval_loss = trained->loss;
-  row.eval_accuracy = trained->accuracy;
+  row.eval = trained->metrics;
   if (ema_) {
     const EmaScope averaged(*ema_);
     const auto smooth = evaluate_on(job_.eval_set(), job_.eval_name());
     if (!smooth) return false;
-    row.has_ema = true;
-    row.ema_loss = smooth->loss;
-    row.ema_accuracy = smooth->accuracy;
+    row.ema = smooth->metrics;
   }
-  progress_.last_loss = ema_ ? row.ema_loss : row.eval_loss;
-  progress_.last_accuracy = ema_ ? row.ema_accuracy : row.eval_accuracy;
-  is_best = progress_.best_epoch == 0 || progress_.last_accuracy > progress_.best_accuracy;
+  progress_.last = ema_ ? row.ema : row.eval;
+  const double value = value_of(progress_.last, primary_.name);
+  is_best = progress_.best_epoch == 0 || primary_.is_better(value, progress_.best);
   if (is_best) {
-    progress_.best_accuracy = progress_.last_accuracy;
+    progress_.best = value;
     progress_.best_epoch = row.epoch;
   }
   return true;
@@ -318,9 +306,9 @@ bool Trainer::close_epoch() {
   EpochRow row;
   row.epoch = progress_.epoch + 1;
   row.step = progress_.step;
-  row.lr = keeper_.lr;
-  row.train_loss = progress_.loss_sum / static_cast<double>(progress_.seen);
-  row.train_accuracy = share(progress_.correct, progress_.seen);
+  row.lr = progress_.lr;
+  row.eval_set = job_.eval_name();
+  row.train = job_.task->all_values(progress_.sums);
   bool is_best = false;
   const bool is_last = row.epoch == options_.epochs;
   if (is_last || row.epoch % options_.eval_every == 0) {
@@ -328,29 +316,29 @@ bool Trainer::close_epoch() {
   }
   row.seconds = seconds();
   row.images_per_second = epoch_.rate();
-  keeper_.folder().add(row);
+  store_.folder().add(row);
   progress_.epoch = row.epoch;
-  progress_.batch = progress_.correct = progress_.seen = 0;
-  progress_.loss_sum = 0.0;
-  // One batch learned by heart has epochs of one step.
+  progress_.batch = 0;
+  progress_.sums = {};
+  // With --overfit-one-batch an epoch is one step.
   if (is_last || !options_.overfit_one_batch) {
-    keeper_.save();
-    keeper_.name_checkpoint(is_best);
-    reporter_.epoch();
+    store_.save(progress_);
+    store_.name_checkpoint(progress_, is_best);
   }
   listener_.on_epoch(row, is_best);
   return true;
 }
 
 TrainResult Trainer::finish(const std::string& stopped) {
-  keeper_.save();
+  store_.save(progress_);
   TrainResult result;
-  result.folder = keeper_.folder().path();
+  result.folder = store_.folder().path();
   result.parameters = parameter_count();
   result.epochs = progress_.epoch;
   result.steps = progress_.step;
-  result.images_per_second = all_.images > 0 ? all_.rate() : keeper_.folder().rate_before();
+  result.images_per_second = all_.images > 0 ? all_.rate() : store_.folder().rate_before();
   result.seed = options_.seed;
+  result.primary = primary_;
   result.weights = ema_ ? "ema" : "trained";
   result.chosen_on = job_.eval_name();
   result.best_epoch = progress_.best_epoch;
@@ -358,23 +346,21 @@ TrainResult Trainer::finish(const std::string& stopped) {
   evaluate_result(result);
   result.seconds = seconds();
   if (result.signal == 0) {
-    reporter_.keep_samples(result.last);
-    keeper_.folder().write_result(result_json(result, options_));
+    listener_.on_result(result);
+    store_.folder().write_result(result_json(result, options_));
   }
-  reporter_.end(result);
   listener_.on_end(result);
   return result;
 }
 
 void Trainer::fail(const Error& error) {
-  if (!reporter_.has_begun()) return;
+  if (!has_started_) return;
   try {
-    keeper_.folder().flush();
+    store_.folder().flush();
   } catch (const Error&) {
     // The page is made from the rows that are there.
   }
-  const bool diverged = error.kind() == ErrorKind::diverged;
-  reporter_.fail(diverged ? RunPhase::diverged : RunPhase::failed, error.what(), progress_.step);
+  listener_.on_fail(error, progress_.step);
 }
 
 Error Trainer::out_of_memory() const {
@@ -382,7 +368,7 @@ Error Trainer::out_of_memory() const {
       ErrorKind::internal,
       fmt::format("out of memory after step {}; try a smaller --batch than {} or a smaller "
                   "model; {}",
-                  progress_.step, options_.batch, keeper_.what_is_kept()));
+                  progress_.step, options_.batch, store_.what_is_kept()));
 }
 
 void Trainer::evaluate_result(TrainResult& result) {
@@ -392,9 +378,9 @@ void Trainer::evaluate_result(TrainResult& result) {
     if (auto last = evaluate_on(job_.test, "test", kSamples)) result.last = std::move(*last);
   }
   if (signals_.caught() == 0) {
-    const auto best = accuracy_of_best();
+    const auto best = metric_of_best();
     if (!best) result.best_epoch = 0;
-    result.best = best.value_or(result.last.accuracy);
+    result.best = best.value_or(value_of(result.last.metrics, primary_.name));
   }
   result.signal = signals_.caught();
   if (result.signal != 0) result.stopped = "signal";
@@ -402,22 +388,22 @@ void Trainer::evaluate_result(TrainResult& result) {
 
 /// Chosen on the test set, it is known. Chosen on the validation set, the test set sees these
 /// weights now, for the first time.
-std::optional<double> Trainer::accuracy_of_best() {
+std::optional<double> Trainer::metric_of_best() {
   if (progress_.best_epoch == 0) return std::nullopt;
-  if (!job_.validation) return progress_.best_accuracy;
+  if (!job_.validation) return progress_.best;
   const TensorMap state = model_.state_dict();
   TensorMap now;
   for (const auto& named : state) now[named.first] = named.second.clone();
   if (!restore_best(state)) return std::nullopt;
   const auto result = evaluate_on(job_.test, "test");
   restore(state, now, "model");
-  return result ? result->accuracy : 0.0;
+  return result ? value_of(result->metrics, primary_.name) : 0.0;
 }
 
 /// False where `best` is not of the best epoch: a run that goes on elsewhere from a single file
 /// does not have it, and one that lost its newest state may have one of a later epoch.
 bool Trainer::restore_best(const TensorMap& state) {
-  const CheckpointFolder& checkpoints = keeper_.folder().checkpoints();
+  const CheckpointFolder& checkpoints = store_.folder().checkpoints();
   if (!checkpoints.has("best")) return false;
   try {
     const Checkpoint best = read_checkpoint(checkpoints.file("best"));

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "diagrad/train/run/job.h"
 #include "diagrad/train/run/listener.h"
 
@@ -24,12 +21,5 @@ namespace diagrad::train {
 /// first bad operation), checkpoint (damaged, of another model, disk full; the last good one
 /// stays).
 TrainResult train(const TrainJob& job, TrainListener& listener);
-
-/// The text of result.json.
-std::string result_json(const TrainResult& result, const Options& options);
-
-/// What result.json of a folder tells, where it is whole and a run with these options would write
-/// it so.
-std::optional<TrainResult> standing_result(const std::string& folder, const Options& options);
 
 }  // namespace diagrad::train

@@ -1,4 +1,4 @@
-#include "diagrad/train/run/sample_choice.h"
+#include "diagrad/train/tasks/classify/sample_choice.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "diagrad/train/run/sample_choice.h"
+#include "diagrad/train/tasks/classify/sample_choice.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +10,7 @@ namespace diagrad::train {
 namespace {
 
 /// A total order, so that nothing depends on who came first.
-bool surer(const Verdict& a, const Verdict& b) {
+bool more_confident(const Verdict& a, const Verdict& b) {
   return std::tie(a.doubt, a.label_probability, a.index) <
          std::tie(b.doubt, b.label_probability, b.index);
 }
@@ -54,10 +54,10 @@ void SampleChooser::add(const Tensor& logits, const Tensor& labels,
 void SampleChooser::add(const Verdict& verdict) {
   if (verdict.predicted == verdict.label) {
     auto& best = right_[static_cast<size_t>(verdict.label)];
-    if (!best || surer(verdict, *best)) best = verdict;
+    if (!best || more_confident(verdict, *best)) best = verdict;
     return;
   }
-  wrong_.insert(std::upper_bound(wrong_.begin(), wrong_.end(), verdict, surer), verdict);
+  wrong_.insert(std::upper_bound(wrong_.begin(), wrong_.end(), verdict, more_confident), verdict);
   if (wrong_.size() > most_) wrong_.pop_back();
 }
 

@@ -22,8 +22,8 @@ struct Verdict {
 
 /// The images of a data set that say most about a model.
 struct SampleChoice {
-  std::vector<Verdict> wrong;  ///< the surest mistakes, least doubt first
-  std::vector<Verdict> right;  ///< the surest right answer of each class, in order of the labels
+  std::vector<Verdict> wrong;  ///< the most confident errors, least doubt first
+  std::vector<Verdict> right;  ///< the most confident right answer of each class, by label
 };
 
 /// Chooses while an evaluation runs. Keeps `most` mistakes and one answer per class, whatever the
@@ -34,7 +34,7 @@ class SampleChooser {
  public:
   explicit SampleChooser(int64_t most) : most_(static_cast<size_t>(most)) {}
 
-  /// logits [B,K] (f32 or f64), labels i64 [B] in [0,K), as train::score() checks them; indices of
+  /// logits [B,K] (f32 or f64), labels i64 [B] in [0,K), as score() checks them; indices of
   /// the B images in their set.
   void add(const Tensor& logits, const Tensor& labels, std::span<const int64_t> indices);
   /// At most `most` of each kind. With more classes than that, those of the mistakes come first.

@@ -1,4 +1,4 @@
-#include "diagrad/train/report/file_text.h"
+#include "diagrad/train/run/file_text.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,4 @@
-#include "diagrad/train/run/run_keeper.h"
+#include "diagrad/train/run/run_store.h"
 
 #include <filesystem>
 
@@ -15,16 +15,17 @@ std::optional<Checkpoint> read_given(const std::string& resume) {
 
 }  // namespace
 
-RunKeeper::RunKeeper(const TrainJob& job, const Optimizer& optimizer, const Ema* ema,
-                     TrainListener& listener)
+RunStore::RunStore(const TrainJob& job, const Optimizer& optimizer, const Ema* ema,
+                   TrainListener& listener)
     : job_(job),
       optimizer_(optimizer),
       ema_(ema),
       listener_(listener),
+      layout_{job.task->all_metrics(), job.eval_name(), ema != nullptr},
       given_(read_given(job.options.resume)),
       folder_(job.options) {}
 
-TensorMap RunKeeper::live() const {
+TensorMap RunStore::live() const {
   TensorMap all;
   for (const auto& named : job_.model->state_dict()) all["model." + named.first] = named.second;
   for (const auto& named : optimizer_.state()) all["optimizer." + named.first] = named.second;
@@ -33,18 +34,19 @@ TensorMap RunKeeper::live() const {
   return all;
 }
 
-void RunKeeper::restore(int64_t batches_per_epoch) {
+Progress RunStore::restore(int64_t batches_per_epoch) {
+  Progress progress;
   const Options& options = job_.options;
   if (given_) {
     restored_ = options.resume;
     folder_.checkpoints().check_newest(given_->info.progress, restored_);
-    adopt(*given_, restored_);
+    progress = adopt(*given_, restored_);
     given_.reset();
   } else if (options.resume == "auto") {
     if (const auto found = folder_.checkpoints().find_last()) {
       restored_ = found->path;
       if (!found->warning.empty()) listener_.on_message(found->warning);
-      adopt(found->checkpoint, restored_);
+      progress = adopt(found->checkpoint, restored_);
     } else if (options.out.empty()) {
       listener_.on_message(fmt::format(
           "resume: no unfinished run of {} lies in runs, this is a new one", run_name(options)));
@@ -55,26 +57,27 @@ void RunKeeper::restore(int64_t batches_per_epoch) {
          "{}: is at batch {} of an epoch that has {} here; is it the same data?", restored_,
          progress.batch, batches_per_epoch);
   }
+  return progress;
 }
 
-void RunKeeper::start(bool results_stay) {
+void RunStore::start(const Progress& progress, bool results_stay) {
   check_space();
-  folder_.start(job_.options, progress.step, results_stay);
+  folder_.start(job_.options, layout_, progress.step, results_stay);
   if (restored_.empty()) return;
   std::error_code ignored;
   const std::string last = folder_.checkpoints().file("last");
   if (std::filesystem::equivalent(restored_, last, ignored)) {
     saved_ = progress;
   } else {
-    save();
+    save(progress);
   }
   // The process may have died between saving and naming.
   if (progress.batch == 0 && progress.epoch > 0) {
-    name_checkpoint(progress.best_epoch == progress.epoch);
+    name_checkpoint(progress, progress.best_epoch == progress.epoch);
   }
 }
 
-void RunKeeper::adopt(const Checkpoint& checkpoint, const std::string& path) {
+Progress RunStore::adopt(const Checkpoint& checkpoint, const std::string& path) {
   try {
     train::restore(live(), checkpoint.tensors, path);
   } catch (const Error& error) {
@@ -86,13 +89,12 @@ void RunKeeper::adopt(const Checkpoint& checkpoint, const std::string& path) {
   }
   check_data(checkpoint, path);
   check_options(checkpoint, path);
-  progress = checkpoint.info.progress;
-  lr = checkpoint.info.lr;
-  resumed_at_ = progress.step;
+  resumed_at_ = checkpoint.info.progress.step;
+  return checkpoint.info.progress;
 }
 
 /// A run that goes on with other settings would be neither of the two.
-void RunKeeper::check_options(const Checkpoint& checkpoint, const std::string& path) {
+void RunStore::check_options(const Checkpoint& checkpoint, const std::string& path) {
   std::string problem;
   for (const OptionDifference& option : differences(checkpoint.info.options, job_.options)) {
     // More epochs are a wish, and the same data may lie elsewhere.
@@ -108,9 +110,9 @@ void RunKeeper::check_options(const Checkpoint& checkpoint, const std::string& p
 }
 
 /// More images of the same kind are fine; others would be another task for these weights.
-void RunKeeper::check_data(const Checkpoint& checkpoint, const std::string& path) const {
+void RunStore::check_data(const Checkpoint& checkpoint, const std::string& path) const {
   const data::DatasetInfo& here = job_.train->info();
-  const CheckpointInfo& there = checkpoint.info;
+  const DataIdentity& there = checkpoint.info.data;
   if (there.input == here.image && there.classes.size() == here.classes.size()) return;
   fail(ErrorKind::checkpoint,
        "{}: was trained on {} classes of images {}, {} has {} of {}; go on with the same data or "
@@ -119,7 +121,7 @@ void RunKeeper::check_data(const Checkpoint& checkpoint, const std::string& path
 }
 
 /// Hours later would be a bad moment to learn of a full disk.
-void RunKeeper::check_space() {
+void RunStore::check_space() {
   int64_t one = 0;
   for (const auto& named : live()) one += named.second.numel() * size_of(named.second.dtype());
   // How many files stay where none is removed, only the end of the run tells.
@@ -131,26 +133,31 @@ void RunKeeper::check_space() {
                      space.available);
 }
 
-std::string RunKeeper::what_is_kept() const {
+std::string RunStore::what_is_kept() const {
   return saved_ ? fmt::format("the checkpoint of step {} is whole", saved_->step)
                 : "there is no checkpoint yet";
 }
 
-Checkpoint RunKeeper::snapshot() const {
+Checkpoint RunStore::snapshot(const Progress& progress) const {
   Checkpoint checkpoint;
   checkpoint.info.options = job_.options;
   checkpoint.info.progress = progress;
-  checkpoint.info.lr = lr;
-  checkpoint.info.input = job_.train->info().image;
-  checkpoint.info.classes = job_.train->info().classes;
+  checkpoint.info.primary = job_.task->primary();
+  DataIdentity& data = checkpoint.info.data;
+  data.name = job_.train->info().name;
+  data.input = job_.train->info().image;
+  data.classes = job_.train->info().classes;
+  data.train_images = job_.train->size();
+  data.validation_images = job_.validation ? job_.validation->size() : 0;
+  data.test_images = job_.test->size();
   checkpoint.info.chosen_on = job_.eval_name();
   checkpoint.tensors = live();
   return checkpoint;
 }
 
-void RunKeeper::save() {
+void RunStore::save(const Progress& progress) {
   if (saved_ == progress) return;
-  const Checkpoint checkpoint = snapshot();
+  const Checkpoint checkpoint = snapshot(progress);
   if (const std::string bad = first_not_finite(checkpoint.tensors); !bad.empty()) {
     fail(ErrorKind::diverged,
          "diverged at step {} (epoch {}): {} is not finite after the update, so it was not saved; "
@@ -168,7 +175,7 @@ void RunKeeper::save() {
   listener_.on_save(folder_.checkpoints().file("last"), progress.step);
 }
 
-void RunKeeper::name_checkpoint(bool is_best) {
+void RunStore::name_checkpoint(const Progress& progress, bool is_best) {
   if (is_best) folder_.checkpoints().mark_best();
   const int64_t every = job_.options.keep_every;
   if (every > 0 && progress.epoch % every == 0) {

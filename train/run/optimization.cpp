@@ -1,0 +1,21 @@
+#include "diagrad/train/run/optimization.h"
+
+namespace diagrad::train {
+
+std::unique_ptr<Optimizer> make_optimizer(const Options& options,
+                                          const std::vector<NamedParameter>& parameters) {
+  return make_optimizer(options.optimizer, options.momentum,
+                        make_groups(parameters, options.weight_decay, options.no_decay));
+}
+
+LearningRate make_learning_rate(const Options& options, int64_t steps_per_epoch) {
+  const OptimizerInfo& optimizer = find_optimizer(options.optimizer);
+  return LearningRate({.schedule = options.schedule,
+                       .warmup = options.warmup,
+                       .peak = options.learning_rate(),
+                       .momentum = options.momentum ? options.momentum : optimizer.momentum,
+                       .epochs = options.epochs,
+                       .steps_per_epoch = steps_per_epoch});
+}
+
+}  // namespace diagrad::train

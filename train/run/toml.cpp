@@ -1,0 +1,95 @@
+#include "diagrad/train/run/toml.h"
+
+#include <fmt/format.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "diagrad/core/error.h"
+#include "diagrad/core/text.h"
+#include "diagrad/train/run/file.h"
+
+namespace diagrad::train {
+namespace {
+
+constexpr int64_t kLargest = 1 << 20;
+constexpr size_t kShown = 120;  // of a text that a message repeats
+
+/// Texts of files and of the parser may be long and hold anything.
+std::string shown(std::string_view text) {
+  const std::string line = printable(text);
+  return line.size() > kShown ? line.substr(0, kShown) + "..." : line;
+}
+
+template <typename... Args>
+[[noreturn]] void refuse(std::string_view source, const toml::source_region& region,
+                         fmt::format_string<Args...> format, Args&&... args) {
+  fail(ErrorKind::usage, "{}:{}: {}", source, region.begin.line,
+       fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// A value as a user would type it after the flag.
+std::string text_of(const toml::node& node, std::string_view name, std::string_view source) {
+  if (const auto* value = node.as_string()) return value->get();
+  if (const auto* value = node.as_integer()) return fmt::format("{}", value->get());
+  if (const auto* value = node.as_floating_point()) return fmt::format("{}", value->get());
+  if (const auto* value = node.as_boolean()) return value->get() ? "true" : "false";
+  refuse(source, node.source(), "{}: expected a text, a number, true or false, or a list of them",
+         shown(name));
+}
+
+Setting setting_of(const toml::key& key, const toml::node& node, std::string_view source) {
+  Setting setting;
+  setting.name = std::string(key.str());
+  if (node.is_table()) {
+    refuse(source, node.source(), "keys are flat here, leave out tables such as [{}]",
+           shown(setting.name));
+  }
+  setting.where = fmt::format("{}:{}: {}", source, key.source().begin.line, shown(setting.name));
+  if (const auto* list = node.as_array()) {
+    setting.is_list = true;
+    for (const toml::node& item : *list) {
+      setting.values.push_back(text_of(item, setting.name, source));
+    }
+  } else {
+    setting.values = {text_of(node, setting.name, source)};
+  }
+  return setting;
+}
+
+}  // namespace
+
+std::vector<Setting> parse_toml(std::string_view text, std::string_view source) {
+  toml::table table;
+  try {
+    table = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    refuse(source, error.source(), "{}", shown(error.description()));
+  }
+  std::vector<std::pair<toml::source_position, Setting>> found;
+  for (const auto& [key, node] : table) {
+    found.emplace_back(key.source().begin, setting_of(key, node, source));
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Setting> settings;
+  for (auto& entry : found) settings.push_back(std::move(entry.second));
+  return settings;
+}
+
+std::vector<Setting> read_toml(const std::string& path) {
+  std::error_code ignored;
+  DG_CHECK(!std::filesystem::is_directory(path, ignored),
+           "config: {} is a folder, expected a file such as {}/config.toml", path, path);
+  std::string text;
+  try {
+    text = read_file(path, kLargest);
+  } catch (const Error& error) {
+    fail(ErrorKind::usage, "config: {}", error.what());
+  }
+  return parse_toml(text, path);
+}
+
+}  // namespace diagrad::train

@@ -1,0 +1,102 @@
+#include "diagrad/train/tasks/task.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "diagrad/core/error.h"
+#include "diagrad/core/registry.h"
+
+namespace diagrad::train {
+namespace {
+
+Registry<TaskInfo>& registry() {
+  static Registry<TaskInfo> all("task");
+  return all;
+}
+
+bool fits(const TaskInfo& task, const models::ModelInfo& model) {
+  return model.output == task.output &&
+         std::find(model.calls.begin(), model.calls.end(), task.call) != model.calls.end();
+}
+
+std::string calls_text(const models::ModelInfo& model) {
+  std::string text;
+  for (const models::CallForm call : model.calls) {
+    text += (text.empty() ? "" : " or ") + std::string(models::name(call));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<Metric> Task::all_metrics() const {
+  std::vector<Metric> all = {{.name = "loss", .higher_is_better = false}};
+  const std::vector<Metric>& own = metrics();
+  all.insert(all.end(), own.begin(), own.end());
+  return all;
+}
+
+Metric Task::primary() const {
+  const std::vector<Metric> all = all_metrics();
+  return all.size() > 1 ? all[1] : all[0];
+}
+
+MetricValues Task::all_values(const MetricSums& sums) const {
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  MetricValues all = {
+      {"loss", sums.examples > 0 ? sums.loss / static_cast<double>(sums.examples) : none}};
+  const std::vector<double> own = values(sums);
+  for (size_t i = 0; i < metrics().size(); ++i) all.emplace_back(metrics()[i].name, own.at(i));
+  return all;
+}
+
+bool register_task(TaskInfo info) {
+  return registry().add(std::move(info));
+}
+
+const std::vector<TaskInfo>& tasks() {
+  return registry().all();
+}
+
+const TaskInfo& find_task(std::string_view text) {
+  return registry().find(parse_selection("task", text).name);
+}
+
+std::shared_ptr<const Task> make_task(std::string_view text) {
+  const TaskInfo& info = find_task(text);
+  return info.make(OptionValues("task", parse_selection("task", text), info.options));
+}
+
+void check_data(const TaskInfo& task, const data::DatasetInfo& info) {
+  for (const data::TargetInfo& needed : task.targets) {
+    const auto found =
+        std::find_if(info.targets.begin(), info.targets.end(),
+                     [&](const data::TargetInfo& target) { return target.name == needed.name; });
+    if (found != info.targets.end() && found->dtype == needed.dtype) continue;
+    std::vector<std::string> names;
+    for (const data::TargetInfo& target : info.targets) {
+      names.push_back(fmt::format("{} ({})", target.name, target.dtype));
+    }
+    fail(ErrorKind::data, "data: task {} needs the target {} ({}), {} has {}", task.name,
+         needed.name, needed.dtype, info.name,
+         names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+  }
+}
+
+void check_model(const TaskInfo& task, const models::ModelInfo& model) {
+  if (fits(task, model)) return;
+  std::vector<std::string> fitting;
+  for (const models::ModelInfo& other : models::list()) {
+    if (fits(task, other)) fitting.push_back(other.name);
+  }
+  fail(ErrorKind::usage,
+       "model: {} takes {} and gives {}, task {} needs {} and {}; models that fit: {}", model.name,
+       calls_text(model), models::name(model.output), task.name, models::name(task.call),
+       models::name(task.output),
+       fitting.empty() ? "none" : fmt::format("{}", fmt::join(fitting, ", ")));
+}
+
+}  // namespace diagrad::train

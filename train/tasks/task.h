@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "diagrad/core/option.h"
+#include "diagrad/core/tensor.h"
+#include "diagrad/data/dataset.h"
+#include "diagrad/data/loader.h"
+#include "diagrad/models/registry.h"
+#include "diagrad/train/tasks/blocks.h"
+#include "diagrad/train/tasks/metric.h"
+
+namespace diagrad::train {
+
+/// What a batch gives while training.
+struct TaskStep {
+  Tensor loss;      ///< the mean over the batch, as it is differentiated
+  MetricSums sums;  ///< without the loss, which the loop adds
+};
+
+/// Measures a model on a data set, batch by batch, in evaluation mode and without a graph.
+class Evaluator {
+ public:
+  virtual ~Evaluator() = default;
+  /// The images of the batch are in the dtype of the model.
+  virtual void add(nn::Module& model, const data::Batch& batch) = 0;
+  virtual const MetricSums& sums() const = 0;
+  /// What a report shows, after the last batch.
+  virtual std::vector<Block> blocks() const { return {}; }
+  /// What `--save-logits` writes, where it was asked for.
+  virtual std::map<std::string, Tensor> outputs() const { return {}; }
+};
+
+struct EvaluatorOptions {
+  data::DatasetPtr set;
+  int64_t samples = 0;        ///< images of each kind in the galleries; 0: no galleries
+  bool keep_outputs = false;  ///< for Evaluator::outputs
+};
+
+/// What is trained: how the model is called, what the loss of a batch is, what is measured. Holds
+/// no state of a run.
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  /// Beside the loss; the first one chooses the best epoch. Without any, the loss does.
+  virtual const std::vector<Metric>& metrics() const = 0;
+  /// Their values, in that order; NaN where there were no examples.
+  virtual std::vector<double> values(const MetricSums& sums) const = 0;
+  /// How many outputs the model has for images of `info`, where the user asks for `classes`
+  /// (0: what the data says). Throws Error(usage) for too few.
+  virtual int64_t outputs(const data::DatasetInfo& info, int64_t classes) const = 0;
+
+  /// The model's output for a batch whose images are in the dtype of the model.
+  virtual Tensor call(nn::Module& model, const data::Batch& batch) const = 0;
+  /// The loss of a batch with its graph, and the sums for the metrics.
+  virtual TaskStep forward(nn::Module& model, const data::Batch& batch) const = 0;
+  virtual std::unique_ptr<Evaluator> evaluator(const EvaluatorOptions& options) const = 0;
+
+  /// "loss", lower is better, then metrics().
+  std::vector<Metric> all_metrics() const;
+  /// The one that chooses the best epoch.
+  Metric primary() const;
+  /// The values of all_metrics().
+  MetricValues all_values(const MetricSums& sums) const;
+};
+
+/// An entry of the registry: `--task name:option=value,...`.
+struct TaskInfo {
+  std::string name = {};
+  std::string help = {};  ///< one line
+  std::vector<Option> options = {};
+  std::vector<data::TargetInfo> targets = {};       ///< what the data must have
+  models::CallForm call = models::CallForm::image;  ///< what the model must take
+  models::Output output = models::Output::logits;   ///< and give
+  std::function<std::shared_ptr<const Task>(const OptionValues&)> make = {};
+};
+
+/// `const bool registered = register_task({...});` at namespace scope of the task's file.
+bool register_task(TaskInfo info);
+/// All tasks, in order of their names.
+const std::vector<TaskInfo>& tasks();
+/// The entry that `name:option=value,...` names. Throws Error(usage) with the names there are.
+const TaskInfo& find_task(std::string_view text);
+/// The task that `name:option=value,...` describes.
+std::shared_ptr<const Task> make_task(std::string_view text);
+
+/// Throws Error(data) where a data set lacks a target that the task needs.
+void check_data(const TaskInfo& task, const data::DatasetInfo& info);
+/// Throws Error(usage) where a model cannot be called by the task, with those that can.
+void check_model(const TaskInfo& task, const models::ModelInfo& model);
+
+}  // namespace diagrad::train
