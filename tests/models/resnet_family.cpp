@@ -11,7 +11,7 @@ using nn::Sharing;
 constexpr int kStages = 3;
 constexpr int kBlocks = 2;  ///< per stage
 
-/// Channels of the blocks' results, by stage, from `width` on.
+/// A block's call; `width` is the width of the first stage. The unit is left to the caller.
 ExpectedCall expected_call(bool bottleneck, int64_t width, Placement placement, int stage,
                            int block) {
   const bool outer = placement == Placement::pre_add || placement == Placement::in_norm;

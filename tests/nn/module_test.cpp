@@ -55,6 +55,19 @@ TEST_CASE("parameters and buffers are named by path, shared ones once") {
   CHECK(visited == "[][first][shared]");
 }
 
+TEST_CASE("modules are found by their path, and may get children from outside") {
+  Pair pair;
+  CHECK(&pair.get_submodule("") == &pair);
+  CHECK(&pair.get_submodule("first") == pair.first_.get());
+  const auto below = pair.get_submodule("first").add_module("below", std::make_shared<Unit>());
+  CHECK(&pair.get_submodule("first.below") == below.get());
+  CHECK(names(pair.named_parameters()) == "bias first.weight first.below.weight shared.weight ");
+  CHECK(error_message([&] { pair.get_submodule("first.above"); }) ==
+        "module: there is no 'above' at the path 'first.above'");
+  CHECK(error_message([&] { pair.add_module("first", below); }) ==
+        "module: the name 'first' is given twice");
+}
+
 TEST_CASE("names are given once and are no paths") {
   Pair pair;
   CHECK(error_message([&] { pair.add_more("bias"); }) == "module: the name 'bias' is given twice");
