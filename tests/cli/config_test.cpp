@@ -29,10 +29,10 @@ TEST_CASE("what --print-config prints gives the same options as a config file") 
   const Words every[] = {
       {},
       {"--model", "resnet", "--model-opt", "depth=14", "--model-opt", "width=8", "--lr", "0.3"},
-      {"--data", "/a \"b\" # c \\ d", "--augment", "none", "--milestones", "3,5", "--schedule",
-       "multistep", "--no-decay", "1d,*.bias", "--weight-decay", "5e-4"},
-      {"--attention", "dia-lstm:reduction=8,output=tanh", "--sharing", "network", "--nesterov",
-       "--cycle-momentum=false", "--epsilon", "1.25e-300"}};
+      {"--data", "/a \"b\" # c \\ d", "--augment", "none", "--schedule", "multistep:milestones=3+5",
+       "--no-decay", "1d,*.bias", "--weight-decay", "5e-4"},
+      {"--attention", "dia-lstm:reduction=8,output=tanh", "--sharing", "network", "--schedule",
+       "onecycle:cycle-momentum=false", "--optimizer", "adamw:epsilon=1.25e-300"}};
   for (const Words& options : every) {
     const std::string first = printed(options);
     CHECK(printed_again(first) == first);
@@ -54,8 +54,8 @@ TEST_CASE("every recipe comes back from its printed config, and flags win over i
 TEST_CASE("the config of a run folder gives the same bits again") {
   const TemporaryFolder folder;
   const std::string first = folder.path("first");
-  make_small_run(first, {"--epochs", "2", "--optimizer", "adamw", "--ema-decay", "0.9",
-                         "--label-smoothing", "0.1", "--attention", "se:reduction=2"});
+  make_small_run(first, {"--epochs", "2", "--optimizer", "adamw", "--ema-decay", "0.9", "--task",
+                         "classify:label-smoothing=0.1", "--attention", "se:reduction=2"});
   const std::string second = folder.path("second");
   const ProgramResult again =
       run_program({"train", "--config", first + "/config.toml", "--out", second});

@@ -19,15 +19,14 @@ std::vector<Moment> moments() {
       moment.epochs = total > 1000 ? 1'000'000 : 15;
       moment.done = done;
       moment.total = total;
-      moment.loss = 1.2345;
-      moment.accuracy = 0.567;
+      moment.metrics = {"loss 1.2345", "accuracy 56.7 %"};
       moment.images_per_second = 1234.0;
       moment.seconds_left = 42.0;
       all.push_back(moment);
       moment.phase = "validation";
       all.push_back(moment);
       moment.phase.clear();
-      moment.loss = 1e30;
+      moment.metrics = {"loss 1e+30", "accuracy -"};
       moment.images_per_second = 1e12;
       moment.seconds_left = std::numeric_limits<double>::quiet_NaN();
       all.push_back(moment);
@@ -52,9 +51,9 @@ TEST_CASE("the moving line leaves the last column of any terminal free") {
 TEST_CASE("a wide line tells all, a narrow one the count") {
   const Console console(false, false);
   const Moment moment = moments()[9 + 3];  // a third of 395 steps
-  CHECK(progress_line(moment, 100, console) ==
-        "epoch 3/15 [=======>                ] 131/395  loss 1.2345  acc 56.7 %  0:42 left  1234 "
-        "images/s");
+  CHECK(progress_line(moment, 105, console) ==
+        "epoch 3/15 [=======>                ] 131/395  loss 1.2345  accuracy 56.7 %  0:42 left  "
+        "1234 images/s");
   CHECK(progress_line(moment, 41, console) == "epoch 3/15 [=>    ] 131/395  loss 1.2345");
   CHECK(progress_line(moment, 40, console) == "epoch 3/15 131/395  loss 1.2345");
   CHECK(progress_line(moment, 12, console) == "131/395");

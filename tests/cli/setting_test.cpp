@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "diagrad/train/cli/recipes.h"
-#include "diagrad/train/cli/toml.h"
+#include "diagrad/train/run/toml.h"
 #include "tests/support/op_case.h"
 
 namespace diagrad::cli {
@@ -20,13 +20,15 @@ TEST_CASE("settings reach the members of the options") {
   train::Options options;
   assign(options, {"epochs", {"3", "7"}, false, "--epochs"});
   assign(options, {"weight-decay", {"5e-4"}, false, "--weight-decay"});
-  assign(options, {"nesterov", {"true"}, false, "--nesterov"});
-  assign(options, {"milestones", {"60,120", "150"}, false, "--milestones"});
+  assign(options, {"drop-last", {"true"}, false, "--drop-last"});
+  assign(options, {"no-decay", {"1d,*.bias", "fc.*"}, false, "--no-decay"});
+  assign(options, {"momentum", {"0.5"}, false, "--momentum"});
   assign(options, {"augment", {"a,b", "c"}, true, "run.toml:1: augment"});
   CHECK(options.epochs == 7);
   CHECK(options.weight_decay == 5e-4);
-  CHECK(options.nesterov);
-  CHECK(options.milestones == std::vector<int64_t>{60, 120, 150});
+  CHECK(options.drop_last);
+  CHECK(options.no_decay == std::vector<std::string>{"1d", "*.bias", "fc.*"});
+  CHECK(options.momentum == 0.5);
   CHECK(options.augment == std::vector<std::string>{"a,b", "c"});
 }
 
@@ -37,23 +39,47 @@ TEST_CASE("settings of a wrong name or type are refused") {
   CHECK(complaint({"epochs", {"99999999999999999999"}, false, "--epochs"}) ==
         "--epochs: '99999999999999999999' is not an integer");
   CHECK(complaint({"lr", {"nan"}, false, "--lr"}) == "--lr: 'nan' is not a number");
-  CHECK(complaint({"nesterov", {"maybe"}, false, "--nesterov"}) ==
-        "--nesterov: 'maybe' is not true or false");
+  CHECK(complaint({"drop-last", {"maybe"}, false, "--drop-last"}) ==
+        "--drop-last: 'maybe' is not true or false");
   CHECK(complaint({"epochs", {"1", "2"}, true, "run.toml:1: epochs"}) ==
         "run.toml:1: epochs: takes one value, got a list of 2");
+}
+
+TEST_CASE("options that moved to a choice are refused with the new spelling") {
+  const std::pair<const char*, const char*> moved[] = {
+      {"nesterov", "belongs to optimizer sgd, write it as --optimizer sgd:nesterov=VALUE"},
+      {"beta1", "belongs to optimizer adamw, write it as --optimizer adamw:beta1=VALUE"},
+      {"beta2", "belongs to optimizer adamw, write it as --optimizer adamw:beta2=VALUE"},
+      {"epsilon", "belongs to optimizer adamw, write it as --optimizer adamw:epsilon=VALUE"},
+      {"milestones", "belongs to schedule multistep, write it as --schedule multistep:milestones="},
+      {"gamma", "belongs to schedule multistep, write it as --schedule multistep:gamma=VALUE"},
+      {"min-lr", "belongs to schedule cosine, write it as --schedule cosine:min-lr=VALUE"},
+      {"peak-at", "belongs to schedule onecycle, write it as --schedule onecycle:peak-at=VALUE"},
+      {"start-factor", "belongs to schedule onecycle"},
+      {"final-factor", "belongs to schedule onecycle"},
+      {"cycle-momentum", "belongs to schedule onecycle"},
+      {"base-momentum", "belongs to schedule onecycle"},
+      {"max-momentum", "belongs to schedule onecycle"},
+      {"label-smoothing", "belongs to task classify, write it as --task classify:label-smoothing="},
+  };
+  for (const auto& [name, words] : moved) {
+    const std::string text = complaint({name, {"1"}, false, std::string("run.toml:7: ") + name});
+    CHECK_MESSAGE(text.rfind(std::string("run.toml:7: ") + name + ": " + words, 0) == 0, text);
+  }
 }
 
 TEST_CASE("the config of a run reads back to the same options") {
   train::Options options;
   options.data = "/data/a # \"b\" \\ \xC3\xA9";
   options.model_opt = {"width=24", "odd=a,b"};
-  options.milestones = {60, 120};
+  options.schedule = "multistep:milestones=60+120";
   options.lr = 0.1 + 1e-17;
-  options.nesterov = true;
+  options.optimizer = "sgd:nesterov=true";
+  options.momentum = 0.8;
   options.threads = 7;
   const std::string text = train::to_toml(options);
   train::Options back;
-  for (const Setting& setting : parse_toml(text, "config.toml")) assign(back, setting);
+  for (const Setting& setting : train::parse_toml(text, "config.toml")) assign(back, setting);
   CHECK(train::to_toml(back) == text);
 }
 
@@ -94,16 +120,12 @@ train::Options authors_settings(const std::string& attention, const std::string&
   options.optimizer = "sgd";
   options.lr = 0.1;
   options.momentum = 0.9;
-  options.nesterov = false;
   options.weight_decay = 1e-4;
   options.no_decay = {};  // decay on all parameters
   options.clip_grad_norm = 0.0;
-  options.label_smoothing = 0.0;
   options.ema_decay = 0.0;
-  options.schedule = "multistep";
-  options.milestones = {60, 120};
-  options.gamma = 0.1;
-  options.warmup = 0.0;
+  options.schedule = "multistep:milestones=60+120,gamma=0.1";
+  options.warmup = "0";
   return options;
 }
 

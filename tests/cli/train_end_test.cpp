@@ -158,9 +158,9 @@ std::string words_of(const std::string& html) {
 TEST_CASE("the command of the page gives the options of the run again") {
   const TemporaryFolder folder;
   const std::string out = folder.path("run");
-  CHECK(run_program(
-            train({"--out", out, "--nesterov", "--lr", "0.05", "--augment", "cutout:size=4,flip",
-                   "--model-opt", "width=8", "--attention", "se:reduction=4"}))
+  CHECK(run_program(train({"--out", out, "--optimizer", "sgd:nesterov=true", "--lr", "0.05",
+                           "--augment", "cutout:size=4,flip", "--model-opt", "width=8",
+                           "--attention", "se:reduction=4"}))
             .code == 0);
   const std::string page = text_of(out + "/report.html");
   const size_t begin = page.find("<code><span>diagrad train</span>");

@@ -60,6 +60,7 @@ train::TrainJob small_job(const std::string& out) {
   job.options.normalization = pair.train->info().normalization;
   job.options.workers = 0;
   job.options.out = out;
+  job.task = train::make_task(job.options.task);
   job.model = std::make_shared<LinearNet>(pair.train->info().image, 10, 1);
   job.train = pair.train;
   job.test = pair.test;

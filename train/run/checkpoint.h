@@ -35,6 +35,8 @@ struct DataIdentity {
   int64_t validation_images = 0;
   int64_t test_images = 0;
   std::string hash;  ///< of what is in it; empty: not taken
+
+  bool operator==(const DataIdentity&) const = default;
 };
 
 /// What a checkpoint says beside its tensors.

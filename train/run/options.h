@@ -30,7 +30,7 @@ struct Options {
   // On what.
   std::string data = "shapes";
   int64_t val_split = 0;
-  std::vector<std::string> augment = {"pad-crop", "flip"};
+  std::vector<std::string> augment = {"pad-crop:border=4", "flip"};
   std::string normalization;
   bool drop_last = false;
   bool overfit_one_batch = false;

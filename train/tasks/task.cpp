@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -11,6 +12,9 @@
 
 namespace diagrad::train {
 namespace {
+
+/// Names that the documentation mentions already.
+constexpr std::array<std::string_view, 3> kPlanned = {"segment", "denoise", "detect"};
 
 Registry<TaskInfo>& registry() {
   static Registry<TaskInfo> all("task");
@@ -62,7 +66,16 @@ const std::vector<TaskInfo>& tasks() {
 }
 
 const TaskInfo& find_task(std::string_view text) {
-  return registry().find(parse_selection("task", text).name);
+  const std::string name = parse_selection("task", text).name;
+  const auto has_name = [&](const auto& entry) { return entry.name == name; };
+  const bool is_registered = std::any_of(tasks().begin(), tasks().end(), has_name);
+  if (!is_registered && std::find(kPlanned.begin(), kPlanned.end(), name) != kPlanned.end()) {
+    std::vector<std::string> names;
+    for (const TaskInfo& info : tasks()) names.push_back(info.name);
+    fail(ErrorKind::usage, "task: {} is not in this version yet, it trains: {}", name,
+         fmt::join(names, ", "));
+  }
+  return registry().find(name);
 }
 
 std::shared_ptr<const Task> make_task(std::string_view text) {

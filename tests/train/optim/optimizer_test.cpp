@@ -11,6 +11,8 @@
 #include "diagrad/train/optim/adamw.h"
 #include "diagrad/train/optim/ema.h"
 #include "diagrad/train/optim/sgd.h"
+#include "diagrad/train/run/optimization.h"
+#include "diagrad/train/run/safetensors.h"
 #include "tests/support/op_case.h"
 
 namespace diagrad::train {
@@ -66,6 +68,37 @@ TEST_CASE("adamw follows PyTorch's formula") {
   const std::vector<double> expected = {0.890000002, 0.9177103542205653, 0.9222023167767704};
   check_path(path(adamw, {0.5, -1.0, 0.25}), expected);
   check_path(path(adamw, {0.5, -1.0, 0.25}, 4.0), expected);
+}
+
+TEST_CASE("adamw counts the steps of each parameter for its bias correction") {
+  // PyTorch 2.15: two parameters of one optimizer, the second with its first gradient at step 1001.
+  const NamedParameter early = parameter("early", Tensor::ones({1}, DType::f64));
+  const NamedParameter late = parameter("late", Tensor::ones({1}, DType::f64));
+  Adamw optimizer({{{early, late}, 0.0}}, {});
+  for (int step = 1; step <= 1001; ++step) {
+    early.tensor.set_grad(Tensor::full({1}, 0.5, DType::f64));
+    if (step == 1001) late.tensor.set_grad(Tensor::full({1}, 0.5, DType::f64));
+    optimizer.step(1e-3);
+  }
+  CHECK(late.tensor.item() == Approx(1.0 - 1e-3 / (1.0 + 2e-8)).epsilon(1e-12));
+  CHECK(optimizer.state().at("step.early").item() == 1001.0);
+  CHECK(optimizer.state().at("step.late").item() == 1.0);
+}
+
+TEST_CASE("optimizers are made from a name and options") {
+  const auto complaint = [](const char* text, std::optional<double> momentum = {}) {
+    return error_message([&] { make_optimizer(text, momentum, {}); });
+  };
+  CHECK(complaint("sgd:nesterov=true").empty());
+  CHECK(complaint("adamw:beta2=0.95,epsilon=1e-6").empty());
+  CHECK(complaint("lion").find("optimizer: 'lion' is unknown (use one of: adamw, ") == 0);
+  CHECK(complaint("sgd:beta2=0.9") ==
+        "optimizer: 'sgd' has no option 'beta2' (its options: nesterov)");
+  CHECK(complaint("adamw:beta2=1") ==
+        "optimizer: beta2=1 of 'adamw' must be a number from 0 to below 1");
+  CHECK(complaint("adamw", 0.9) == "momentum: optimizer adamw has none; leave --momentum out");
+  CHECK(complaint("sgd:nesterov=true", 0.0) ==
+        "optimizer: nesterov of sgd needs a momentum above 0, got 0");
 }
 
 TEST_CASE("parameters without a gradient keep their value and state") {

@@ -29,16 +29,19 @@ Checkpoint example(int64_t step) {
   checkpoint.info.progress = {.step = step,
                               .epoch = 2,
                               .batch = 3,
-                              .loss_sum = 0.1 + 0.2,
-                              .correct = 17,
-                              .seen = 384,
-                              .last_loss = 1.0 / 3.0,
-                              .last_accuracy = 0.7,
-                              .best_accuracy = 0.71,
+                              .lr = 0.1,
+                              .sums = {.examples = 384, .loss = 0.1 + 0.2, .values = {17.0}},
+                              .last = {{"loss", 1.0 / 3.0}, {"accuracy", 0.7}},
+                              .best = 0.71,
                               .best_epoch = 1};
-  checkpoint.info.input = {32, 32, 3};
-  checkpoint.info.classes = {"cat", "dog"};
-  checkpoint.info.lr = 0.1;
+  checkpoint.info.primary = {.name = "accuracy", .is_share = true};
+  checkpoint.info.data = {.name = "pets",
+                          .input = {32, 32, 3},
+                          .classes = {"cat", "dog"},
+                          .train_images = 500,
+                          .validation_images = 20,
+                          .test_images = 100,
+                          .hash = ""};
   checkpoint.info.chosen_on = "test";
   const auto value = static_cast<double>(step);
   checkpoint.tensors = {{"model.fc.weight", Tensor::full({2, 3}, value)},
@@ -83,17 +86,18 @@ TEST_CASE("a checkpoint comes back whole, and the same state is the same file") 
   write(folder.path("a"), checkpoint);
   const Checkpoint back = read_checkpoint(folder.path("a"));
   CHECK(back.info.progress == checkpoint.info.progress);
-  CHECK(back.info.classes == checkpoint.info.classes);
-  CHECK(back.info.input == checkpoint.info.input);
+  CHECK(back.info.primary.name == "accuracy");
+  CHECK(back.info.primary.is_share);
+  CHECK(back.info.data == checkpoint.info.data);
   CHECK(differences(back.info.options, checkpoint.info.options).empty());
   CHECK(checksum(back.tensors, {}) == checksum(checkpoint.tensors, {}));
   CHECK(back.part("model").size() == 2);
   CHECK(back.part("model").at("fc.bias").data<float>()[0] == -100.0F);
 
   Checkpoint bad = checkpoint;
-  bad.info.progress.last_loss = std::numeric_limits<double>::quiet_NaN();
+  bad.info.progress.last[0].second = std::numeric_limits<double>::quiet_NaN();
   write(folder.path("nan"), bad);
-  CHECK(std::isnan(read_checkpoint(folder.path("nan")).info.progress.last_loss));
+  CHECK(std::isnan(read_checkpoint(folder.path("nan")).info.progress.last[0].second));
 
   Checkpoint elsewhere = back;
   elsewhere.info.options.threads = 3;  // where it runs is not part of the state

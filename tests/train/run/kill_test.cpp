@@ -33,8 +33,10 @@ std::vector<std::string> command(const std::string& out, int threads, int worker
   const std::string text = fmt::format(
       "{} train --model {} --model-opt width=4 --attention dia-lstm:cells=2 "
       "--data shapes:size=16,train=200,test=100 --batch 8 --accumulate 2 --epochs 4 --save-every 3 "
-      "--keep-every 2 --lr 0.01 --nesterov --schedule onecycle --clip-grad-norm 5 "
-      "--label-smoothing 0.1 --ema-decay 0.99 --resume auto --quiet --threads {} --workers {} "
+      "--keep-every 2 --lr 0.01 --optimizer sgd:nesterov=true --schedule onecycle --clip-grad-norm "
+      "5 "
+      "--task classify:label-smoothing=0.1 --ema-decay 0.99 --resume auto --quiet --threads {} "
+      "--workers {} "
       "--out {}",
       DIAGRAD_PROGRAM, model != nullptr ? model : "resnet8", threads, workers, out);
   std::vector<std::string> words;
