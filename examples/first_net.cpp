@@ -53,7 +53,7 @@ int main() {
       mean_loss += loss.item() / 100;  // of 5000 / 50 batches
     }
     const train::Evaluation result = train::evaluate(*classify, net, sets.test, {});
-    const double right = 100 * train::value_of(result.metrics, "accuracy");
+    const double right = 100 * result.metric("accuracy");
     std::printf("epoch %d: loss %.3f, %.1f %% of new shapes right\n", epoch, mean_loss, right);
   }
   return mean_loss < 0.5 ? 0 : 1;

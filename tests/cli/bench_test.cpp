@@ -41,7 +41,7 @@ bool encloses(const json& outer, const json& inner) {
 
 TEST_CASE("bench: JSON has the documented keys, and its figures agree") {
   const json all = json_of(small_bench({"--json", "--math", "exact"}));
-  CHECK(all.at("format") == 1);
+  CHECK(all.at("format") == 2);
   CHECK(all.at("model") == "resnet8");
   CHECK(all.at("attention") == "dia-lstm");
   CHECK(all.at("batch") == 4);

@@ -31,7 +31,7 @@ TEST_CASE("every key and column that the program writes is documented") {
   const std::string out = folder.path("run");
   make_small_run(out, {"--ema-decay", "0.9"});
   std::set<std::string> keys;
-  for (const char* file : {"/result.json", "/run.json", "/samples.json"}) {
+  for (const char* file : {"/result.json", "/run.json", "/blocks.json"}) {
     collect(json::parse(text_of(out + file)), keys);
   }
   const Words words[] = {
@@ -45,7 +45,11 @@ TEST_CASE("every key and column that the program writes is documented") {
       {"attention", "--json"},
       {"datasets", "--json"},
       {"recipes", "--json"},
-      {"models", "--json"}};
+      {"models", "--json"},
+      {"tasks", "--json"},
+      {"augmentations", "--json"},
+      {"optimizers", "--json"},
+      {"schedules", "--json"}};
   for (const Words& command : words) {
     CAPTURE(command.front());
     collect(json::parse(run_program(command).out), keys);

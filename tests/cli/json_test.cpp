@@ -66,7 +66,7 @@ TEST_CASE("summary: its layers add up to its totals") {
   for (const char* attention : {"none", "se", "dia-lstm"}) {
     const json all = json_of(
         {"summary", "--model", "resnet20", "--attention", attention, "--classes", "100", "--json"});
-    CHECK(all.at("format") == 1);
+    CHECK(all.at("format") == 2);
     CHECK(all.at("model") == "resnet20");
     CHECK(all.at("attention") == attention);
     CHECK(all.at("sharing") == (attention == std::string("dia-lstm") ? "stage" : "block"));
@@ -132,7 +132,7 @@ TEST_CASE("a run's result, its logs and an evaluation of it agree") {
   CHECK(last.at("task") == "classify");
   CHECK(last.at("epoch") == 2);
   CHECK(last.at("accuracy") == test.at("last"));
-  CHECK(last.at("loss") == test.at("loss"));
+  CHECK(last.at("loss") == test.at("metrics").at("loss"));
   CHECK(last.at("confusion") == test.at("confusion"));
   check_scores(last, 16, 10);
   const json best = json_of({"eval", out, "--json", "--quiet", "--threads", "2", "--batch", "5"});
@@ -180,7 +180,7 @@ TEST_CASE("several runs tell mean and standard deviation of their own results") 
   const TemporaryFolder folder;
   const std::string out = folder.path("runs");
   const json all = json_of(small_train(out, {"--runs", "2", "--json", "--quiet"}));
-  CHECK(all.at("format") == 1);
+  CHECK(all.at("format") == 2);
   REQUIRE(all.at("runs").size() == 2);
   CHECK(all.at("runs")[0].at("seed") == 0);
   CHECK(all.at("runs")[1].at("seed") == 1);

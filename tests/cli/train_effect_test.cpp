@@ -51,7 +51,7 @@ TEST_CASE("--clip-grad-norm changes the update, and the norm is told before it")
   const std::vector<json> free = steps_of(folder.path("a"), {});
   const std::vector<json> clipped = steps_of(folder.path("b"), {"--clip-grad-norm", "1e-6"});
   const std::vector<json> loose = steps_of(folder.path("c"), {"--clip-grad-norm", "1e6"});
-  for (const char* key : {"loss", "grad_norm"}) {
+  for (const char* key : {"train/loss", "grad_norm"}) {
     CHECK(clipped[0].at(key) == free[0].at(key));
     CHECK(clipped[1].at(key) != free[1].at(key));
     CHECK(loose[2].at(key) == free[2].at(key));
@@ -106,20 +106,20 @@ TEST_CASE("a run that diverges names the first operation that went bad") {
             "; first bad operation: conv2d, forward, output f32 [8,16,16,4]; try a smaller --lr"));
 }
 
-TEST_CASE("one batch that was learned by heart is marked in every result") {
+TEST_CASE("one batch that was trained on is marked in every result") {
   const TemporaryFolder folder;
   const std::string out = folder.path("run");
   const Words few = {"--overfit-one-batch", "--max-steps", "4"};
   make_small_run(out, few);
   const json result = result_of(out);
-  CHECK(result.at("format") == 1);
+  CHECK(result.at("format") == 2);
   CHECK(result.at("overfit_one_batch") == true);
   CHECK(result.at("test").at("examples") == 8);
   const std::string page = text_of(out + "/report.html");
-  CHECK(page.find("the one batch that was learned by heart of 8 images") != std::string::npos);
+  CHECK(page.find("the one batch that was trained on of 8 images") != std::string::npos);
   CHECK(page.find("test set") == std::string::npos);
   const ProgramResult plan = run_program(small_train(folder.path("p"), joined(few, {"--dry-run"})));
-  CHECK(plan.out.find("one batch of 8 images, to be learned by heart") != std::string::npos);
+  CHECK(plan.out.find("one batch of 8 images, to train and to test on") != std::string::npos);
 
   const std::string runs = folder.path("runs");
   const ProgramResult both = run_program(small_train(runs, joined(few, {"--runs", "2"})));
@@ -157,7 +157,7 @@ TEST_CASE("beyond 1000 classes results have no confusion matrix, and all else") 
   CHECK(words.code == 0);
   CHECK(words.out.find("taken for") == std::string::npos);
   CHECK(words.out.find("of 16 test images") != std::string::npos);
-  CHECK(text_of(out + "/report.html").find("Sample images") != std::string::npos);
+  CHECK(text_of(out + "/report.html").find("Most confident errors") != std::string::npos);
 }
 
 }  // namespace

@@ -46,6 +46,8 @@ std::vector<std::string> tested_values(const nn::AttentionInfo& info, const Opti
     case Option::Kind::integer:
       values = {fmt::format("{}", option.low), option.default_value, next_taken(info, option)};
       break;
+    case Option::Kind::text:
+      return {option.default_value};
   }
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());

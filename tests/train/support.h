@@ -51,6 +51,7 @@ class Recorder : public train::TrainListener {
   std::vector<train::StepRow> steps;
   std::vector<train::EpochRow> epochs;
   std::vector<std::string> messages;
+  std::vector<std::string> failures;
   train::TrainStart start;
 
   void on_start(const train::TrainStart& s) override { start = s; }
@@ -63,6 +64,9 @@ class Recorder : public train::TrainListener {
   }
   void on_epoch(const train::EpochRow& row, bool /*best*/) override { epochs.push_back(row); }
   void on_message(const std::string& text) override { messages.push_back(text); }
+  void on_fail(const Error& error, int64_t /*step*/) override {
+    failures.emplace_back(error.what());
+  }
 };
 
 std::string text_of(const std::string& path);

@@ -11,7 +11,7 @@ namespace {
 std::vector<std::string> result_lines(const train::TrainResult& result,
                                       const train::Options& options) {
   const train::Metric& metric = result.primary;
-  const double value = train::value_of(result.last.metrics, metric.name);
+  const double value = result.last.metric(metric.name);
   const std::string last = train::exact_metric_text(metric, value);
   const std::string best = train::exact_metric_text(metric, result.best);
   const std::string images = thousands(result.last.examples);

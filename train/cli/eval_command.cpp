@@ -30,6 +30,8 @@ using train::TrainedModel;
 
 /// Larger matrices are not printed.
 constexpr size_t kWidestMatrix = 12;
+/// Longer tables are printed without rows that have no value.
+constexpr size_t kLongTable = 100;
 
 class EvalCommand : public Command {
  public:
@@ -197,7 +199,9 @@ void print_block(Console& console, const train::Table& block) {
   std::vector<std::string> headings = {block.row_heading};
   for (const train::Column& column : block.columns) headings.push_back(">" + column.name);
   std::vector<std::vector<std::string>> rows;
+  const bool is_long = block.row_names.size() > kLongTable;
   for (size_t row = 0; row < block.row_names.size(); ++row) {
+    if (is_long && std::isnan(block.columns.back().values[row])) continue;
     rows.push_back({short_name(block.row_names[row], 40)});
     for (const train::Column& column : block.columns) {
       const double value = column.values[row];
@@ -225,14 +229,13 @@ void EvalCommand::print_words(Console& console, const TrainedModel& trained,
     std::visit([&](const auto& content) { print_block(console, content); }, block);
   }
   const train::Metric metric = trained.task->primary();
-  const std::string figure =
-      train::exact_metric_text(metric, train::value_of(result.metrics, metric.name));
+  const std::string figure = train::exact_metric_text(metric, result.metric(metric.name));
   std::string line =
       fmt::format("{} {} of {} test images", metric.name, figure, thousands(result.examples));
   for (const train::Metric& other : trained.task->all_metrics()) {
     if (other.name == metric.name) continue;
-    line += fmt::format(", {} {}", other.name,
-                        train::metric_text(other, train::value_of(result.metrics, other.name)));
+    line +=
+        fmt::format(", {} {}", other.name, train::metric_text(other, result.metric(other.name)));
   }
   console.line(console.styled(Style::bold, line));
   if (!logits_.empty()) console.line("logits in " + printable(logits_));

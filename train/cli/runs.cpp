@@ -20,7 +20,7 @@ ordered_json to_json(const Spread& spread) {
 }
 
 double last_of(const train::TrainResult& result) {
-  return train::value_of(result.last.metrics, result.primary.name);
+  return result.last.metric(result.primary.name);
 }
 
 }  // namespace

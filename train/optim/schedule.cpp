@@ -94,8 +94,11 @@ std::optional<double> LearningRate::momentum(int64_t step) const {
 }
 
 int64_t LearningRate::highest() const {
-  // The rate rises all through the warm-up, to below that of the schedule's first step.
-  return std::clamp<int64_t>(warmup_ < steps_ ? schedule_->highest() : warmup_, 0, steps_ - 1);
+  // The rate rises all through the warm-up; a schedule may have fallen below its end by then.
+  const int64_t last = steps_ - 1;
+  const int64_t risen = std::clamp<int64_t>(warmup_ - 1, 0, last);
+  const int64_t top = warmup_ < steps_ ? std::min(schedule_->highest(), last) : risen;
+  return lr(top) > lr(risen) ? top : risen;
 }
 
 }  // namespace diagrad::train

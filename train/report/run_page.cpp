@@ -134,7 +134,7 @@ Headline headline(const RunFiles& run) {
   const Metric& metric = run.primary();
   if (run.result) {
     const TrainResult& result = *run.result;
-    const double last = value_of(result.last.metrics, metric.name);
+    const double last = result.last.metric(metric.name);
     if (is_one_batch(run)) {
       return {last, metric.name + " on the one batch that was trained on" +
                         images_text(result.last.examples)};

@@ -107,7 +107,7 @@ DataIdentity data_of(const json& object) {
   DataIdentity data;
   data.name = object.at("name").get<std::string>();
   for (const json& size : object.at("input")) {
-    data.input.push_back(count_of(size, int64_t{1} << 40).value_or(-1));
+    data.input.push_back(count_of(size, int64_t{1} << 60).value_or(-1));
   }
   if (data.input.rank() != 3 || *std::min_element(data.input.begin(), data.input.end()) < 0) {
     fail(ErrorKind::checkpoint, "has images of shape {}, expected [H,W,C]", data.input);

@@ -29,6 +29,9 @@ struct Evaluation {
   std::string details = "{}";                  ///< what of the blocks has a key, as a JSON object
   std::map<std::string, Tensor> outputs = {};  ///< with keep_outputs
   bool complete = true;                        ///< false: progress stopped it
+
+  /// NaN for a name that is not there.
+  double metric(const std::string& name) const { return value_of(metrics, name); }
 };
 
 /// That of the parameters; f32 for a model without any.

@@ -56,13 +56,13 @@ void keep_one_batch(TrainJob& job) {
 
 std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input,
                                        int64_t classes) {
-  check_model(find_task(options.task), models::find(options.model));
   const models::ModelSpec spec{.classes = classes,
                                .input = input,
                                .attention = options.attention,
                                .sharing = options.sharing,
                                .options = pairs_of(options.model_opt),
                                .seed = static_cast<uint64_t>(options.seed)};
+  check_model(find_task(options.task), models::find(options.model));
   return models::create(options.model, spec);
 }
 

@@ -1,6 +1,6 @@
 #include <fmt/ranges.h>
 
-#include <algorithm>
+#include <limits>
 #include <type_traits>
 
 #include "diagrad/core/error.h"
@@ -110,7 +110,7 @@ void add_optimization(OptionTable& t) {
                     "batches whose gradients are averaged for one step"));
   t.push_back(text(kOptimization, "optimizer", &O::optimizer,
                    "name[:option=value,...], see 'diagrad optimizers'"));
-  t.push_back(number(kOptimization, "lr", &O::lr, 0.0, 1e30,
+  t.push_back(number(kOptimization, "lr", &O::lr, 0.0, std::numeric_limits<double>::max(),
                      "highest learning rate; 0: the optimizer's default"));
   t.push_back(number(kOptimization, "momentum", &O::momentum, 0.0, 1.0,
                      "of optimizers that have one; its default is the optimizer's"));

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "diagrad/core/error.h"
+#include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/run/optimization.h"
 #include "diagrad/train/tasks/task.h"
 
@@ -66,8 +67,7 @@ void Options::fill_defaults() {
 void Options::validate() const {
   DG_CHECK(precision != "bf16",
            "precision: bf16 is not trained in by this version yet, use f32 or f64");
-  DG_CHECK(sharing.empty() || sharing == "block" || sharing == "stage" || sharing == "network",
-           "sharing: '{}' is unknown (use one of: block, stage, network)", sharing);
+  if (!sharing.empty()) nn::parse_sharing(sharing);
   DG_CHECK(lr >= 0.0, "lr: {} must be above 0, e.g. 0.1, or 0 for the optimizer's default", lr);
   check_each(*this);
   // Made for their checks alone.

@@ -380,7 +380,7 @@ void Trainer::evaluate_result(TrainResult& result) {
   if (signals_.caught() == 0) {
     const auto best = metric_of_best();
     if (!best) result.best_epoch = 0;
-    result.best = best.value_or(value_of(result.last.metrics, primary_.name));
+    result.best = best.value_or(result.last.metric(primary_.name));
   }
   result.signal = signals_.caught();
   if (result.signal != 0) result.stopped = "signal";

@@ -139,22 +139,24 @@ TEST_CASE("files that are no checkpoint say what they are") {
     CHECK(kind_of([&] { read_checkpoint(path); }) == ErrorKind::checkpoint);
     return error_message([&] { read_checkpoint(path); }).substr(path.size() + 2);
   };
-  CHECK(complaint(R"({"format":2})") == "has format 2, this diagrad reads 1");
-  CHECK(complaint(R"({"format":1})") == "its description lacks something or is no JSON text");
-  CHECK(complaint(R"({"format":1,"config":{"a\nb":1}})") ==
+  CHECK(complaint(R"({"format":3})") == "has format 3, this diagrad reads 2");
+  CHECK(complaint(R"({"format":1})") ==
+        "has the old format 1, this diagrad reads 2; use the version that wrote it or train again");
+  CHECK(complaint(R"({"format":2})") == "its description lacks something or is no JSON text");
+  CHECK(complaint(R"({"format":2,"config":{"a\nb":1}})") ==
         "config: unknown option 'a\\nb'; was it written by a newer diagrad?");
   CHECK(complaint("{") == "its description lacks something or is no JSON text");
   CHECK(complaint("[]") == "its description lacks something or is no JSON text");
-  CHECK(complaint(R"({"format":1,"config":{"batch":[)" + std::string(200000, '[')) ==
+  CHECK(complaint(R"({"format":2,"config":{"batch":[)" + std::string(200000, '[')) ==
         "its description lacks something or is no JSON text");
-  CHECK(complaint(R"({"format":1,"config":{"batch":)" + std::string(100000, '[') +
+  CHECK(complaint(R"({"format":2,"config":{"batch":)" + std::string(100000, '[') +
                   std::string(100000, ']') + "}}") ==
         "its description lacks something or is no JSON text");
-  CHECK(complaint(R"({"format":1,"config":{"batch":[[1]]}})") ==
+  CHECK(complaint(R"({"format":2,"config":{"batch":[[1]]}})") ==
         "config: batch has a value of the wrong type (array)");
-  CHECK(complaint(R"({"format":1e300})") == "has format 1e+300, this diagrad reads 1");
-  CHECK(complaint(R"({"format":"\n"})") == R"(has format "\n", this diagrad reads 1)");
-  CHECK(complaint(R"({"format":1,"config":{"seed":18446744073709551615}})") ==
+  CHECK(complaint(R"({"format":1e300})") == "has format 1e+300, this diagrad reads 2");
+  CHECK(complaint(R"({"format":"\n"})") == R"(has format "\n", this diagrad reads 2)");
+  CHECK(complaint(R"({"format":2,"config":{"seed":18446744073709551615}})") ==
         "config: seed has a value of the wrong type (number)");
 }
 

@@ -93,7 +93,7 @@ TEST_CASE("one batch is overfitted") {
   const TrainResult result = train(job, recorder);
   CHECK(result.steps == 200);
   CHECK(result.last.examples == 16);
-  CHECK(value_of(result.last.metrics, "accuracy") == 1.0);
+  CHECK(result.last.metric("accuracy") == 1.0);
 }
 
 }  // namespace

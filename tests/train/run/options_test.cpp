@@ -41,8 +41,9 @@ TEST_CASE("the default options are valid and survive JSON") {
 TEST_CASE("options that make no sense are refused in one line with the value") {
   CHECK(complaint([](Options& o) { o.epochs = 0; }) ==
         "epochs: 0 is out of range, use 1 to 1000000");
-  CHECK(complaint([](Options& o) { o.task = "detect"; }) ==
-        "task: detect is not in this version yet, it trains: classify");
+  CHECK(complaint([](Options& o) {
+          o.task = "detect";
+        }).find("task: detect is not in this version yet, it trains: classify") == 0);
   CHECK(complaint([](Options& o) { o.math = "quick"; }) ==
         "math: 'quick' is unknown (use one of: fast, exact)");
   CHECK(complaint([](Options& o) { o.optimizer = "lyon"; }).find("optimizer: 'lyon' is unknown") ==

@@ -192,7 +192,7 @@ TEST_CASE("with a best checkpoint that is damaged or of another epoch, the resul
   replace(whole.substr(0, whole.size() - 1));
   TrainResult result = go_on(out, split);
   CHECK(result.best_epoch == 0);
-  CHECK(result.best == result.last.accuracy);
+  CHECK(result.best == result.last.metric("accuracy"));
   other.info.progress.epoch = 7;
   fs::remove(best);
   {
@@ -203,7 +203,7 @@ TEST_CASE("with a best checkpoint that is damaged or of another epoch, the resul
   fs::remove(out + "/result.json");
   result = go_on(out, split);
   CHECK(result.best_epoch == 0);
-  CHECK(result.best == result.last.accuracy);
+  CHECK(result.best == result.last.metric("accuracy"));
 }
 
 TEST_CASE("a checkpoint file continues in its run or in a new folder") {

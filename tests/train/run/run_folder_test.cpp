@@ -41,11 +41,21 @@ Options in_folder(const std::string& out, const std::string& resume = "") {
   return options;
 }
 
+/// The columns of a task with a loss and an accuracy.
+RowLayout layout() {
+  return {{{.name = "loss", .higher_is_better = false}, {.name = "accuracy", .is_share = true}},
+          "test",
+          false};
+}
+
 /// Rows of two epochs of five steps each, a second per step.
 void fill(RunFolder& run, int64_t from) {
   for (int64_t step = from; step <= 10; ++step) {
     const auto seconds = static_cast<double>(step);
-    run.add(StepRow{.step = step, .epoch = (step + 4) / 5, .loss = 0.5, .seconds = seconds});
+    run.add(StepRow{.step = step,
+                    .epoch = (step + 4) / 5,
+                    .metrics = {{"loss", 0.5}, {"accuracy", 0.25}},
+                    .seconds = seconds});
     if (step % 5 == 0) {
       run.add(EpochRow{.epoch = step / 5, .step = step, .eval_set = "test", .seconds = seconds});
     }
@@ -58,7 +68,7 @@ TEST_CASE("rows after the restored step are cut, also one that was not written t
   const std::string out = folder.path("run");
   {
     RunFolder run(in_folder(out));
-    run.start(Options(), 0);
+    run.start(Options(), layout(), 0);
     CHECK(run.seconds_before() == 0.0);
     fill(run, 1);
   }
@@ -70,7 +80,7 @@ TEST_CASE("rows after the restored step are cut, also one that was not written t
   append(out + "/metrics.csv", "3,15,0.1");
   for (const int64_t step : {7, 5, 4, 10, 0}) {
     RunFolder run(in_folder(out, "auto"));
-    run.start(Options(), step);
+    run.start(Options(), layout(), step);
     CHECK(run.seconds_before() == static_cast<double>(step));
     fill(run, step + 1);
     CHECK(text_of(out + "/events.jsonl") == events);
@@ -78,8 +88,33 @@ TEST_CASE("rows after the restored step are cut, also one that was not written t
   }
   append(out + "/metrics.csv", "not a row\n3,15,0.1,,,,,,,\n");
   RunFolder run(in_folder(out, "auto"));
-  run.start(Options(), 99);
+  run.start(Options(), layout(), 99);
   CHECK(text_of(out + "/metrics.csv") == metrics);
+}
+
+TEST_CASE("the columns of metrics.csv are named after the metrics and the set") {
+  const TemporaryFolder folder;
+  RunFolder run(in_folder(folder.path("run")));
+  RowLayout columns = layout();
+  columns.eval_set = "validation";
+  columns.has_ema = true;
+  run.start(Options(), columns, 0);
+  run.add(EpochRow{.epoch = 1,
+                   .step = 5,
+                   .lr = 0.1,
+                   .train = {{"loss", 2.0}, {"accuracy", 0.25}},
+                   .eval_set = "validation",
+                   .eval = {{"loss", 1.5}, {"accuracy", 0.5}},
+                   .ema = {{"loss", 1.25}, {"accuracy", NAN}},
+                   .seconds = 2.0,
+                   .images_per_second = 64.0});
+  run.add(EpochRow{.epoch = 2, .step = 10, .train = {{"loss", 1.0}, {"accuracy", 0.5}}});
+  run.flush();
+  CHECK(text_of(run.path() + "/metrics.csv") ==
+        "epoch,step,lr,train/loss,train/accuracy,validation/loss,validation/accuracy,"
+        "validation_ema/loss,validation_ema/accuracy,seconds,images_per_second\n"
+        "1,5,0.1,2,0.25,1.5,0.5,1.25,null,2.000,64.0\n"
+        "2,10,0,1,0.5,,,,,0.000,0.0\n");
 }
 
 TEST_CASE("rows that are nested without end or count beyond all numbers are cut, too") {
@@ -95,7 +130,7 @@ TEST_CASE("rows that are nested without end or count beyond all numbers are cut,
                                   "\n" +
                                       bad + "\n");
     RunFolder run(in_folder(out, "auto"));
-    run.start(Options(), 5);
+    run.start(Options(), layout(), 5);
     CHECK(run.seconds_before() == 1.5);
     CHECK(text_of(out + "/events.jsonl") == R"({"step":1,"seconds":1.5})"
                                             "\n");
@@ -108,7 +143,9 @@ TEST_CASE("a log that is a pipe is refused instead of waited for") {
   fs::create_directories(out);
   REQUIRE(mkfifo((out + "/events.jsonl").c_str(), 0600) == 0);
   RunFolder run(in_folder(out, "auto"));
-  CHECK(error_message([&] { run.start(Options(), 0); }).rfind(out + "/events.jsonl: ", 0) == 0);
+  CHECK(error_message([&] {
+          run.start(Options(), layout(), 0);
+        }).rfind(out + "/events.jsonl: ", 0) == 0);
 }
 
 TEST_CASE("a log that is a link is refused, and the file behind it stays as it is") {
@@ -118,7 +155,7 @@ TEST_CASE("a log that is a link is refused, and the file behind it stays as it i
   fs::create_directories(out);
   fs::create_symlink(other, out + "/metrics.csv");
   RunFolder run(in_folder(out, "auto"));
-  CHECK(error_message([&] { run.start(Options(), 0); }) ==
+  CHECK(error_message([&] { run.start(Options(), layout(), 0); }) ==
         out + "/metrics.csv: is a symbolic link, expected a file of the run's own");
   CHECK(text_of(other) == "o");
 }
@@ -126,11 +163,11 @@ TEST_CASE("a log that is a link is refused, and the file behind it stays as it i
 TEST_CASE("every row is valid JSON, numbers that are not finite included") {
   const TemporaryFolder folder;
   RunFolder run(in_folder(folder.path("run")));
-  run.start(Options(), 0);
-  run.add(StepRow{.step = 1, .loss = 1.0 / 3.0, .grad_norm = INFINITY});
+  run.start(Options(), layout(), 0);
+  run.add(StepRow{.step = 1, .metrics = {{"loss", 1.0 / 3.0}}, .grad_norm = INFINITY});
   run.flush(true);
   const auto row = nlohmann::json::parse(text_of(run.path() + "/events.jsonl"));
-  CHECK(row["loss"].get<double>() == 1.0 / 3.0);
+  CHECK(row["train/loss"].get<double>() == 1.0 / 3.0);
   CHECK(row["grad_norm"].is_null());
   const auto environment = nlohmann::json::parse(text_of(run.path() + "/env.json"));
   CHECK(environment["threads"].is_number_integer());
@@ -143,7 +180,7 @@ TEST_CASE("a folder that holds a run, is in use or cannot be made is refused") {
   const std::string out = folder.path("run");
   {
     RunFolder run(in_folder(out));
-    run.start(Options(), 0);
+    run.start(Options(), layout(), 0);
     CHECK(error_message([&] { RunFolder second(in_folder(out, "auto")); }) ==
           "out: another process is writing to " + out +
               "; wait for it or choose another folder with --out");
@@ -186,7 +223,7 @@ TEST_CASE("without --out a run gets a folder of its own, and --resume auto finds
     first = run.path();
     CHECK(first.rfind("runs/20", 0) == 0);
     CHECK(first.find("-resnet20-dia-lstm-shapes") != std::string::npos);
-    run.start(options, 0);
+    run.start(options, layout(), 0);
     RunFolder other(options);
     CHECK(other.path() != first);
   }
@@ -209,7 +246,7 @@ void begin_run(const std::string& name, const std::string& data) {
   Options options;
   options.data = data;
   options.out = "runs/" + name;
-  RunFolder(options).start(options, 0);
+  RunFolder(options).start(options, layout(), 0);
 }
 
 TEST_CASE("--resume auto takes the newest run of exactly these names") {
@@ -241,7 +278,7 @@ TEST_CASE("a folder that holds a run takes no checkpoint of another one") {
   const TemporaryFolder folder;
   for (const char* name : {"a", "b"}) {
     RunFolder run(in_folder(folder.path(name)));
-    run.start(Options(), 0);
+    run.start(Options(), layout(), 0);
     append(folder.path(name) + "/checkpoints/last.safetensors", "x");
   }
   const std::string own = folder.path("a/checkpoints/last.safetensors");

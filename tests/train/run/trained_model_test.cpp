@@ -27,9 +27,9 @@ void write(const std::string& path, const std::function<void(Checkpoint&)>& chan
   options.model_opt = {"depth=8", "width=4"};
   options.attention = "dia-lstm";
   options.classes = 10;
-  checkpoint.info.input = {16, 16, 3};
+  checkpoint.info.data.input = {16, 16, 3};
   checkpoint.info.chosen_on = "test";
-  const auto model = make_model(options, checkpoint.info.input, options.classes);
+  const auto model = make_model(options, checkpoint.info.data.input, options.classes);
   for (const auto& named : model->state_dict()) {
     checkpoint.tensors["model." + named.first] = named.second;
   }
@@ -47,7 +47,7 @@ TEST_CASE("a model comes back with its weights, whatever its size") {
     write(path, [&](Checkpoint& checkpoint) {
       Options& options = checkpoint.info.options;
       options.model_opt = {"depth=8", width};
-      const auto model = make_model(options, checkpoint.info.input, options.classes);
+      const auto model = make_model(options, checkpoint.info.data.input, options.classes);
       checkpoint.tensors.clear();
       for (const auto& named : model->state_dict()) {
         checkpoint.tensors["model." + named.first] = named.second;
@@ -79,10 +79,10 @@ TEST_CASE("a small file that describes a giant is refused soon and with little m
       },
       [](Checkpoint& c) { c.info.options.classes = 1'000'000; },
       [](Checkpoint& c) {
-        c.info.input = {16, 16, int64_t{1} << 40};
+        c.info.data.input = {16, 16, int64_t{1} << 40};
       },
       [](Checkpoint& c) {
-        c.info.input = {16, 16, int64_t{1} << 60};
+        c.info.data.input = {16, 16, int64_t{1} << 60};
       },
       [](Checkpoint& c) {
         c.info.options.attention = "se:reduction=1";

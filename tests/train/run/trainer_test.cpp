@@ -53,12 +53,14 @@ TEST_CASE("a run writes its folder and says how it went") {
   CHECK(recorder.steps[4].images == 4);
   CHECK(recorder.steps[5].epoch == 2);
   REQUIRE(recorder.epochs.size() == 2);
-  CHECK(recorder.epochs[1].train_loss < recorder.epochs[0].train_loss);
+  CHECK(value_of(recorder.epochs[1].train, "loss") < value_of(recorder.epochs[0].train, "loss"));
   CHECK(recorder.epochs[1].eval_set == "test");
   CHECK(result.steps == 10);
   CHECK(result.last.examples == 20);
-  CHECK(result.last.accuracy == recorder.epochs[1].eval_accuracy);
-  CHECK(result.best == std::max(recorder.epochs[0].eval_accuracy, result.last.accuracy));
+  CHECK(result.last.metric("accuracy") == value_of(recorder.epochs[1].eval, "accuracy"));
+  CHECK(result.best ==
+        std::max(value_of(recorder.epochs[0].eval, "accuracy"), result.last.metric("accuracy")));
+  CHECK(result.primary.name == "accuracy");
   CHECK(result.stopped.empty());
 
   const std::string run = folder.path("run");
@@ -73,7 +75,7 @@ TEST_CASE("a run writes its folder and says how it went") {
        {"task", "parameters", "epochs", "steps", "seconds", "images_per_second", "seed", "test"}) {
     CHECK(json.contains(key));
   }
-  CHECK(json["test"]["last"].get<double>() == result.last.accuracy);
+  CHECK(json["test"]["last"].get<double>() == result.last.metric("accuracy"));
   CHECK(json["test"]["best"].get<double>() == result.best);
   CHECK(json["test"]["best_epoch"].get<int64_t>() == result.best_epoch);
   CHECK(json["test"]["best_chosen_on"] == "test");
@@ -96,7 +98,7 @@ TEST_CASE(
   CHECK(result.chosen_on == "validation");
   CHECK(recorder.epochs[0].eval_set == "validation");
   CHECK(result.last.examples == 20);
-  CHECK(contains(text_of(folder.path("run/metrics.csv")), ",validation,"));
+  CHECK(contains(text_of(folder.path("run/metrics.csv")), ",validation/accuracy,"));
 }
 
 TEST_CASE("a loss that is not finite stops the run and names the first bad operation") {
@@ -233,7 +235,7 @@ TEST_CASE("an image that cannot be read ends the run, saved as it was before its
   CHECK(recorder.start.resumed_at == static_cast<int64_t>(good));
 }
 
-TEST_CASE("a run that memory is too short for says so, also in its folder") {
+TEST_CASE("a run that memory is too short for says so") {
   class Large : public testing::CountingDataset {
    public:
     using CountingDataset::CountingDataset;
@@ -250,9 +252,7 @@ TEST_CASE("a run that memory is too short for says so, also in its folder") {
   CHECK(message == fmt::format("out of memory after step {}; try a smaller --batch than 8 or a "
                                "smaller model; there is no checkpoint yet",
                                recorder.steps.size()));
-  const auto state = nlohmann::json::parse(text_of(folder.path("run/run.json")));
-  CHECK(state["phase"] == "failed");
-  CHECK(state["reason"] == message);
+  CHECK(recorder.failures == std::vector<std::string>{message});
 }
 
 TEST_CASE("batches that are accumulated make the step of one large batch") {
