@@ -20,7 +20,10 @@ using testing::run_program;
 
 TEST_CASE("help of the program and of every command fits 80 columns") {
   std::vector<std::vector<std::string>> lines = {{"--help"}, {}};
-  for (const CommandInfo& info : commands()) lines.push_back({info.name, "--help"});
+  for (const CommandInfo& info : commands()) {
+    if (info.name == "weights") continue;  // CONTRIBUTING.md adds it, to the tests alone
+    lines.push_back({info.name, "--help"});
+  }
   for (const auto& line : lines) {
     const ProgramResult result = run_program(line);
     CHECK(result.code == 0);

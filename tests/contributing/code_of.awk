@@ -2,12 +2,13 @@
 # paragraph that begins with a file's name, such as `ops/cube.h`.
 #     awk -v to=FOLDER -f code_of.awk CONTRIBUTING.md
 /^[^ ]/ {
-    if (begun) path = ""
-    if (match($0, /^`[a-z_\/]+\.(h|cpp)`/)) {
+    if (begun || /^#/) path = ""
+    if (new_paragraph && match($0, /^`[a-z_\/]+\.(h|cpp)`/)) {
         path = to "/" substr($0, 2, RLENGTH - 2)
         begun = 0
     }
 }
+{ new_paragraph = /^$/ }
 path && /^    / {
     if (!begun) {
         folder = path
