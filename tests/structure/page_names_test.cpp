@@ -1,6 +1,7 @@
 // Every name in backquotes on docs/architecture.md exists. The rule, which also stands on the page:
 // within one paragraph or list item, a name with a slash is a path from the root of the repository;
 // every other name, split at ::, occurs as a whole word in one file that the same item names.
+// Beside it: every source that the README of a folder names exists, there or from the root.
 #include <doctest/doctest.h>
 
 #include <cctype>
@@ -126,6 +127,38 @@ TEST_CASE("the check of the page sees wrong paths and names") {
   REQUIRE(items.size() == 3);
   CHECK(faults(items[1]) == 0);
   CHECK(faults(items[2]) == 1);
+}
+
+/// The sources that a README in `folder` names and that do not exist.
+std::vector<std::string> missing_sources(const std::string& text, const fs::path& folder,
+                                         int& count) {
+  static const std::regex source("[A-Za-z0-9_./]+\\.(h|cpp)");
+  const fs::path root(DIAGRAD_SOURCE_DIR);
+  std::vector<std::string> missing;
+  for (const std::string& name : quoted_names(text)) {
+    if (!std::regex_match(name, source)) continue;
+    ++count;
+    if (!fs::exists(folder / name) && !fs::exists(root / name)) missing.push_back(name);
+  }
+  return missing;
+}
+
+TEST_CASE("every source that a folder's README names exists") {
+  int count = 0;
+  for (const char* part : {"core", "autograd", "ops", "nn", "data", "models", "train"}) {
+    const fs::path root = fs::path(DIAGRAD_SOURCE_DIR) / part;
+    for (const auto& entry : fs::recursive_directory_iterator(root)) {
+      if (entry.path().filename() != "README.md") continue;
+      const fs::path folder = entry.path().parent_path();
+      for (const std::string& name : missing_sources(text_of(entry.path()), folder, count)) {
+        FAIL_CHECK(entry.path().string() << " names " << name);
+      }
+    }
+  }
+  CHECK(count > 100);
+  const fs::path data = fs::path(DIAGRAD_SOURCE_DIR) / "data";
+  CHECK(missing_sources("`loader.h`, `data/loader.h`, `loadr.h`, `<op>.h`", data, count) ==
+        std::vector<std::string>{"loadr.h"});
 }
 
 }  // namespace
