@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "diagrad/train/run/safetensors.h"
+#include "diagrad/nn/safetensors.h"
 #include "tests/cli/small_run.h"
 #include "tests/data/support.h"
 #include "tests/train/support.h"
@@ -152,8 +152,8 @@ TEST_CASE("saved logits give the accuracy and the loss that eval tells") {
   make_small_run(out);
   const std::string file = folder.path("logits.safetensors");
   const json scores = json_of({"eval", out, "--json", "--save-logits", file, "--quiet"});
-  const train::SafetensorsReader reader(file);
-  const train::TensorMap tensors = reader.read_all();
+  const nn::SafetensorsReader reader(file);
+  const nn::TensorMap tensors = reader.read_all();
   REQUIRE(tensors.size() == 2);
   const Tensor& logits = tensors.at("logits");
   const Tensor& labels = tensors.at("labels");

@@ -5,9 +5,9 @@
 #include <iterator>
 
 #include "diagrad/nn/module.h"
+#include "diagrad/nn/safetensors_header.h"
 #include "diagrad/train/run/checkpoint.h"
 #include "diagrad/train/run/job.h"
-#include "diagrad/train/run/safetensors_header.h"
 #include "diagrad/train/run/trained_model.h"
 #include "tests/readers/reader_case.h"
 
@@ -19,7 +19,7 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-train::TensorMap tensors() {
+nn::TensorMap tensors() {
   return {{"weight", Tensor::from<float>({1.0F, -2.5F, 3.0F, 4.0F, 5.0F, 6.0F}, {2, 3})},
           {"scalar", Tensor::full({}, 0.1, DType::f64)},
           {"none", Tensor::empty({0, 7})},
@@ -31,7 +31,7 @@ train::TensorMap tensors() {
 const std::string& safetensors() {
   static const std::string bytes = [] {
     const std::string path = input_file("whole.safetensors", "");
-    train::write_safetensors(path, tensors(), {{"format", "diagrad"}});
+    nn::write_safetensors(path, tensors(), {{"format", "diagrad"}});
     return text_of(path);
   }();
   return bytes;
@@ -65,17 +65,17 @@ train::Checkpoint small_checkpoint() {
 /// A checkpoint file in parts, so that another description can be put into it.
 struct WholeFile {
   std::vector<train::TensorEntry> entries;
-  train::TensorMap tensors;
+  nn::TensorMap tensors;
   std::string description;
   std::string data;  ///< the bytes of the tensors
 };
 
 WholeFile write_and_read(const train::Checkpoint& checkpoint) {
   const std::string path = input_file("whole.checkpoint", "");
-  train::AtomicFile file(path);
+  AtomicFile file(path);
   write_checkpoint(file, checkpoint);
   file.commit();
-  const train::SafetensorsReader reader(path);
+  const nn::SafetensorsReader reader(path);
   const std::string bytes = text_of(path);
   return {reader.entries(), reader.read_all(), reader.metadata().at("diagrad"),
           bytes.substr(sizeof(uint64_t) + header_of(bytes).size())};
@@ -88,8 +88,8 @@ const WholeFile& whole() {
 
 /// The path of the whole file with another description of itself, whose checksum is right.
 std::string file_with(const std::string& text) {
-  train::Metadata metadata = {{"diagrad", text}};
-  metadata["checksum"] = fmt::format("{:016x}", train::checksum(whole().tensors, metadata));
+  nn::Metadata metadata = {{"diagrad", text}};
+  metadata["checksum"] = fmt::format("{:016x}", nn::checksum(whole().tensors, metadata));
   const std::string header = train::detail::make_safetensors_header(whole().entries, metadata);
   const uint64_t length = header.size();
   return input_file(
@@ -104,7 +104,7 @@ std::vector<std::string> only(const std::string& text) {
 const ReaderRegistration registered{
     {"safetensors", [] { return only(safetensors()); },
      [](const std::string& bytes) {
-       train::SafetensorsReader(input_file("a.safetensors", bytes)).read_all();
+       nn::SafetensorsReader(input_file("a.safetensors", bytes)).read_all();
      }},
     {"safetensors-header", [] { return only(header_of(safetensors())); },
      [](const std::string& text) {

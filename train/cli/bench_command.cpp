@@ -5,6 +5,7 @@
 
 #include "diagrad/core/device.h"
 #include "diagrad/core/error.h"
+#include "diagrad/core/file.h"
 #include "diagrad/core/text.h"
 #include "diagrad/core/threads.h"
 #include "diagrad/nn/attention/attention.h"
@@ -14,7 +15,6 @@
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/image_size.h"
 #include "diagrad/train/cli/option_set.h"
-#include "diagrad/train/run/file.h"
 #include "diagrad/train/tasks/synthetic.h"
 
 namespace diagrad::cli {
@@ -26,7 +26,7 @@ class BenchCommand : public Command {
   int run() override;
 
  private:
-  void open_trace(std::optional<train::AtomicFile>& file) const;
+  void open_trace(std::optional<AtomicFile>& file) const;
   BenchReport measure() const;
 
   OptionSet set_;
@@ -64,7 +64,7 @@ int BenchCommand::run() {
   check_range("steps", steps_, 1, 1'000'000);
   check_range("warmup", warmup_, 1, 1'000'000);
   // A file that cannot be written is known now, not after the work.
-  std::optional<train::AtomicFile> file;
+  std::optional<AtomicFile> file;
   if (!trace_.empty()) open_trace(file);
   const BenchReport report = measure();
   Console console(quiet_, json_);
@@ -82,7 +82,7 @@ int BenchCommand::run() {
   return kDone;
 }
 
-void BenchCommand::open_trace(std::optional<train::AtomicFile>& file) const {
+void BenchCommand::open_trace(std::optional<AtomicFile>& file) const {
   std::error_code ignored;
   DG_CHECK(!std::filesystem::is_directory(trace_, ignored),
            "--trace: {} is a folder, expected the name of a file to write", trace_);

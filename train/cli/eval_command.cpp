@@ -39,7 +39,7 @@ class EvalCommand : public Command {
   int run() override;
 
  private:
-  void open_logits(std::optional<train::AtomicFile>& file) const;
+  void open_logits(std::optional<AtomicFile>& file) const;
   Evaluation evaluate(const TrainedModel& trained, const data::DatasetPtr& set, bool keep_logits,
                       Console& console) const;
   void print_json(Console& console, const TrainedModel& trained, const data::DatasetInfo& info,
@@ -111,13 +111,13 @@ int EvalCommand::run() {
   const data::DatasetPtr set = data::open_dataset(data).test;
   check_data(trained, set->info());
   // A file that cannot be written is known now, not after the work.
-  std::optional<train::AtomicFile> file;
+  std::optional<AtomicFile> file;
   if (!logits_.empty()) open_logits(file);
   const Evaluation result = evaluate(trained, set, file.has_value(), console);
   if (file) {
     DG_CHECK(!result.outputs.empty(), "save-logits: task {} gives none; leave --save-logits out",
              trained.info.options.task);
-    train::write_safetensors(*file, result.outputs, {});
+    nn::write_safetensors(*file, result.outputs, {});
     file->commit();
   }
   if (json_) print_json(console, trained, set->info(), result);
@@ -125,7 +125,7 @@ int EvalCommand::run() {
   return kDone;
 }
 
-void EvalCommand::open_logits(std::optional<train::AtomicFile>& file) const {
+void EvalCommand::open_logits(std::optional<AtomicFile>& file) const {
   std::error_code ignored;
   DG_CHECK(!std::filesystem::is_directory(logits_, ignored),
            "save-logits: {} is a folder, expected the name of a file to write", logits_);

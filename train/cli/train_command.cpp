@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/file.h"
 #include "diagrad/core/text.h"
 #include "diagrad/core/threads.h"
 #include "diagrad/train/cli/closing.h"
@@ -20,7 +21,6 @@
 #include "diagrad/train/cli/runs.h"
 #include "diagrad/train/report/reporter.h"
 #include "diagrad/train/report/runs_page.h"
-#include "diagrad/train/run/file.h"
 #include "diagrad/train/run/job.h"
 #include "diagrad/train/run/run_folder.h"
 #include "diagrad/train/run/trainer.h"
@@ -179,7 +179,7 @@ int TrainCommand::train_all(const Options& options, Console& console) const {
     }
     console.line("");
     // After each run: what is done counts also where a later one fails.
-    train::write_file(base + "/runs.json", runs_json(results, options) + "\n");
+    write_file(base + "/runs.json", runs_json(results, options) + "\n");
     train::write_runs_page(base);
   }
   say(runs_lines(results, options, base), results.front().primary, console);

@@ -8,12 +8,12 @@
 #include <string_view>
 #include <utility>
 
+#include "diagrad/core/file_text.h"
+#include "diagrad/core/json_text.h"
 #include "diagrad/core/shape.h"
 #include "diagrad/data/encode.h"
 #include "diagrad/train/report/html.h"
-#include "diagrad/train/run/file_text.h"
 #include "diagrad/train/run/format.h"
-#include "diagrad/train/run/json_text.h"
 
 namespace diagrad::train {
 namespace {

@@ -5,9 +5,9 @@
 #include <exception>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/file.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/report/run_page.h"
-#include "diagrad/train/run/file.h"
 
 namespace diagrad::train {
 namespace {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "diagrad/train/run/json_text.h"
+#include "diagrad/core/json_text.h"
 
 namespace diagrad::train {
 

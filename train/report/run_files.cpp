@@ -10,11 +10,11 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "diagrad/core/file_text.h"
+#include "diagrad/core/json_text.h"
 #include "diagrad/train/optim/optimizer.h"
 #include "diagrad/train/report/html.h"
-#include "diagrad/train/run/file_text.h"
 #include "diagrad/train/run/format.h"
-#include "diagrad/train/run/json_text.h"
 #include "diagrad/train/run/options.h"
 #include "diagrad/train/run/result.h"
 #include "diagrad/train/run/toml.h"

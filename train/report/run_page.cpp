@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "diagrad/core/file.h"
 #include "diagrad/core/text.h"
 #include "diagrad/train/report/blocks_html.h"
 #include "diagrad/train/report/html.h"
 #include "diagrad/train/report/run_command.h"
-#include "diagrad/train/run/file.h"
 
 namespace diagrad::train {
 namespace {

@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "diagrad/core/file.h"
+#include "diagrad/core/file_text.h"
+#include "diagrad/core/json_text.h"
 #include "diagrad/core/text.h"
 #include "diagrad/train/report/html.h"
-#include "diagrad/train/run/file.h"
-#include "diagrad/train/run/file_text.h"
-#include "diagrad/train/run/json_text.h"
 #include "diagrad/train/tasks/metric.h"
 
 namespace diagrad::train {

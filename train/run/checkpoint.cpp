@@ -11,9 +11,9 @@
 
 #include "diagrad/core/build_info.h"
 #include "diagrad/core/error.h"
+#include "diagrad/core/json_text.h"
 #include "diagrad/ops/multi_tensor.h"
 #include "diagrad/train/run/format.h"
-#include "diagrad/train/run/json_text.h"
 #include "diagrad/train/tasks/task.h"
 
 namespace diagrad::train {

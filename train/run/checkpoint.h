@@ -5,11 +5,17 @@
 #include <vector>
 
 #include "diagrad/core/shape.h"
+#include "diagrad/nn/safetensors.h"
 #include "diagrad/train/run/options.h"
-#include "diagrad/train/run/safetensors.h"
 #include "diagrad/train/tasks/metric.h"
 
 namespace diagrad::train {
+
+using nn::checksum;
+using nn::Metadata;
+using nn::SafetensorsReader;
+using nn::TensorMap;
+using nn::write_safetensors;
 
 /// Where a run stands. Random numbers are functions of the seed and these counters, so nothing
 /// else is needed to continue with the same bits.

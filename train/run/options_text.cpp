@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/error.h"
-#include "diagrad/train/run/json_text.h"
+#include "diagrad/core/json_text.h"
 #include "diagrad/train/run/options.h"
 
 namespace diagrad::train {

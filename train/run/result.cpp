@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/error.h"
-#include "diagrad/train/run/file_text.h"
+#include "diagrad/core/file_text.h"
+#include "diagrad/core/json_text.h"
 #include "diagrad/train/run/format.h"
-#include "diagrad/train/run/json_text.h"
 
 namespace diagrad::train {
 namespace {

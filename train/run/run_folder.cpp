@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
-#include "diagrad/train/run/json_text.h"
+#include "diagrad/core/json_text.h"
 
 namespace diagrad::train {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/file.h"
 #include "diagrad/core/text.h"
-#include "diagrad/train/run/file.h"
 
 namespace diagrad::train {
 namespace {

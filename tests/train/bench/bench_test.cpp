@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "diagrad/autograd/engine.h"
+#include "diagrad/core/process.h"
 #include "diagrad/ops/matmul.h"
 #include "diagrad/ops/reshape.h"
-#include "diagrad/train/bench/process.h"
 #include "diagrad/train/bench/profile.h"
 #include "diagrad/train/bench/step_bench.h"
 #include "diagrad/train/bench/trace_file.h"

@@ -8,17 +8,19 @@
 
 #include "diagrad/core/parallel.h"
 #include "diagrad/core/random.h"
+#include "diagrad/nn/safetensors.h"
 #include "diagrad/train/optim/adamw.h"
 #include "diagrad/train/optim/ema.h"
 #include "diagrad/train/optim/sgd.h"
 #include "diagrad/train/run/optimization.h"
-#include "diagrad/train/run/safetensors.h"
 #include "tests/support/op_case.h"
 
 namespace diagrad::train {
 namespace {
 
 using doctest::Approx;
+using nn::checksum;
+using nn::TensorMap;
 using testing::error_message;
 
 NamedParameter parameter(const std::string& name, const Tensor& value) {

@@ -132,10 +132,11 @@ class MeanColorEvaluator : public Evaluator {
   const MetricSums& sums() const override { return sums_; }
   std::vector<Block> blocks() const override {
     const double error = sums_.values[0] / static_cast<double>(sums_.examples);
-    return {Table{.title = "Errors of the mean colour",
-                  .row_heading = "channel",
-                  .row_names = {"all"},
-                  .columns = {{.name = "absolute error", .key = "color_error", .values = {error}}}}};
+    return {
+        Table{.title = "Errors of the mean colour",
+              .row_heading = "channel",
+              .row_names = {"all"},
+              .columns = {{.name = "absolute error", .key = "color_error", .values = {error}}}}};
   }
 
  private:
@@ -160,8 +161,8 @@ class MeanColor : public Task {
     return 3;
   }
   Tensor call(nn::Module& model, const data::Batch& batch) const override {
-    return model.call({.image = batch.images,
-                       .time = Tensor::full({batch.size()}, time_, batch.images.dtype())});
+    return model.call(
+        {.image = batch.images, .time = Tensor::full({batch.size()}, time_, batch.images.dtype())});
   }
   TaskStep forward(nn::Module& model, const data::Batch& batch) const override {
     const Tensor output = call(model, batch);
@@ -180,15 +181,15 @@ class MeanColor : public Task {
   double time_;
 };
 
-[[maybe_unused]] const bool registered = register_task(
-    {.name = "mean-color",
-     .help = "the mean colour of an image",
-     .options = {float_option("time", 0.25, 0.0, 1.0, "what the model is told")},
-     .targets = {mean_color_target()},
-     .call = models::CallForm::image_time,
-     .make = [](const OptionValues& options) -> std::shared_ptr<const Task> {
-       return std::make_shared<MeanColor>(options.get_float("time"));
-     }});
+[[maybe_unused]] const bool registered =
+    register_task({.name = "mean-color",
+                   .help = "the mean colour of an image",
+                   .options = {float_option("time", 0.25, 0.0, 1.0, "what the model is told")},
+                   .targets = {mean_color_target()},
+                   .call = models::CallForm::image_time,
+                   .make = [](const OptionValues& options) -> std::shared_ptr<const Task> {
+                     return std::make_shared<MeanColor>(options.get_float("time"));
+                   }});
 
 }  // namespace
 }  // namespace train

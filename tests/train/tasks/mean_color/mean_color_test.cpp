@@ -72,10 +72,10 @@ Output run_here(const TemporaryFolder& folder, std::vector<std::string> words) {
 
 std::vector<std::string> train_words(const std::string& out, std::vector<std::string> more = {}) {
   std::vector<std::string> words = {
-      "train",  "--task",   "mean-color", "--model", "timed-mean", "--attention", "none",
-      "--data", "colors",   "--batch",    "8",       "--epochs",   "4",           "--lr",
-      "0.3",    "--augment", "none",      "--out",   out,          "--workers",   "0",
-      "--threads", "1"};
+      "train", "--task",    "mean-color", "--model",   "timed-mean", "--attention",
+      "none",  "--data",    "colors",     "--batch",   "8",          "--epochs",
+      "4",     "--lr",      "0.3",        "--augment", "none",       "--out",
+      out,     "--workers", "0",          "--threads", "1"};
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
@@ -172,8 +172,8 @@ TEST_CASE("a task of another kind resumes to the same bits, and is evaluated") {
 
 TEST_CASE("summary, bench and dry runs go through the task") {
   const TemporaryFolder folder;
-  const std::vector<std::string> what = {"--task", "mean-color", "--model", "timed-mean",
-                                         "--attention", "none"};
+  const std::vector<std::string> what = {"--task",     "mean-color",  "--model",
+                                         "timed-mean", "--attention", "none"};
   const auto with = [&](std::vector<std::string> words) {
     words.insert(words.end(), what.begin(), what.end());
     return run_here(folder, words);
@@ -212,7 +212,8 @@ TEST_CASE("a task that data or model cannot serve is refused with what is missin
           "logits; models that fit: timed-mean");
   refused({"--task", "classify", "--model", "resnet8"}, 3,
           "task classify needs the target label (i64), colors has mean_color (f32)");
-  refused({"--task", "mean-color:time=2"}, 2, "time=2 of 'mean-color' must be a number from 0 to 1");
+  refused({"--task", "mean-color:time=2"}, 2,
+          "time=2 of 'mean-color' must be a number from 0 to 1");
   refused({"--val-split", "4"}, 2,
           "colors brings 12 validation images of its own; leave --val-split out");
 }

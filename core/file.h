@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace diagrad::train {
+namespace diagrad {
 
 /// A file that appears whole or not at all: bytes go to a temporary file beside it, which is
 /// flushed to the disk and renamed by commit(). A reader sees the old contents or the new ones at
@@ -66,4 +66,4 @@ class InputFile {
 /// What a regular file of at most `most` bytes holds. Throws Error(checkpoint).
 std::string read_file(const std::string& path, int64_t most);
 
-}  // namespace diagrad::train
+}  // namespace diagrad

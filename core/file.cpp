@@ -1,4 +1,4 @@
-#include "diagrad/train/run/file.h"
+#include "diagrad/core/file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,7 +12,7 @@
 
 #include "diagrad/core/error.h"
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 [[noreturn]] void fail_with_reason(const char* action, const std::string& path) {
@@ -143,4 +143,4 @@ std::string read_file(const std::string& path, int64_t most) {
   return bytes;
 }
 
-}  // namespace diagrad::train
+}  // namespace diagrad

@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "diagrad/core/dtype.h"
+#include "diagrad/core/file.h"
 #include "diagrad/core/shape.h"
 #include "diagrad/core/tensor.h"
 #include "diagrad/nn/state_dict.h"
-#include "diagrad/train/run/file.h"
 
-namespace diagrad::train {
+namespace diagrad::nn {
 
 using TensorMap = nn::StateDict;
 using Metadata = std::map<std::string, std::string>;
@@ -57,4 +57,4 @@ void write_safetensors(const std::string& path, const TensorMap& tensors,
 /// 2^-64.
 uint64_t checksum(const TensorMap& tensors, const Metadata& metadata);
 
-}  // namespace diagrad::train
+}  // namespace diagrad::nn

@@ -1,4 +1,4 @@
-#include "diagrad/train/run/file.h"
+#include "diagrad/core/file.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include "tests/support/op_case.h"
 #include "tests/train/support.h"
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 namespace fs = std::filesystem;
@@ -48,4 +48,4 @@ TEST_CASE("writing goes neither through a link nor into a pipe that lies in its 
 }
 
 }  // namespace
-}  // namespace diagrad::train
+}  // namespace diagrad

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace diagrad::train {
+namespace diagrad {
 
 /// What texts of ours stay far below.
 inline constexpr int kMostJsonDepth = 16;
@@ -19,4 +19,4 @@ nlohmann::json parse_json(std::string_view text);
 /// `value` where it is a whole number from 0 to `most`; nothing for others, 1e300 and 2.0 included.
 std::optional<int64_t> count_of(const nlohmann::json& value, int64_t most);
 
-}  // namespace diagrad::train
+}  // namespace diagrad

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace diagrad::train {
+namespace diagrad {
 
 /// How much of the processors other processes take, from its making on. Where the system does not
 /// say (no /proc/stat), there is no answer.
@@ -26,4 +26,4 @@ int64_t peak_resident_bytes();
 /// Since this process was started, to some 10 ms; nothing where the system does not say.
 std::optional<double> seconds_since_process_start();
 
-}  // namespace diagrad::train
+}  // namespace diagrad

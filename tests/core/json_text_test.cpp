@@ -1,11 +1,11 @@
-#include "diagrad/train/run/json_text.h"
+#include "diagrad/core/json_text.h"
 
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 std::string nested(int depth) {
@@ -43,4 +43,4 @@ TEST_CASE("a count is a whole number within its bounds, and nothing else is conv
 }
 
 }  // namespace
-}  // namespace diagrad::train
+}  // namespace diagrad

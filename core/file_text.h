@@ -4,7 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-namespace diagrad::train {
+namespace diagrad {
 
 inline constexpr int64_t kMostReportBytes = int64_t{1} << 26;
 
@@ -15,4 +15,4 @@ std::string file_text(const std::string& path, int64_t most = kMostReportBytes);
 /// Its value; discarded where the file holds no JSON.
 nlohmann::json file_json(const std::string& path);
 
-}  // namespace diagrad::train
+}  // namespace diagrad

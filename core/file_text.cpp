@@ -1,12 +1,12 @@
-#include "diagrad/train/run/file_text.h"
+#include "diagrad/core/file_text.h"
 
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/error.h"
-#include "diagrad/train/run/file.h"
-#include "diagrad/train/run/json_text.h"
+#include "diagrad/core/file.h"
+#include "diagrad/core/json_text.h"
 
-namespace diagrad::train {
+namespace diagrad {
 
 std::string file_text(const std::string& path, int64_t most) {
   try {
@@ -20,4 +20,4 @@ nlohmann::json file_json(const std::string& path) {
   return parse_json(file_text(path));
 }
 
-}  // namespace diagrad::train
+}  // namespace diagrad

@@ -1,4 +1,4 @@
-#include "diagrad/train/bench/process.h"
+#include "diagrad/core/process.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include <limits>
 #include <string>
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 double seconds_of(clockid_t clock) {
@@ -73,4 +73,4 @@ std::optional<double> seconds_since_process_start() {
   return seconds_of(CLOCK_BOOTTIME) - ticks / ticks_per_second();
 }
 
-}  // namespace diagrad::train
+}  // namespace diagrad

@@ -1,4 +1,4 @@
-#include "diagrad/train/run/safetensors_header.h"
+#include "diagrad/nn/safetensors_header.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 
 #include "diagrad/core/error.h"
 
-namespace diagrad::train::detail {
+namespace diagrad::nn::detail {
 namespace {
 
 using nlohmann::json;
@@ -258,4 +258,4 @@ std::string make_safetensors_header(const std::vector<TensorEntry>& entries,
   return text;
 }
 
-}  // namespace diagrad::train::detail
+}  // namespace diagrad::nn::detail

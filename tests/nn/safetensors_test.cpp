@@ -1,4 +1,4 @@
-#include "diagrad/train/run/safetensors.h"
+#include "diagrad/nn/safetensors.h"
 
 #include <doctest/doctest.h>
 
@@ -11,7 +11,7 @@
 #include "tests/data/support.h"
 #include "tests/support/op_case.h"
 
-namespace diagrad::train {
+namespace diagrad::nn {
 namespace {
 
 using testing::error_message;
@@ -156,4 +156,4 @@ TEST_CASE("a file that breaks a rule of the format is refused with the reason") 
 }
 
 }  // namespace
-}  // namespace diagrad::train
+}  // namespace diagrad::nn

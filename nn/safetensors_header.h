@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "diagrad/train/run/safetensors.h"
+#include "diagrad/nn/safetensors.h"
 
-namespace diagrad::train::detail {
+namespace diagrad::nn::detail {
 
 inline constexpr int64_t kMaxSafetensorsHeader = 100'000'000;
 
@@ -25,4 +25,4 @@ SafetensorsHeader parse_safetensors_header(const std::string& path, std::string_
 std::string make_safetensors_header(const std::vector<TensorEntry>& entries,
                                     const Metadata& metadata);
 
-}  // namespace diagrad::train::detail
+}  // namespace diagrad::nn::detail

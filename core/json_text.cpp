@@ -1,8 +1,8 @@
-#include "diagrad/train/run/json_text.h"
+#include "diagrad/core/json_text.h"
 
 #include <nlohmann/json.hpp>
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 using nlohmann::json;
@@ -47,4 +47,4 @@ std::optional<int64_t> count_of(const json& value, int64_t most) {
   return static_cast<int64_t>(count);
 }
 
-}  // namespace diagrad::train
+}  // namespace diagrad

@@ -1,4 +1,4 @@
-#include "diagrad/train/run/safetensors.h"
+#include "diagrad/nn/safetensors.h"
 
 #include <xxhash.h>
 #include <algorithm>
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "diagrad/core/error.h"
-#include "diagrad/train/run/safetensors_header.h"
+#include "diagrad/nn/safetensors_header.h"
 
-namespace diagrad::train {
+namespace diagrad::nn {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
@@ -122,4 +122,4 @@ uint64_t checksum(const TensorMap& tensors, const Metadata& metadata) {
   return hash.result();
 }
 
-}  // namespace diagrad::train
+}  // namespace diagrad::nn
