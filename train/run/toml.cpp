@@ -2,10 +2,25 @@
 
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <filesystem>
+#include <stdexcept>
 #include <utility>
+
+namespace {
+
+constexpr void require(bool holds) {
+  if (!holds) throw std::logic_error("a broken assertion of toml++");
+}
+
+}  // namespace
+
+// The parser asserts that a table header has a key, which "[[[" has not. With NDEBUG that is
+// undefined behaviour and TOML_ASSERT is ignored, without it the program ends; here it is an
+// exception.
+#undef NDEBUG
+#define TOML_ASSERT(expr) require(static_cast<bool>(expr))
+#include <toml++/toml.h>
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/file.h"
@@ -59,6 +74,21 @@ Setting setting_of(const toml::key& key, const toml::node& node, std::string_vie
   return setting;
 }
 
+/// The first line that begins with a bracket, counted from 1. Headers of tables do, and inside a
+/// list only lists of lists, which are refused too.
+size_t line_of_header(std::string_view text) {
+  size_t line = 1;
+  while (!text.empty()) {
+    const size_t first = text.find_first_not_of(" \t");
+    if (first != std::string_view::npos && text[first] == '[') return line;
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+    ++line;
+  }
+  return 1;
+}
+
 }  // namespace
 
 std::vector<Setting> parse_toml(std::string_view text, std::string_view source) {
@@ -67,6 +97,9 @@ std::vector<Setting> parse_toml(std::string_view text, std::string_view source) 
     table = toml::parse(text);
   } catch (const toml::parse_error& error) {
     refuse(source, error.source(), "{}", shown(error.description()));
+  } catch (const std::logic_error&) {
+    fail(ErrorKind::usage, "{}:{}: keys are flat here, leave out tables", source,
+         line_of_header(text));
   }
   std::vector<std::pair<toml::source_position, Setting>> found;
   for (const auto& [key, node] : table) {
