@@ -92,7 +92,7 @@ std::string result_json(const TrainResult& result, const Options& options) {
 std::optional<TrainResult> read_result(const std::string& path) {
   const json object = file_json(path);
   const json& test = member(object, "test");
-  if (!test.is_object()) return std::nullopt;
+  if (!test.is_object() || !object.contains("format")) return std::nullopt;
   try {
     check_format(member(object, "format").dump());
   } catch (const Error& error) {
