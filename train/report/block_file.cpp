@@ -36,8 +36,12 @@ constexpr int64_t kMostSide = 1 << 14;
 constexpr int64_t kMostCount = int64_t{1} << 40;
 constexpr size_t kMostCaptions = 8;
 constexpr size_t kMostBlocks = 32;
-constexpr size_t kMostRows = 1000;
+constexpr size_t kMostRows = 1000;  // of a matrix
+constexpr size_t kMostColumns = 16;
+constexpr size_t kMostLines = 16;
+constexpr size_t kMostPoints = 10000;
 constexpr size_t kLongestName = 100;
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 std::string to_base64(std::string_view bytes) {
   std::string text;
@@ -189,7 +193,7 @@ int64_t count(const json& object, const char* key, int64_t most) {
 }
 
 double number(const json& value) {
-  return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+  return value.is_number() ? value.get<double>() : kNone;
 }
 
 std::vector<double> numbers(const json& values) {
@@ -203,7 +207,11 @@ std::string text(const json& object, const char* key) {
   return value.is_string() ? value.get<std::string>() : "";
 }
 
-/// Names stand in every cell of a matrix, so they must stay short.
+/// A name or a heading: they stand in every cell of a matrix, so they must stay short.
+std::string short_text(const json& object, const char* key) {
+  return shorten(text(object, key), kLongestName);
+}
+
 std::vector<std::string> names(const json& object, const char* key) {
   std::vector<std::string> all;
   for (const json& item : list(object, key)) {
@@ -268,11 +276,12 @@ std::optional<Matrix> matrix_of(const json& object) {
   matrix.title = text(object, "title");
   matrix.note = text(object, "note");
   matrix.key = text(object, "key");
-  matrix.row_heading = text(object, "row_heading");
-  matrix.column_heading = text(object, "column_heading");
+  matrix.row_heading = short_text(object, "row_heading");
+  matrix.column_heading = short_text(object, "column_heading");
   matrix.names = names(object, "names");
   const json& rows = list(object, "counts");
-  if (rows.size() > kMostRows || rows.size() > matrix.names.size()) return std::nullopt;
+  if (rows.size() > kMostRows) return std::nullopt;
+  if (!rows.empty() && rows.size() != matrix.names.size()) return std::nullopt;
   for (const json& row : rows) {
     if (!row.is_array() || row.size() != rows.size()) return std::nullopt;
     auto& counts = matrix.counts.emplace_back();
@@ -289,15 +298,19 @@ std::optional<Table> table_of(const json& object) {
   Table table;
   table.title = text(object, "title");
   table.note = text(object, "note");
-  table.row_heading = text(object, "row_heading");
+  table.row_heading = short_text(object, "row_heading");
   table.row_names = names(object, "rows");
   table.is_sorted = is_true(object, "is_sorted");
+  if (list(object, "columns").size() > kMostColumns) return std::nullopt;
   for (const json& item : list(object, "columns")) {
     Column column;
-    column.name = text(item, "name");
+    column.name = short_text(item, "name");
     column.key = text(item, "key");
     column.is_share = is_true(item, "is_share");
     column.values = numbers(list(item, "values"));
+    for (double& value : column.values) {
+      if (column.is_share && (value < 0.0 || value > 1.0)) value = kNone;
+    }
     if (column.values.size() != table.row_names.size()) return std::nullopt;
     table.columns.push_back(std::move(column));
   }
@@ -308,10 +321,13 @@ std::optional<Series> series_of(const json& object) {
   Series series;
   series.title = text(object, "title");
   series.note = text(object, "note");
-  series.x_heading = text(object, "x_heading");
+  series.x_heading = short_text(object, "x_heading");
   series.x = numbers(list(object, "x"));
+  if (series.x.size() > kMostPoints || list(object, "lines").size() > kMostLines) {
+    return std::nullopt;
+  }
   for (const json& item : list(object, "lines")) {
-    series.lines.push_back({text(item, "name"), numbers(list(item, "y"))});
+    series.lines.push_back({short_text(item, "name"), numbers(list(item, "y"))});
     if (series.lines.back().y.size() != series.x.size()) return std::nullopt;
   }
   return series;

@@ -37,7 +37,8 @@ std::string blocks_json(const std::vector<Block>& blocks);
 
 /// The blocks of a file; none for one that is missing or no JSON. Values that make no sense are
 /// passed over. Throws nothing for what the file holds: whatever it is, `type` is one of the two,
-/// `base64` has letters of base64 alone, matrices are square, columns as long as the rows.
+/// `base64` has letters of base64 alone, matrices are square, columns as long as the rows, shares
+/// in [0, 1].
 std::vector<ShownBlock> read_blocks(const std::string& path);
 
 }  // namespace diagrad::train

@@ -14,14 +14,22 @@
 namespace diagrad::train {
 namespace {
 
-constexpr int64_t kSide = 128;  // pixels of the page that an image takes at most
-constexpr size_t kBeside = 24;  // rows of a table that fits beside a matrix
+constexpr int64_t kSide = 128;      // pixels of the page that an image takes at most
+constexpr size_t kBeside = 24;      // rows of a table that fits beside a matrix
+constexpr size_t kMostRows = 1000;  // of a table that are shown
 
 std::string value_text(const Column& column, double value) {
   if (!std::isfinite(value)) return "-";
   if (column.is_share) return percent(value);
   return value == std::floor(value) && std::abs(value) < 1e15 ? thousands(std::llround(value))
                                                               : fmt::format("{:.4g}", value);
+}
+
+/// Says that a table has more rows than are shown.
+std::string rest_html(size_t rows) {
+  if (rows <= kMostRows) return {};
+  return fmt::format("<p class=\"words\">The first {} of {} rows.</p>\n", thousands(kMostRows),
+                     thousands(static_cast<int64_t>(rows)));
 }
 
 std::string heading(const std::string& title, const std::string& note) {
@@ -39,6 +47,8 @@ std::string bars_html(const Table& table) {
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return column.values[a] < column.values[b]; });
+  const size_t rows = order.size();
+  order.resize(std::min(rows, kMostRows));
   double most = 1.0;
   for (const size_t row : order) {
     if (!column.is_share) most = std::max(most, column.values[row]);
@@ -53,7 +63,7 @@ std::string bars_html(const Table& table) {
         100.0 * std::clamp(column.values[row] / most, 0.0, 1.0),
         value_text(column, column.values[row]));
   }
-  return body + "</div>\n";
+  return body + "</div>\n" + rest_html(rows);
 }
 
 /// "99.2 %"; neither "100.0 %" nor "0.0 %" for what is only close to it. HTML.
@@ -100,14 +110,14 @@ std::string table_html(const Table& table) {
           escape_html(table.row_heading) + "</th>";
   for (const Column& column : table.columns) html += "<th>" + escape_html(column.name) + "</th>";
   html += "</tr>\n";
-  for (size_t row = 0; row < table.row_names.size(); ++row) {
+  for (size_t row = 0; row < std::min(table.row_names.size(), kMostRows); ++row) {
     html += "<tr><td>" + escape_html(shorten(table.row_names[row], 80)) + "</td>";
     for (const Column& column : table.columns) {
       html += "<td>" + value_text(column, column.values[row]) + "</td>";
     }
     html += "</tr>\n";
   }
-  return html + "</table></div>\n";
+  return html + "</table></div>\n" + rest_html(table.row_names.size());
 }
 
 std::string gallery_html(const ShownGallery& gallery) {
@@ -130,6 +140,7 @@ std::string series_html(const Series& series, const std::string& id) {
   for (size_t i = 0; i < series.lines.size(); ++i) {
     ChartSeries line{.name = series.lines[i].name, .style = kStyles[i % 3], .has_dots = true};
     for (size_t k = 0; k < series.x.size(); ++k) {
+      if (!std::isfinite(series.x[k])) continue;
       line.points.push_back({series.x[k], series.lines[i].y[k]});
     }
     chart.series.push_back(std::move(line));

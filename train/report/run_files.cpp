@@ -26,6 +26,7 @@ using nlohmann::json;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kMostCount = int64_t{1} << 53;
+constexpr size_t kMostMetrics = 32;  // each has a chart
 constexpr int64_t kMostLogBytes = int64_t{1} << 28;
 constexpr std::array<const char*, 5> kPhases = {"running", "finished", "stopped", "diverged",
                                                 "failed"};
@@ -108,6 +109,7 @@ void read_metrics(const json& object, TrainStart& start) {
   start.primary = {.name = "loss", .higher_is_better = false};
   const bool has = object.is_object() && object.contains("metrics") && object["metrics"].is_array();
   for (const json& item : has ? object["metrics"] : json::array()) {
+    if (start.metrics.size() == kMostMetrics) break;
     start.metrics.push_back(metric_of(item));
     if (start.metrics.back().name == text(object, "metric")) start.primary = start.metrics.back();
   }

@@ -22,7 +22,8 @@ class Classify : public Task {
 
   std::vector<double> values(const MetricSums& sums) const override {
     if (sums.examples == 0) return {std::numeric_limits<double>::quiet_NaN()};
-    return {sums.values.at(0) / static_cast<double>(sums.examples)};
+    const double correct = sums.values.empty() ? 0.0 : sums.values[0];
+    return {correct / static_cast<double>(sums.examples)};
   }
 
   int64_t outputs(const data::DatasetInfo& info, int64_t classes) const override {
