@@ -9,7 +9,7 @@
 #include "diagrad/autograd/engine.h"
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/ops/losses.h"
-#include "diagrad/train/optim/sgd.h"
+#include "diagrad/train/optim/optimizer.h"
 #include "tests/parity/formula.h"
 #include "tests/parity/reference.h"
 
@@ -77,12 +77,9 @@ void check_first_step(const json& reference) {
 
 void check_losses(const json& reference) {
   const auto model = build(reference, DType::f64);
-  train::Options options;
-  options.optimizer = "sgd";
-  options.momentum = reference["momentum"];
-  options.weight_decay = reference["weight_decay"];
-  options.nesterov = false;
-  const auto optimizer = train::make_optimizer(options, model->named_parameters());
+  const auto optimizer = train::make_optimizer(
+      "sgd:nesterov=false", reference["momentum"].get<double>(),
+      {{.parameters = model->named_parameters(), .weight_decay = reference["weight_decay"]}});
   int step = 0;
   for (const auto& expected : reference["losses"]) {
     const Batch batch =

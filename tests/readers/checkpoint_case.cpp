@@ -51,11 +51,17 @@ train::Checkpoint small_checkpoint() {
   options.model_opt = {"depth=8", "width=2"};
   options.attention = "se:reduction=2";
   options.classes = 2;
-  checkpoint.info.input = {8, 8, 3};
-  checkpoint.info.classes = {"cat", "dog"};
-  checkpoint.info.lr = 0.1;
+  checkpoint.info.data.name = "pets";
+  checkpoint.info.data.input = {8, 8, 3};
+  checkpoint.info.data.classes = {"cat", "dog"};
+  checkpoint.info.data.train_images = 640;
+  checkpoint.info.data.test_images = 200;
+  checkpoint.info.progress.lr = 0.1;
+  checkpoint.info.progress.sums = {.examples = 8, .loss = 5.5, .values = {3.0}};
+  checkpoint.info.progress.last = {{"loss", 0.75}, {"accuracy", 0.5}};
+  checkpoint.info.primary = train::make_task(options.task)->primary();
   checkpoint.info.chosen_on = "test";
-  const auto model = train::make_model(options, checkpoint.info.input, options.classes);
+  const auto model = train::make_model(options, checkpoint.info.data.input, options.classes);
   for (const auto& named : model->state_dict()) {
     checkpoint.tensors["model." + named.first] = named.second;
   }

@@ -1,14 +1,17 @@
+#include <cmath>
 #include <map>
 #include <stdexcept>
 
 #include "diagrad/train/report/run_page.h"
 #include "diagrad/train/report/runs_page.h"
+#include "diagrad/train/run/result.h"
 #include "diagrad/train/run/run_folder.h"
-#include "diagrad/train/run/trainer.h"
+#include "diagrad/train/tasks/gallery.h"
 #include "tests/data/support.h"
 #include "tests/readers/reader_case.h"
 
-// Reports are made from whatever there is, so these readers refuse nothing: a page comes out.
+// Reports are made from whatever there is, so these readers refuse nothing but files of another
+// format: a page comes out.
 
 namespace diagrad::testing {
 namespace {
@@ -24,23 +27,46 @@ TrainResult small_result() {
   result.images_per_second = 4321.0;
   result.weights = "trained";
   result.chosen_on = "test";
+  result.primary = {.name = "accuracy", .is_share = true};
   result.last.examples = 200;
-  result.last.loss = 0.25;
-  result.last.accuracy = 0.905;
-  result.last.per_class = {0.95, 0.86};
-  result.last.confusion = {{95, 5}, {14, 86}};
+  result.last.metrics = {{"loss", 0.25}, {"accuracy", 0.905}};
+  result.last.details = R"({"confusion":[[95,5],[14,86]],"per_class":[0.95,0.86]})";
   result.best = 0.915;
   result.best_epoch = 1;
   return result;
 }
 
-std::string small_samples() {
-  Evaluation evaluation;
-  evaluation.examples = 10;
-  evaluation.confusion = {{8, 2}, {0, 0}};
-  evaluation.samples.wrong = {{4, 0, 1, 0.875, 0.0625, 0.125}};
-  evaluation.samples.right = {{2, 1, 1, 1.0, 1.0, 1e-9}};
-  return samples_json(sample_images(evaluation, CountingDataset(10, {4, 4, 3}, 2)));
+Gallery::Image small_image() {
+  Gallery::Image image = gallery_image(CountingDataset(10, {4, 4, 3}, 2), 4);
+  image.description = "cat, predicted as dog";
+  image.captions = {
+      {.label = "predicted", .text = "dog", .share = 0.875, .rest = 0.125, .is_good = false}};
+  return image;
+}
+
+std::string small_blocks() {
+  const Matrix matrix{.title = "Confusion matrix",
+                      .note = "Rows are true classes.",
+                      .key = "confusion",
+                      .row_heading = "true class",
+                      .column_heading = "predicted class",
+                      .names = {"cat", "dog"},
+                      .counts = {{8, 2}, {0, 0}}};
+  const Table bars{.title = "Accuracy by class",
+                   .row_heading = "class",
+                   .row_names = {"cat", "dog"},
+                   .columns = {{.name = "accuracy", .is_share = true, .values = {0.8, NAN}}},
+                   .is_sorted = true};
+  const Table table{.title = "Most often confused",
+                    .row_heading = "class, predicted as",
+                    .row_names = {"cat, dog"},
+                    .columns = {{.name = "images", .values = {2.0}}}};
+  const Series series{.title = "Calibration",
+                      .x_heading = "confidence",
+                      .x = {0.25, 0.75},
+                      .lines = {{.name = "accuracy", .y = {0.5, 0.75}}}};
+  const Gallery gallery{.title = "Most confident errors", .images = {small_image()}};
+  return blocks_json({matrix, bars, table, series, gallery});
 }
 
 std::string small_state() {
@@ -55,6 +81,8 @@ std::string small_state() {
   state.start.train_images = 640;
   state.start.eval_images = 100;
   state.start.eval_set = "test";
+  state.start.primary = {.name = "accuracy", .is_share = true};
+  state.start.metrics = {{.name = "loss", .higher_is_better = false}, state.start.primary};
   return run_json(state);
 }
 
@@ -62,7 +90,8 @@ std::string events() {
   std::string text;
   for (int step = 1; step <= 20; ++step) {
     text += R"({"step":)" + std::to_string(step) +
-            R"(,"loss":1.5,"accuracy":0.5,"lr":0.1,"grad_norm":2,"seconds":3.5})" + "\n";
+            R"(,"train/loss":1.5,"train/accuracy":0.5,"lr":0.1,"grad_norm":2,"seconds":3.5})" +
+            "\n";
   }
   return text;
 }
@@ -74,13 +103,13 @@ const std::map<std::string, std::string>& whole_run() {
       {"config.toml", to_toml(Options())},
       {"env.json", environment_json(Options())},
       {"metrics.csv",
-       "epoch,step,lr,train_loss,train_accuracy,eval_set,eval_loss,eval_accuracy,"
-       "ema_loss,ema_accuracy,seconds,images_per_second\n"
-       "1,10,0.1,1.25,0.625,test,1.5,0.5,,,10,64\n"
-       "2,20,0.1,1.125,0.75,test,1.25,0.625,1.5,0.5,20,64\n"},
+       "epoch,step,lr,train/loss,train/accuracy,test/loss,test/accuracy,"
+       "test_ema/loss,test_ema/accuracy,seconds,images_per_second\n"
+       "1,10,0.1,1.25,0.625,1.5,0.5,,,10,64\n"
+       "2,20,0.1,1.125,0.75,1.25,0.625,1.5,0.5,20,64\n"},
       {"events.jsonl", events()},
       {"result.json", result_json(small_result(), Options())},
-      {"samples.json", small_samples()}};
+      {"blocks.json", small_blocks()}};
   return files;
 }
 
@@ -106,10 +135,11 @@ ReaderCase file_of_run(const std::string& name) {
           [name](const std::string& bytes) { read_run_with(name, bytes); }, 300};
 }
 
-const char* const kRuns = R"({"format":1,"test":{"last":{"mean":0.9,"std":0.01,"n":3},
+const char* const kRuns =
+    R"({"format":2,"test":{"metric":"accuracy","is_share":true,"last":{"mean":0.9,"std":0.01,"n":3},
 "best":{"mean":0.91,"std":0.005,"n":3}},"runs":[{"model":"m","attention":"a","data":"d","seed":4,
 "folder":"x/seed-4","seconds":75,"steps":20,
-"test":{"last":0.9,"best":0.91,"best_epoch":2,"best_chosen_on":"test","loss":0.5}},
+"test":{"last":0.9,"best":0.91,"best_epoch":2,"best_chosen_on":"test","metrics":{"loss":0.5}}},
 {"seed":5,"folder":"x/seed-5"}]})";
 
 const ReaderRegistration registered{file_of_run("run.json"),
@@ -118,7 +148,7 @@ const ReaderRegistration registered{file_of_run("run.json"),
                                     file_of_run("metrics.csv"),
                                     file_of_run("events.jsonl"),
                                     file_of_run("result.json"),
-                                    file_of_run("samples.json"),
+                                    file_of_run("blocks.json"),
                                     {"report-runs", [] { return std::vector<std::string>{kRuns}; },
                                      [](const std::string& text) { check_page(runs_page(text)); }}};
 
