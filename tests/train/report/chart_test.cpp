@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "diagrad/train/report/confusion.h"
 #include "diagrad/train/report/html.h"
 #include "tests/train/report/html_fault.h"
 
@@ -70,23 +69,6 @@ TEST_CASE("charts are drawn for one point, none, gaps and values beyond all boun
       CHECK_FALSE(contains(html, "<i>"));
     }
   }
-}
-
-TEST_CASE("the pairs most often mixed up come first, both directions together") {
-  const ConfusionCounts counts = {{90, 4, 6}, {7, 93, 0}, {2, 1, 97}};
-  const std::vector<ConfusedPair> pairs = confused_pairs(counts, 10);
-  REQUIRE(pairs.size() == 3);
-  CHECK(pairs[0].first == 1);
-  CHECK(pairs[0].second == 0);
-  CHECK(pairs[0].forth == 7);
-  CHECK(pairs[0].back == 4);
-  CHECK(pairs[1].total() == 8);
-  CHECK(confused_pairs(counts, 1).size() == 1);
-  CHECK(class_accuracies(counts) == std::vector<double>{0.9, 0.93, 0.97});
-  CHECK(std::isnan(class_accuracies({{0, 0}, {1, 1}})[0]));
-  const std::string words = pairs_html(counts, {"cat", "dog"});
-  CHECK(contains(words, "7 of 100 <b>dog</b> taken for <b>cat</b>, 4 of 100 the other way"));
-  CHECK(contains(words, "<b>output 2</b>"));
 }
 
 }  // namespace
