@@ -94,8 +94,8 @@ std::string matrix_html(const Matrix& matrix, const std::string& id) {
       svg += cell(layout, row, column, count, share, tooltip);
     }
   }
-  return "<figure><figcaption>" + escape_html(matrix.note) + "</figcaption>" + svg +
-         "</svg></figure>\n";
+  return fmt::format("<figure><figcaption><b>{}</b> {}</figcaption>{}</svg></figure>\n",
+                     escape_html(matrix.title), escape_html(matrix.note), svg);
 }
 
 }  // namespace diagrad::train

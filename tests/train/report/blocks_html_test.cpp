@@ -107,6 +107,7 @@ TEST_CASE("the cells of a matrix have tooltips with both names, the count and th
   CHECK(contains(html, "<title>true class cat, predicted class dog: 2 of 8 (25.0 %)</title>"));
   CHECK(contains(html, "<title>true class dog, predicted class dog: 5 of 5 (100.0 %)</title>"));
   CHECK_FALSE(contains(html, "true class dog, predicted class cat"));  // never, so no cell
+  CHECK(contains(html, "<figcaption><b>Confusion matrix</b> Rows are true classes.</figcaption>"));
   CHECK(contains(html, "<title id=\"m-title\">Confusion matrix</title>"));
   CHECK(contains(html, "<desc id=\"m-text\">Rows are true classes.</desc>"));
   CHECK(contains(html, ">2</text>"));
