@@ -70,7 +70,7 @@ train::Checkpoint small_checkpoint() {
 
 /// A checkpoint file in parts, so that another description can be put into it.
 struct WholeFile {
-  std::vector<train::TensorEntry> entries;
+  std::vector<nn::TensorEntry> entries;
   nn::TensorMap tensors;
   std::string description;
   std::string data;  ///< the bytes of the tensors
@@ -96,7 +96,7 @@ const WholeFile& whole() {
 std::string file_with(const std::string& text) {
   nn::Metadata metadata = {{"diagrad", text}};
   metadata["checksum"] = fmt::format("{:016x}", nn::checksum(whole().tensors, metadata));
-  const std::string header = train::detail::make_safetensors_header(whole().entries, metadata);
+  const std::string header = nn::detail::make_safetensors_header(whole().entries, metadata);
   const uint64_t length = header.size();
   return input_file(
       "described",
@@ -116,7 +116,7 @@ const ReaderRegistration registered{
      [](const std::string& text) {
        const size_t data =
            safetensors().size() - sizeof(uint64_t) - header_of(safetensors()).size();
-       train::detail::parse_safetensors_header("a.safetensors", text, static_cast<int64_t>(data));
+       nn::detail::parse_safetensors_header("a.safetensors", text, static_cast<int64_t>(data));
      }},
     {"checkpoint", [] { return only(whole().description); },
      [](const std::string& text) { train::read_checkpoint(file_with(text)); }},
