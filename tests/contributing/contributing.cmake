@@ -18,7 +18,7 @@ foreach(file IN LISTS contributing_files)
   file(MAKE_DIRECTORY ${folder})
   # Where nothing has changed, nothing is built again.
   file(COPY_FILE ${contributing_fresh}/${file} ${target} ONLY_IF_DIFFERENT)
-  if(file MATCHES "\\.cpp$")
+  if(file MATCHES "\\.cpp$" AND NOT file MATCHES "^fragments/")
     list(APPEND contributing_sources ${target})
   endif()
 endforeach()
