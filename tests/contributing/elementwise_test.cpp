@@ -36,7 +36,7 @@ Tensor apply(const char* name, UnaryFunction function, const Tensor& x) {
       });
 }
 
-#include "diagrad/fragments/ops/unary.cpp"
+#include "diagrad/fragments/ops/unary.cpp"  // NOLINT(bugprone-suspicious-include)
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 // every other name, split at ::, occurs as a whole word in one file that the same item names.
 // Beside it: every source that the README of a folder names exists, there or from the root.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cctype>
 #include <filesystem>
@@ -97,7 +98,8 @@ std::vector<std::string> name_faults(const std::string& item, int& count) {
     if (is_path(name)) continue;
     bool found = false;
     for (const std::string& text : texts) found = found || has_name(text, name);
-    if (!found) faults.push_back(name + " is in no file that this item names: " + item);
+    if (!found)
+      faults.push_back(fmt::format("{} is in no file that this item names: {}", name, item));
   }
   return faults;
 }
