@@ -1,5 +1,5 @@
 # The code that CONTRIBUTING.md tells to add, written to files: contributing_sources are compiled into
-# the tests, contributing_include is where their headers are found as diagrad/... .
+# the tests of `folders`, contributing_include is where their headers are found as diagrad/... .
 set(contributing_page ${PROJECT_SOURCE_DIR}/CONTRIBUTING.md)
 set(contributing_include ${PROJECT_BINARY_DIR}/contributing)
 set(contributing_script ${CMAKE_CURRENT_LIST_DIR}/code_of.awk)
@@ -18,8 +18,13 @@ foreach(file IN LISTS contributing_files)
   file(MAKE_DIRECTORY ${folder})
   # Where nothing has changed, nothing is built again.
   file(COPY_FILE ${contributing_fresh}/${file} ${target} ONLY_IF_DIFFERENT)
-  if(file MATCHES "\\.cpp$" AND NOT file MATCHES "^fragments/")
-    list(APPEND contributing_sources ${target})
+  if(NOT file MATCHES "\\.cpp$" OR file MATCHES "^fragments/")
+    continue()
   endif()
+  # Tests need what is in their folder, and go with it.
+  if(file MATCHES "^tests/([a-z]+)/" AND NOT CMAKE_MATCH_1 IN_LIST folders)
+    continue()
+  endif()
+  list(APPEND contributing_sources ${target})
 endforeach()
 file(REMOVE_RECURSE ${contributing_fresh})

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <variant>
 #include <vector>
@@ -19,10 +21,14 @@
 #include "diagrad/train/run/trainer.h"
 #include "tests/data/support.h"
 #include "tests/support/op_case.h"
-#include "tests/train/support.h"
 
 namespace diagrad {
 namespace {
+
+std::string text_of(const std::string& path) {
+  std::ifstream stream(path);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
 
 template <typename Info>
 bool has(const std::vector<Info>& all, const std::string& name) {
@@ -67,6 +73,12 @@ TEST_CASE("the schedule that CONTRIBUTING.md adds falls in a straight line behin
   CHECK(rate.highest() == 2);
 }
 
+class EpochRecorder : public train::TrainListener {
+ public:
+  void on_epoch(const train::EpochRow& row, bool /*best*/) override { epochs.push_back(row); }
+  std::vector<train::EpochRow> epochs;
+};
+
 train::Options slope_options(const std::string& out) {
   train::Options options;
   options.task = "slope";
@@ -88,7 +100,7 @@ TEST_CASE("the task that CONTRIBUTING.md adds trains, with everything else that 
   CHECK(has(train::tasks(), "slope"));
   CHECK(has(models::list(), "chain"));
   const testing::TemporaryFolder folder;
-  testing::Recorder recorder;
+  EpochRecorder recorder;
   const train::TrainResult result =
       train::train(train::make_job(slope_options(folder.path("run"))), recorder);
   CHECK(result.steps == 40);
@@ -109,7 +121,7 @@ TEST_CASE("the task that CONTRIBUTING.md adds trains, with everything else that 
   CHECK(train::value_of(recorder.epochs.back().train, "mean_absolute_error") < 0.5 * first);
   REQUIRE(result.last.blocks.size() == 1);
   CHECK(std::get<train::Series>(result.last.blocks[0]).x.size() == 20);
-  const std::string text = testing::text_of(folder.path("run/result.json"));
+  const std::string text = text_of(folder.path("run/result.json"));
   CHECK(text.find("\"mean_absolute_error\"") != std::string::npos);
 }
 
@@ -137,7 +149,7 @@ int run_here(std::vector<std::string> words, std::string& output) {
   std::fflush(stdout);
   dup2(kept, STDOUT_FILENO);
   close(kept);
-  output = testing::text_of(path);
+  output = text_of(path);
   return code;
 }
 
