@@ -72,6 +72,13 @@ m = "\ud800")"}) {
   }
 }
 
+TEST_CASE("a table header without a key is refused with its line, it does not end the program") {
+  for (const char* header : {"[[[", "[ =]", "[[ {", "[[\xC3\xA9]]", "[#]", "[ [a]]"}) {
+    const std::string message = complaint("a = 1\n\n  " + std::string(header) + "\nb = 2");
+    CHECK_MESSAGE(message.rfind("run.toml:3: ", 0) == 0, header << " gives: " << message);
+  }
+}
+
 TEST_CASE("messages repeat little of a text and stay one line") {
   CHECK(complaint("\"a\\nb\" = 1\n\"a\\nb\" = 2").find('\n') == std::string::npos);
   CHECK(complaint("a = x" + std::string(100000, 'y')).size() < 300);
