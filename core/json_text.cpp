@@ -1,5 +1,6 @@
 #include "diagrad/core/json_text.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace diagrad {
@@ -45,6 +46,31 @@ std::optional<int64_t> count_of(const json& value, int64_t most) {
   const auto count = value.get<uint64_t>();
   if (count > static_cast<uint64_t>(most)) return std::nullopt;
   return static_cast<int64_t>(count);
+}
+
+const json& json_member(const json& object, const char* key) {
+  static const json nothing;
+  if (!object.is_object()) return nothing;
+  const auto found = object.find(key);
+  return found != object.end() ? *found : nothing;
+}
+
+const json& json_list(const json& object, const char* key) {
+  static const json empty = json::array();
+  const json& value = json_member(object, key);
+  return value.is_array() ? value : empty;
+}
+
+double json_number(const json& value) {
+  return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::string json_text(const json& value) {
+  return value.is_string() ? value.get<std::string>() : "";
+}
+
+int64_t json_count(const json& object, const char* key, int64_t most) {
+  return count_of(json_member(object, key), most).value_or(0);
 }
 
 }  // namespace diagrad

@@ -174,37 +174,18 @@ ordered_json to_json(const Gallery& gallery) {
       {"kind", "gallery"}, {"title", gallery.title}, {"note", gallery.note}, {"images", images}};
 }
 
-const json& member(const json& object, const char* key) {
-  static const json nothing;
-  if (!object.is_object()) return nothing;
-  const auto found = object.find(key);
-  return found != object.end() ? *found : nothing;
-}
-
-/// The items of a list; none where it is no list.
-const json& list(const json& object, const char* key) {
-  static const json empty = json::array();
-  const json& value = member(object, key);
-  return value.is_array() ? value : empty;
-}
-
 int64_t count(const json& object, const char* key, int64_t most) {
-  return count_of(member(object, key), most).value_or(-1);
-}
-
-double number(const json& value) {
-  return value.is_number() ? value.get<double>() : kNone;
+  return count_of(json_member(object, key), most).value_or(-1);
 }
 
 std::vector<double> numbers(const json& values) {
   std::vector<double> all;
-  for (const json& value : values) all.push_back(number(value));
+  for (const json& value : values) all.push_back(json_number(value));
   return all;
 }
 
 std::string text(const json& object, const char* key) {
-  const json& value = member(object, key);
-  return value.is_string() ? value.get<std::string>() : "";
+  return json_text(json_member(object, key));
 }
 
 /// A name or a heading: they stand in every cell of a matrix, so they must stay short.
@@ -214,7 +195,7 @@ std::string short_text(const json& object, const char* key) {
 
 std::vector<std::string> names(const json& object, const char* key) {
   std::vector<std::string> all;
-  for (const json& item : list(object, key)) {
+  for (const json& item : json_list(object, key)) {
     all.push_back(item.is_string() ? shorten(item.get_ref<const std::string&>(), kLongestName)
                                    : "?");
   }
@@ -222,15 +203,15 @@ std::vector<std::string> names(const json& object, const char* key) {
 }
 
 bool is_true(const json& object, const char* key) {
-  return member(object, key) == json(true);
+  return json_member(object, key) == json(true);
 }
 
 Gallery::Caption caption_of(const json& object) {
   Gallery::Caption caption;
   caption.label = text(object, "label");
   caption.text = text(object, "text");
-  const double share = number(member(object, "share"));
-  const double rest = number(member(object, "rest"));
+  const double share = json_number(json_member(object, "share"));
+  const double rest = json_number(json_member(object, "rest"));
   if (share >= 0.0 && share <= 1.0) caption.share = share;
   if (rest >= 0.0 && rest <= 1.0) caption.rest = rest;
   caption.is_good = is_true(object, "is_good");
@@ -248,7 +229,7 @@ std::optional<ShownImage> image_of(const json& object) {
   image.width = count(object, "width", kMostSide);
   image.shown_height = count(object, "shown_height", kMostSide);
   image.shown_width = count(object, "shown_width", kMostSide);
-  for (const json& caption : list(object, "captions")) {
+  for (const json& caption : json_list(object, "captions")) {
     if (image.captions.size() < kMostCaptions) image.captions.push_back(caption_of(caption));
   }
   const bool good =
@@ -264,7 +245,7 @@ ShownGallery gallery_of(const json& object) {
   ShownGallery gallery;
   gallery.title = text(object, "title");
   gallery.note = text(object, "note");
-  for (const json& item : list(object, "images")) {
+  for (const json& item : json_list(object, "images")) {
     if (gallery.images.size() == kMostImages) break;
     if (auto image = image_of(item)) gallery.images.push_back(std::move(*image));
   }
@@ -279,7 +260,7 @@ std::optional<Matrix> matrix_of(const json& object) {
   matrix.row_heading = short_text(object, "row_heading");
   matrix.column_heading = short_text(object, "column_heading");
   matrix.names = names(object, "names");
-  const json& rows = list(object, "counts");
+  const json& rows = json_list(object, "counts");
   if (rows.size() > kMostRows) return std::nullopt;
   if (!rows.empty() && rows.size() != matrix.names.size()) return std::nullopt;
   for (const json& row : rows) {
@@ -301,13 +282,13 @@ std::optional<Table> table_of(const json& object) {
   table.row_heading = short_text(object, "row_heading");
   table.row_names = names(object, "rows");
   table.is_sorted = is_true(object, "is_sorted");
-  if (list(object, "columns").size() > kMostColumns) return std::nullopt;
-  for (const json& item : list(object, "columns")) {
+  if (json_list(object, "columns").size() > kMostColumns) return std::nullopt;
+  for (const json& item : json_list(object, "columns")) {
     Column column;
     column.name = short_text(item, "name");
     column.key = text(item, "key");
     column.is_share = is_true(item, "is_share");
-    column.values = numbers(list(item, "values"));
+    column.values = numbers(json_list(item, "values"));
     for (double& value : column.values) {
       if (column.is_share && (value < 0.0 || value > 1.0)) value = kNone;
     }
@@ -322,12 +303,12 @@ std::optional<Series> series_of(const json& object) {
   series.title = text(object, "title");
   series.note = text(object, "note");
   series.x_heading = short_text(object, "x_heading");
-  series.x = numbers(list(object, "x"));
-  if (series.x.size() > kMostPoints || list(object, "lines").size() > kMostLines) {
+  series.x = numbers(json_list(object, "x"));
+  if (series.x.size() > kMostPoints || json_list(object, "lines").size() > kMostLines) {
     return std::nullopt;
   }
-  for (const json& item : list(object, "lines")) {
-    series.lines.push_back({short_text(item, "name"), numbers(list(item, "y"))});
+  for (const json& item : json_list(object, "lines")) {
+    series.lines.push_back({short_text(item, "name"), numbers(json_list(item, "y"))});
     if (series.lines.back().y.size() != series.x.size()) return std::nullopt;
   }
   return series;
@@ -356,7 +337,7 @@ std::string blocks_json(const std::vector<Block>& blocks) {
 std::vector<ShownBlock> read_blocks(const std::string& path) {
   std::vector<ShownBlock> blocks;
   const json object = file_json(path);
-  for (const json& item : list(object, "blocks")) {
+  for (const json& item : json_list(object, "blocks")) {
     if (blocks.size() == kMostBlocks) break;
     if (auto block = block_of(item)) blocks.push_back(std::move(*block));
   }

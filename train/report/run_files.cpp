@@ -60,9 +60,7 @@ double number(std::string_view text) {
 }
 
 double number(const json& object, const char* key) {
-  if (!object.is_object()) return kNone;
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number() ? found->get<double>() : kNone;
+  return json_number(json_member(object, key));
 }
 
 /// A count; 0 for what is none.
@@ -74,16 +72,8 @@ int64_t whole(std::string_view text) {
   return good ? value : 0;
 }
 
-int64_t whole(const json& object, const char* key, int64_t most = kMostCount) {
-  if (!object.is_object()) return 0;
-  const auto found = object.find(key);
-  return found != object.end() ? count_of(*found, most).value_or(0) : 0;
-}
-
 std::string text(const json& object, const char* key) {
-  if (!object.is_object()) return {};
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+  return json_text(json_member(object, key));
 }
 
 /// Names of classes: they stand in every cell of the confusion matrix, so they must stay short.
@@ -129,19 +119,19 @@ RunState read_state(const std::string& path) {
   const auto found = std::find(kPhases.begin(), kPhases.end(), phase);
   if (found != kPhases.end()) state.phase = static_cast<RunPhase>(found - kPhases.begin());
   state.reason = text(object, "reason");
-  state.epoch = whole(object, "epoch");
-  state.step = whole(object, "step");
+  state.epoch = json_count(object, "epoch");
+  state.step = json_count(object, "step");
   state.sharing = text(object, "sharing");
   state.classes = names(object, "classes");
-  state.test_images = whole(object, "test_images");
-  state.start.parameters = whole(object, "parameters");
-  state.start.epochs = whole(object, "epochs");
-  state.start.steps = whole(object, "steps");
-  state.start.steps_per_epoch = whole(object, "steps_per_epoch");
-  state.start.train_images = whole(object, "train_images");
-  state.start.eval_images = whole(object, "eval_images");
+  state.test_images = json_count(object, "test_images");
+  state.start.parameters = json_count(object, "parameters");
+  state.start.epochs = json_count(object, "epochs");
+  state.start.steps = json_count(object, "steps");
+  state.start.steps_per_epoch = json_count(object, "steps_per_epoch");
+  state.start.train_images = json_count(object, "train_images");
+  state.start.eval_images = json_count(object, "eval_images");
   state.start.eval_set = text(object, "eval_set");
-  state.start.resumed_at = whole(object, "resumed_at");
+  state.start.resumed_at = json_count(object, "resumed_at");
   read_metrics(object, state.start);
   return state;
 }
@@ -203,9 +193,9 @@ std::vector<StepRow> read_steps(const std::string& path) {
   const std::string contents = file_text(path, kMostLogBytes);
   for (const std::string_view line : whole_lines(contents)) {
     const json row = parse_json(line);
-    if (whole(row, "step") == 0) continue;
+    if (json_count(row, "step") == 0) continue;
     StepRow step;
-    step.step = whole(row, "step");
+    step.step = json_count(row, "step");
     for (const auto& item : row.items()) {
       if (item.key().rfind(kPrefix, 0) != 0) continue;
       step.metrics.emplace_back(item.key().substr(kPrefix.size()), number(row, item.key().c_str()));

@@ -18,29 +18,10 @@ namespace {
 
 using nlohmann::json;
 
-/// A value inside a value; null where there is none.
-const json& at(const json& object, const char* key) {
-  static const json nothing;
-  if (!object.is_object()) return nothing;
-  const auto found = object.find(key);
-  return found != object.end() ? *found : nothing;
-}
-
-double number(const json& value) {
-  return value.is_number() ? value.get<double>() : NAN;
-}
-
-std::string text(const json& value) {
-  return value.is_string() ? value.get<std::string>() : "";
-}
-
-int64_t whole(const json& value) {
-  return count_of(value, INT64_MAX).value_or(0);
-}
-
 /// The primary metric of the runs: its name, and whether it is shown in percent.
 Metric metric_of(const json& test) {
-  return {.name = text(at(test, "metric")), .is_share = at(test, "is_share") == json(true)};
+  return {.name = json_text(json_member(test, "metric")),
+          .is_share = json_member(test, "is_share") == json(true)};
 }
 
 std::string figure(const Metric& metric, double value) {
@@ -49,15 +30,15 @@ std::string figure(const Metric& metric, double value) {
 
 /// "95.12 % ± 0.31", or the value alone for one run.
 std::string spread_figure(const Metric& metric, const json& spread) {
-  const double deviation = number(at(spread, "std"));
-  const std::string mean = figure(metric, number(at(spread, "mean")));
+  const double deviation = json_number(json_member(spread, "std"));
+  const std::string mean = figure(metric, json_number(json_member(spread, "mean")));
   if (!std::isfinite(deviation)) return mean;
   return metric.is_share ? fmt::format("{} ± {:.2f}", mean, 100.0 * deviation)
                          : fmt::format("{} ± {:.4f}", mean, deviation);
 }
 
 std::string spread_tile(const Metric& metric, const json& spread, const std::string& what) {
-  const int64_t n = whole(at(spread, "n"));
+  const int64_t n = json_count(spread, "n", INT64_MAX);
   const std::string kind =
       n == 1 ? "one run" : fmt::format("mean and standard deviation, n = {}", n);
   return html_tile(spread_figure(metric, spread), what + "; " + kind);
@@ -65,7 +46,8 @@ std::string spread_tile(const Metric& metric, const json& spread, const std::str
 
 /// How a page of the folder that holds all is addressed from there; seed-N is what `train` made.
 std::string link_to(const json& run) {
-  const std::string name = std::filesystem::path(text(at(run, "folder"))).filename().string();
+  const std::string name =
+      std::filesystem::path(json_text(json_member(run, "folder"))).filename().string();
   const bool plain =
       name.rfind("seed-", 0) == 0 && name.find_first_not_of("0123456789-", 5) == std::string::npos;
   if (!plain) return escape_html(name);
@@ -73,14 +55,16 @@ std::string link_to(const json& run) {
 }
 
 std::string table_row(const Metric& metric, const json& run) {
-  const json& test = at(run, "test");
+  const json& test = json_member(run, "test");
   return fmt::format(
       "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
       "<td>{}</td></tr>\n",
-      whole(at(run, "seed")), figure(metric, number(at(test, "last"))),
-      figure(metric, number(at(test, "best"))), whole(at(test, "best_epoch")),
-      short_number(number(at(at(test, "metrics"), "loss"))), whole(at(run, "steps")),
-      duration(number(at(run, "seconds"))), link_to(run));
+      json_count(run, "seed", INT64_MAX), figure(metric, json_number(json_member(test, "last"))),
+      figure(metric, json_number(json_member(test, "best"))),
+      json_count(test, "best_epoch", INT64_MAX),
+      short_number(json_number(json_member(json_member(test, "metrics"), "loss"))),
+      json_count(run, "steps", INT64_MAX), duration(json_number(json_member(run, "seconds"))),
+      link_to(run));
 }
 
 }  // namespace
@@ -88,15 +72,17 @@ std::string table_row(const Metric& metric, const json& run) {
 std::string runs_page(const std::string& runs_json) {
   static const json nothing;
   const json all = parse_json(runs_json);
-  const json& runs = at(all, "runs");
+  const json& runs = json_member(all, "runs");
   const json& first = runs.is_array() && !runs.empty() ? runs[0] : nothing;
   const std::string title =
-      fmt::format("{} with {} on {}", shorten(text(at(first, "model")), 80),
-                  shorten(text(at(first, "attention")), 80), shorten(text(at(first, "data")), 80));
-  const json& test = at(all, "test");
+      fmt::format("{} with {} on {}", shorten(json_text(json_member(first, "model")), 80),
+                  shorten(json_text(json_member(first, "attention")), 80),
+                  shorten(json_text(json_member(first, "data")), 80));
+  const json& test = json_member(all, "test");
   const Metric metric = metric_of(test);
-  const bool on_test = text(at(at(first, "test"), "best_chosen_on")) != "validation";
-  const bool one_batch = at(first, "overfit_one_batch") == json(true);
+  const bool on_test =
+      json_text(json_member(json_member(first, "test"), "best_chosen_on")) != "validation";
+  const bool one_batch = json_member(first, "overfit_one_batch") == json(true);
   std::string rows;
   size_t count = 0;
   for (const json& run : runs.is_array() ? runs : nothing) {
@@ -108,12 +94,12 @@ std::string runs_page(const std::string& runs_json) {
       "<p>{} runs that differ in their seed alone</p></header>\n<div "
       "class=\"tiles\">\n{}{}</div>\n",
       escape_html(title), count,
-      spread_tile(metric, at(test, "last"),
+      spread_tile(metric, json_member(test, "last"),
                   one_batch ? metric.name + " on the batch that was trained on"
                             : "test " + metric.name + " of the weights at the end"),
       one_batch
           ? ""
-          : spread_tile(metric, at(test, "best"),
+          : spread_tile(metric, json_member(test, "best"),
                         on_test ? "best epoch, chosen on the test set itself: optimistically "
                                   "biased"
                                 : "test " + metric.name + " of the epoch that validation chose"));

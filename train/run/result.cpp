@@ -1,6 +1,5 @@
 #include "diagrad/train/run/result.h"
 
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/error.h"
@@ -12,28 +11,6 @@ namespace diagrad::train {
 namespace {
 
 using nlohmann::json;
-
-constexpr int64_t kMostCount = int64_t{1} << 53;
-
-const json& member(const json& object, const char* key) {
-  static const json nothing;
-  if (!object.is_object()) return nothing;
-  const auto found = object.find(key);
-  return found != object.end() ? *found : nothing;
-}
-
-double number(const json& value) {
-  return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
-}
-
-int64_t count(const json& object, const char* key, int64_t most = kMostCount) {
-  return count_of(member(object, key), most).value_or(0);
-}
-
-std::string text(const json& object, const char* key) {
-  const json& value = member(object, key);
-  return value.is_string() ? value.get<std::string>() : "";
-}
 
 json test_json(const TrainResult& result) {
   const Evaluation& last = result.last;
@@ -54,17 +31,17 @@ json test_json(const TrainResult& result) {
 }
 
 void read_test(const json& test, TrainResult& result) {
-  result.primary.name = text(test, "metric");
-  result.primary.higher_is_better = text(test, "better") != "lower";
-  result.primary.is_share = member(test, "is_share") == json(true);
-  result.weights = text(test, "weights");
-  result.best = number(member(test, "best"));
-  result.best_epoch = count(test, "best_epoch");
-  result.chosen_on = text(test, "best_chosen_on");
-  result.last.examples = count(test, "examples");
-  if (const json& metrics = member(test, "metrics"); metrics.is_object()) {
+  result.primary.name = json_text(json_member(test, "metric"));
+  result.primary.higher_is_better = json_text(json_member(test, "better")) != "lower";
+  result.primary.is_share = json_member(test, "is_share") == json(true);
+  result.weights = json_text(json_member(test, "weights"));
+  result.best = json_number(json_member(test, "best"));
+  result.best_epoch = json_count(test, "best_epoch");
+  result.chosen_on = json_text(json_member(test, "best_chosen_on"));
+  result.last.examples = json_count(test, "examples");
+  if (const json& metrics = json_member(test, "metrics"); metrics.is_object()) {
     for (const auto& item : metrics.items()) {
-      result.last.metrics.emplace_back(item.key(), number(item.value()));
+      result.last.metrics.emplace_back(item.key(), json_number(item.value()));
     }
   }
   json details = test;
@@ -91,21 +68,21 @@ std::string result_json(const TrainResult& result, const Options& options) {
 
 std::optional<TrainResult> read_result(const std::string& path) {
   const json object = file_json(path);
-  const json& test = member(object, "test");
+  const json& test = json_member(object, "test");
   if (!test.is_object() || !object.contains("format")) return std::nullopt;
   try {
-    check_format(member(object, "format").dump());
+    check_format(json_member(object, "format").dump());
   } catch (const Error& error) {
     fail(ErrorKind::checkpoint, "{}: {}", path, error.what());
   }
   TrainResult result;
-  result.parameters = count(object, "parameters");
-  result.epochs = count(object, "epochs");
-  result.steps = count(object, "steps");
-  result.seconds = number(member(object, "seconds"));
-  result.images_per_second = number(member(object, "images_per_second"));
-  result.seed = count(object, "seed", INT64_MAX);
-  result.stopped = text(object, "stopped");
+  result.parameters = json_count(object, "parameters");
+  result.epochs = json_count(object, "epochs");
+  result.steps = json_count(object, "steps");
+  result.seconds = json_number(json_member(object, "seconds"));
+  result.images_per_second = json_number(json_member(object, "images_per_second"));
+  result.seed = json_count(object, "seed", INT64_MAX);
+  result.stopped = json_text(json_member(object, "stopped"));
   read_test(test, result);
   return result;
 }

@@ -9,13 +9,13 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/math_mode.h"
+#include "diagrad/core/signals.h"
 #include "diagrad/data/augmentation.h"
 #include "diagrad/data/loader.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/train/run/optimization.h"
 #include "diagrad/train/run/result.h"
 #include "diagrad/train/run/run_store.h"
-#include "diagrad/train/run/signals.h"
 #include "diagrad/train/run/step.h"
 
 namespace diagrad::train {

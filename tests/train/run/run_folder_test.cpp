@@ -14,7 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diagrad/core/error.h"
-#include "diagrad/train/run/signals.h"
+#include "diagrad/core/signals.h"
 #include "tests/data/support.h"
 #include "tests/support/op_case.h"
 

@@ -1,4 +1,4 @@
-#include "diagrad/train/run/signals.h"
+#include "diagrad/core/signals.h"
 
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 
 #include "diagrad/core/error.h"
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 volatile std::sig_atomic_t first_signal = 0;
@@ -43,4 +43,4 @@ int SignalGuard::caught() const {
   return first_signal;
 }
 
-}  // namespace diagrad::train
+}  // namespace diagrad

@@ -1,6 +1,6 @@
 #pragma once
 
-namespace diagrad::train {
+namespace diagrad {
 
 /// While alive, SIGINT and SIGTERM do not end the process but are noted, so that the loop can
 /// finish its step and save. A second one quits at once with exit code 128 + its number. One
@@ -16,4 +16,4 @@ class SignalGuard {
   int caught() const;
 };
 
-}  // namespace diagrad::train
+}  // namespace diagrad
