@@ -1,6 +1,6 @@
 option(DIAGRAD_BUILD_TESTS "Build the tests and the examples" ${PROJECT_IS_TOP_LEVEL})
 set(DIAGRAD_TEST_FOLDERS "" CACHE STRING
-    "Folders of tests/ to compile, or fast, those of ctest -L fast; empty: all, and the examples")
+    "Folders of tests/ to compile; fast, threads: those of ctest -L; empty: all, and the examples")
 option(DIAGRAD_BUILD_BENCH "Build the micro-benchmarks (needs google-benchmark)" OFF)
 option(DIAGRAD_PCH "Precompiled headers; OFF shows a file that leans on another's includes" ON)
 set(DIAGRAD_ARCH "native" CACHE STRING "Instruction set, a value of -march (packages: x86-64-v3)")

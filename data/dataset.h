@@ -20,7 +20,7 @@ struct DatasetInfo {
   Shape image = {};
   std::vector<std::string> classes = {};  ///< K names, in order of their labels
   std::vector<TargetInfo> targets = {};   ///< what every sample of it has
-  std::string normalization = {};         ///< the usual preset for it, see transform.h
+  std::string normalization = {};         ///< default preset for it, see transform.h
 
   int64_t class_count() const { return static_cast<int64_t>(classes.size()); }
   bool has_target(std::string_view target) const;

@@ -19,7 +19,7 @@ struct ModelSpec {
   int64_t classes = 10;
   Shape input = {};                ///< of one image, [H,W,C]
   std::string attention = "none";  ///< name[:option=value,...]
-  std::string sharing = {};        ///< block, stage or network; empty: as the attention is meant
+  std::string sharing = {};        ///< block, stage or network; empty: the attention's default
   std::vector<std::pair<std::string, std::string>> options = {};  ///< the model's, by --model-opt
   uint64_t seed = 0;                                              ///< of the first weights
 };

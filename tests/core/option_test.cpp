@@ -47,7 +47,7 @@ TEST_CASE("an option says what it may be") {
   CHECK(declared()[3].allowed() == "any, warm, cold");
 }
 
-TEST_CASE("a choice that cannot be meant says what is wrong with it") {
+TEST_CASE("a selection that cannot be read says what is wrong with it") {
   CHECK(error_message([] { read("shapes:size"); }) ==
         "data: 'size' in 'shapes:size' is not option=value, write it as "
         "shapes:option=value,option=value");

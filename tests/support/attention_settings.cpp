@@ -21,8 +21,8 @@ std::string setting(const nn::AttentionInfo& info, const Option& option, const s
 
 std::string next_taken(const nn::AttentionInfo& info, const Option& option) {
   constexpr int64_t kTries = 4;  // past values that a variant itself refuses, such as even widths
-  const int64_t fallback = std::stoll(option.default_value);
-  for (int64_t value = fallback + 1; value <= fallback + kTries; ++value) {
+  const int64_t first = std::stoll(option.default_value);
+  for (int64_t value = first + 1; value <= first + kTries; ++value) {
     const std::string text = std::to_string(value);
     if (error_message([&] { nn::AttentionFactory(setting(info, option, text)); }).empty()) {
       return text;

@@ -1,5 +1,5 @@
 // The checks distrust the operations; these tests distrust the checks: each bug that is planted
-// here must be found by the check that is meant for it.
+// here must be found by the check made for it.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -4,7 +4,7 @@
 
 namespace diagrad::cli {
 
-/// What the program returns; docs/output.md tells what each one means.
+/// What the program returns; docs/output.md lists what each one means.
 enum ExitCode : int {
   kDone = 0,
   kUnexpected = 1,

@@ -23,7 +23,7 @@ class OptionSet {
   /// Throws ListRequest for the name "help".
   train::Options read() const;
 
-  /// An error that begins with the name of an option ("lr: -1 must be ..."), told with the place
+  /// An error that begins with the name of an option ("lr: -1 must be ..."), with the place
   /// that the option was given in ("run.toml:7: lr: ...", "--lr: ..."); others as they are.
   Error placed(const Error& error) const;
 

@@ -67,7 +67,7 @@ void TrainCommand::declare(Arguments& arguments) {
   set_.declare(arguments);
   arguments.heading("Command");
   arguments.option({"runs", "N", "1",
-                    "train N times, with seeds counted up from --seed; tells "
+                    "train N times, with seeds counted up from --seed; prints "
                     "mean and standard deviation"},
                    runs_);
   arguments.flag({"print-config", "", "", "print the options as a config file and leave"},

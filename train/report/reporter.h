@@ -9,8 +9,8 @@
 
 namespace diagrad::train {
 
-/// Keeps run.json, blocks.json and report.html of a run folder up to date. What goes wrong here is
-/// told to `messages`, once, and never ends a run.
+/// Keeps run.json, blocks.json and report.html of a run folder up to date. The first error here
+/// goes to `messages`; none ends a run.
 class Reporter : public TrainListener {
  public:
   Reporter(const TrainJob& job, TrainListener& messages) : job_(job), messages_(messages) {}

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <omp.h>
+#include <xxhash.h>
 #include <zlib.h>
 
 #include <CLI/Version.hpp>
@@ -10,6 +11,7 @@
 #include "diagrad/core/build_info.h"
 #include "diagrad/core/threads.h"
 #include "diagrad/train/run/run_folder.h"
+#include "diagrad/train/run/toml.h"
 
 namespace diagrad::train {
 namespace {
@@ -21,6 +23,11 @@ std::string utc_time() {
   char text[32] = {};
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
+}
+
+/// 1.2.3 for 10203.
+std::string version_text(unsigned number) {
+  return fmt::format("{}.{}.{}", number / 10000, number / 100 % 100, number % 100);
 }
 
 }  // namespace
@@ -44,12 +51,13 @@ std::string environment_json(const Options& options) {
       {"started", utc_time()},
       {"libraries",
        {{"cli11", CLI11_VERSION},
-        {"fmt",
-         fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)},
+        {"fmt", version_text(FMT_VERSION)},
         {"nlohmann_json", fmt::format("{}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR,
                                       NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH)},
         {"openmp", _OPENMP},
         {"stb_image_write", DIAGRAD_STB_VERSION},
+        {"tomlplusplus", toml_library_version()},
+        {"xxhash", version_text(XXH_versionNumber())},
         {"zlib", zlibVersion()}}}};
   return environment.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

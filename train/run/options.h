@@ -11,7 +11,7 @@
 
 namespace diagrad::train {
 
-/// Everything a training run can be told: one set for flags, config files, recipes, checkpoints.
+/// All options of a training run: one set for flags, config files, recipes, checkpoints.
 /// The member `weight_decay` is spelled `--weight-decay` and `weight-decay = ...`; what each one
 /// means and may be is said once, in option_table(). What belongs to one optimizer, schedule, task,
 /// model, attention or data set alone is an option of that choice: `sgd:nesterov=true`.

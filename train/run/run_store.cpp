@@ -124,7 +124,7 @@ void RunStore::check_data(const Checkpoint& checkpoint, const std::string& path)
 void RunStore::check_space() {
   int64_t one = 0;
   for (const auto& named : live()) one += named.second.numel() * size_of(named.second.dtype());
-  // How many files stay where none is removed, only the end of the run tells.
+  // How many files stay where none is removed, is known only at the end of the run.
   const int64_t kept = job_.options.keep_every > 0 ? job_.options.keep : 0;
   std::error_code problem;
   const auto space = std::filesystem::space(folder_.path(), problem);

@@ -125,4 +125,8 @@ std::vector<Setting> read_toml(const std::string& path) {
   return parse_toml(text, path);
 }
 
+std::string toml_library_version() {
+  return fmt::format("{}.{}.{}", TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH);
+}
+
 }  // namespace diagrad::train

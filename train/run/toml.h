@@ -22,4 +22,7 @@ std::vector<Setting> parse_toml(std::string_view text, std::string_view source);
 /// The same of a file of at most 1 MiB; also throws where it cannot be read.
 std::vector<Setting> read_toml(const std::string& path);
 
+/// Of toml++: "3.3.0".
+std::string toml_library_version();
+
 }  // namespace diagrad::train

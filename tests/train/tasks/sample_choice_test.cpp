@@ -41,19 +41,19 @@ TEST_CASE("the most confident errors and right predictions of each class are cho
   const std::vector<float> logits = {1, 0, 0,   // 0: right, 0
                                      3, 0, 0,   // 1: wrong, sure
                                      2, 0, 0,   // 2: right, 0, surer than 0
-                                     0, 5, 0,   // 3: wrong, surest
+                                     0, 5, 0,   // 3: wrong, most confident
                                      0, 0, 1,   // 4: wrong
                                      0, 4, 0};  // 5: right, 1
   const std::vector<int64_t> labels = {0, 1, 0, 2, 0, 1};
   const SampleChoice all = choose(logits, labels, 12);
   CHECK(indices(all.wrong) == std::vector<int64_t>{3, 1, 4});
   CHECK(indices(all.right) == std::vector<int64_t>{2, 5});
-  const Verdict& surest = all.wrong[0];
-  CHECK(surest.label == 2);
-  CHECK(surest.predicted == 1);
-  CHECK(surest.probability == Approx(std::exp(5.0) / (std::exp(5.0) + 2.0)).epsilon(1e-12));
-  CHECK(surest.label_probability == Approx(1.0 / (std::exp(5.0) + 2.0)).epsilon(1e-12));
-  CHECK(surest.doubt == Approx(2.0 / (std::exp(5.0) + 2.0)).epsilon(1e-12));
+  const Verdict& most_confident = all.wrong[0];
+  CHECK(most_confident.label == 2);
+  CHECK(most_confident.predicted == 1);
+  CHECK(most_confident.probability == Approx(std::exp(5.0) / (std::exp(5.0) + 2.0)).epsilon(1e-12));
+  CHECK(most_confident.label_probability == Approx(1.0 / (std::exp(5.0) + 2.0)).epsilon(1e-12));
+  CHECK(most_confident.doubt == Approx(2.0 / (std::exp(5.0) + 2.0)).epsilon(1e-12));
   CHECK(indices(choose(logits, labels, 2).wrong) == std::vector<int64_t>{3, 1});
   CHECK(choose(logits, labels, 0).wrong.empty());
 }
