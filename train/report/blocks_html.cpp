@@ -162,7 +162,8 @@ std::string blocks_html(const std::vector<ShownBlock>& blocks) {
         beside += table_html(*table);
         ++i;
       }
-      html += "<div class=\"matrix-row\">\n" + figure + "<div>\n" + beside + "</div>\n</div>\n";
+      html +=
+          fmt::format("<div class=\"matrix-row\">\n{}<div>\n{}</div>\n</div>\n", figure, beside);
     } else if (const auto* table = std::get_if<Table>(&blocks[i])) {
       html += table_html(*table);
     } else if (const auto* series = std::get_if<Series>(&blocks[i])) {

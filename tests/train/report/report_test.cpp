@@ -261,7 +261,7 @@ TEST_CASE("a run folder of another format is refused in one line") {
   const std::string run = folder.path("run");
   for (const std::string name : {"run.json", "result.json"}) {
     make_run(run, 1, "test");
-    const std::string path = run + "/" + name;
+    const std::string path = fmt::format("{}/{}", run, name);
     nlohmann::json object = nlohmann::json::parse(text_of(path));
     REQUIRE(object["format"] == 2);
     object["format"] = 1;
