@@ -8,7 +8,6 @@
 #include "diagrad/core/error.h"
 #include "tests/data/support.h"
 #include "tests/support/op_case.h"
-#include "tests/train/support.h"
 
 namespace diagrad {
 namespace {

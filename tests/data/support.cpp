@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <iterator>
 
 #include "diagrad/data/registry.h"
 
@@ -85,6 +86,11 @@ std::string real_data(const std::string& folder) {
   }
   count_skip("no " + folder + ", set DIAGRAD_DATA to the folder that holds it");
   return {};
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 }  // namespace diagrad::testing

@@ -51,4 +51,7 @@ void count_skip(const std::string& reason);
 /// after a message that counts as a skip.
 std::string real_data(const std::string& folder);
 
+/// What a file holds; empty for one that cannot be read.
+std::string text_of(const std::string& path);
+
 }  // namespace diagrad::testing

@@ -1,7 +1,5 @@
 #include "tests/train/support.h"
 
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include "diagrad/core/random.h"
@@ -65,11 +63,6 @@ train::TrainJob small_job(const std::string& out) {
   job.train = pair.train;
   job.test = pair.test;
   return job;
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 std::string events_of(const std::string& run) {

@@ -69,7 +69,6 @@ class Recorder : public train::TrainListener {
   }
 };
 
-std::string text_of(const std::string& path);
 /// events.jsonl without the seconds, which no run repeats.
 std::string events_of(const std::string& run);
 
