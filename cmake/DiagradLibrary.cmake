@@ -17,11 +17,16 @@ function(diagrad_add_folder folder)
   if(DIAGRAD_HAS_VECTOR_WIDTH)
     target_compile_options(diagrad_${folder} PRIVATE -mprefer-vector-width=512)
   endif()
-  # One for all folders, whose flags are the same. Only with sanitizers, whose build does not stop for
+  # Text, files and the command line need no speed of their own, and compile a fifth faster so.
+  if(folder STREQUAL "train")
+    target_compile_options(diagrad_train PRIVATE $<$<CONFIG:Release>:-O1>
+                                                 $<$<BOOL:${DIAGRAD_SANITIZE}>:-O0>)
+  endif()
+  # One for all folders whose flags are the same. Only with sanitizers, whose build does not stop for
   # a warning: with precompiled headers g++ 12 warns of the standard library's own code.
   if(DIAGRAD_PCH AND DIAGRAD_SANITIZE)
-    if(folder STREQUAL "core")
-      target_precompile_headers(diagrad_core PRIVATE <algorithm> <array> <cmath> <cstdint>
+    if(folder STREQUAL "core" OR folder STREQUAL "train")
+      target_precompile_headers(diagrad_${folder} PRIVATE <algorithm> <array> <cmath> <cstdint>
         <functional> <memory> <string> <string_view> <utility> <vector> <fmt/format.h>)
     else()
       target_precompile_headers(diagrad_${folder} REUSE_FROM diagrad_core)

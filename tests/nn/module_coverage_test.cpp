@@ -2,22 +2,20 @@
 
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <set>
 #include <sstream>
 
 #include "tests/nn/module_case.h"
+#include "tests/support/pattern.h"
 
 namespace diagrad::testing {
 namespace {
 
 /// The classes of a header that derive from another one.
 std::set<std::string> derived_classes(const std::string& header) {
-  static const std::regex declaration("(^|\n)(class|struct) (\\w+)( final)?\\s*:\\s*public ");
+  const std::string declaration = "(^|\n)(class|struct) (\\w+)( final)?\\s*:\\s*public ";
   std::set<std::string> names;
-  for (std::sregex_iterator i(header.begin(), header.end(), declaration), end; i != end; ++i) {
-    names.insert((*i)[3]);
-  }
+  for (const auto& match : all_matches(header, declaration)) names.insert(match.at(3));
   return names;
 }
 

@@ -4,12 +4,12 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 #include <sstream>
 
 #include "diagrad/autograd/observer.h"
 #include "tests/support/op_case.h"
+#include "tests/support/pattern.h"
 
 namespace diagrad::testing {
 namespace {
@@ -24,12 +24,10 @@ std::string text_of(const fs::path& path) {
 
 /// The functions of a header that give tensors: operations, by the shape of their declaration.
 std::set<std::string> operations_in(const std::string& header) {
-  static const std::regex declaration(
-      "(^|\n)(inline )?(Tensor|LstmState|std::vector<Tensor>) ([a-z]\\w*)\\(");
+  const std::string declaration =
+      "(^|\n)(inline )?(Tensor|LstmState|std::vector<Tensor>) ([a-z]\\w*)\\(";
   std::set<std::string> names;
-  for (std::sregex_iterator i(header.begin(), header.end(), declaration), end; i != end; ++i) {
-    names.insert((*i)[4]);
-  }
+  for (const auto& match : all_matches(header, declaration)) names.insert(match.at(4));
   return names;
 }
 

@@ -9,10 +9,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "tests/support/pattern.h"
 
 namespace diagrad {
 namespace {
@@ -26,8 +27,7 @@ std::string text_of(const fs::path& file) {
 
 /// Whether a line begins a list item: `- ` or `12. `.
 bool begins_item(const std::string& line) {
-  static const std::regex item("^(- |[0-9]+\\. ).*");
-  return std::regex_match(line, item);
+  return testing::matches(line, "^(- |[0-9]+\\. ).*");
 }
 
 /// Paragraphs and list items.
@@ -42,11 +42,8 @@ std::vector<std::string> items_of(const std::string& page) {
 }
 
 std::vector<std::string> quoted_names(const std::string& item) {
-  static const std::regex quoted("`([^`]*)`");
   std::vector<std::string> names;
-  for (std::sregex_iterator match(item.begin(), item.end(), quoted), end; match != end; ++match) {
-    names.push_back((*match)[1]);
-  }
+  for (const auto& match : testing::all_matches(item, "`([^`]*)`")) names.push_back(match.at(1));
   return names;
 }
 
@@ -134,11 +131,10 @@ TEST_CASE("the check of the page sees wrong paths and names") {
 /// The sources that a README in `folder` names and that do not exist.
 std::vector<std::string> missing_sources(const std::string& text, const fs::path& folder,
                                          int& count) {
-  static const std::regex source("[A-Za-z0-9_./]+\\.(h|cpp)");
   const fs::path root(DIAGRAD_SOURCE_DIR);
   std::vector<std::string> missing;
   for (const std::string& name : quoted_names(text)) {
-    if (!std::regex_match(name, source)) continue;
+    if (!testing::matches(name, "[A-Za-z0-9_./]+\\.(h|cpp)")) continue;
     ++count;
     if (!fs::exists(folder / name) && !fs::exists(root / name)) missing.push_back(name);
   }
