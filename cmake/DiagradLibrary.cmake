@@ -22,9 +22,8 @@ function(diagrad_add_folder folder)
     target_compile_options(diagrad_train PRIVATE $<$<CONFIG:Release>:-O1>
                                                  $<$<BOOL:${DIAGRAD_SANITIZE}>:-O0>)
   endif()
-  # One for all folders whose flags are the same. Only with sanitizers, whose build does not stop for
-  # a warning: with precompiled headers g++ 12 warns of the standard library's own code.
-  if(DIAGRAD_PCH AND DIAGRAD_SANITIZE)
+  # One for all folders whose flags are the same.
+  if(DIAGRAD_PCH)
     if(folder STREQUAL "core" OR folder STREQUAL "train")
       target_precompile_headers(diagrad_${folder} PRIVATE <algorithm> <array> <cmath> <cstdint>
         <functional> <memory> <string> <string_view> <utility> <vector> <fmt/format.h>)
