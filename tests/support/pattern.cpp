@@ -24,7 +24,7 @@ bool contains_match(const std::string& text, const std::string& pattern) {
 }
 
 std::vector<std::vector<std::string>> all_matches(const std::string& text,
-                                               const std::string& pattern) {
+                                                  const std::string& pattern) {
   std::vector<std::vector<std::string>> all;
   for (std::sregex_iterator match(text.begin(), text.end(), compiled(pattern)), end; match != end;
        ++match) {
