@@ -136,6 +136,18 @@ CheckpointInfo from_text(const std::string& text) {
   return info;
 }
 
+/// Other formats have other checksums, too. Does nothing where the text says the present format, or
+/// none.
+void refuse_old_format(const std::string& path, const std::string& text) {
+  const json format = json_member(parse_json(text), "format");
+  if (!count_of(format, INT64_MAX)) return;
+  try {
+    check_format(format.dump());
+  } catch (const Error& error) {
+    fail(ErrorKind::checkpoint, "{}: {}", path, error.what());
+  }
+}
+
 Metadata without_checksum(Metadata metadata) {
   metadata.erase(kChecksumKey);
   return metadata;
@@ -175,6 +187,7 @@ Checkpoint read_checkpoint(const std::string& path) {
   checkpoint.tensors = reader.read_all();
   const std::string sum = checksum_text(checkpoint.tensors, without_checksum(reader.metadata()));
   if (sum != expected->second) {
+    refuse_old_format(path, text->second);
     fail(ErrorKind::checkpoint, "{}: is damaged: its checksum is {}, and it says {}", path, sum,
          expected->second.substr(0, 16));
   }

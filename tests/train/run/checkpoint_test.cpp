@@ -160,6 +160,16 @@ TEST_CASE("files that are no checkpoint say what they are") {
         "config: seed has a value of the wrong type (number)");
 }
 
+TEST_CASE("a checkpoint of the old format is refused by its format, whatever its checksum") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("old.safetensors");
+  write_safetensors(path, {}, {{"diagrad", R"({"format":1})"}, {"checksum", "0123456789abcdef"}});
+  CHECK(error_message([&] { read_checkpoint(path); }) ==
+        path +
+            ": has the old format 1, this diagrad reads 2; use the version that wrote it or train "
+            "again");
+}
+
 TEST_CASE("restoring into another model names what differs and changes nothing") {
   const TensorMap from = example(1).part("model");
   TensorMap live = {{"fc.weight", Tensor::zeros({2, 4})},
