@@ -17,7 +17,7 @@ std::string html_fault(const std::string& html) {
     if (!matches(rest, tag)) return "no tag: " + rest.substr(0, 200);
     const auto match = all_matches(rest, tag).front();
     place += rest.size() - 1;
-    const std::string name = match[2];
+    const std::string& name = match[2];
     if (name == "style") {
       place = html.find("</style>", place) + 7;
     } else if (match[1].length() > 0) {
