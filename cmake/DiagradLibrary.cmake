@@ -18,9 +18,10 @@ function(diagrad_add_folder folder)
     target_compile_options(diagrad_${folder} PRIVATE -mprefer-vector-width=512)
   endif()
   # Text, files and the command line need no speed of their own, and compile a fifth faster so.
-  if(folder STREQUAL "train")
-    target_compile_options(diagrad_train PRIVATE $<$<CONFIG:Release>:-O1>
-                                                 $<$<BOOL:${DIAGRAD_SANITIZE}>:-O0>)
+  if(folder STREQUAL "train" AND DIAGRAD_SANITIZE)
+    target_compile_options(diagrad_train PRIVATE -O0)
+  elseif(folder STREQUAL "train")
+    target_compile_options(diagrad_train PRIVATE $<$<CONFIG:Release>:-O1>)
   endif()
   # One for all folders whose flags are the same.
   if(DIAGRAD_PCH)
