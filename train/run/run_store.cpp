@@ -88,6 +88,7 @@ Progress RunStore::adopt(const Checkpoint& checkpoint, const std::string& path) 
     throw Error(ErrorKind::checkpoint, text);
   }
   check_data(checkpoint, path);
+  check_sums(checkpoint, path);
   check_options(checkpoint, path);
   resumed_at_ = checkpoint.info.progress.step;
   return checkpoint.info.progress;
@@ -107,6 +108,16 @@ void RunStore::check_options(const Checkpoint& checkpoint, const std::string& pa
   if (problem.empty()) return;
   fail(ErrorKind::checkpoint,
        "{}: was made with other options: {}; give the same ones or start a new run", path, problem);
+}
+
+/// The sums of the epoch under way must be those that the task goes on adding to.
+void RunStore::check_sums(const Checkpoint& checkpoint, const std::string& path) const {
+  const size_t there = checkpoint.info.progress.sums.values.size();
+  const size_t here = job_.task->evaluator({.set = job_.test})->sums().values.size();
+  if (there == 0 || here == 0 || there == here) return;  // empty stands for zeros
+  fail(ErrorKind::checkpoint,
+       "{}: has {} sums of the epoch under way, task {} keeps {}; start a new run", path, there,
+       job_.options.task, here);
 }
 
 /// More images of the same kind are fine; others would be another task for these weights.

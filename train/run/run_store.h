@@ -47,6 +47,7 @@ class RunStore {
   Progress adopt(const Checkpoint& checkpoint, const std::string& path);
   void check_options(const Checkpoint& checkpoint, const std::string& path);
   void check_data(const Checkpoint& checkpoint, const std::string& path) const;
+  void check_sums(const Checkpoint& checkpoint, const std::string& path) const;
   void check_space();
   Checkpoint snapshot(const Progress& progress) const;
 

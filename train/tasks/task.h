@@ -30,6 +30,7 @@ class Evaluator {
   virtual ~Evaluator() = default;
   /// The images of the batch are in the dtype of the model.
   virtual void add(nn::Module& model, const data::Batch& batch) = 0;
+  /// With as many values as those of TaskStep, or none before the first batch.
   virtual const MetricSums& sums() const = 0;
   /// What a report shows, after the last batch.
   virtual std::vector<Block> blocks() const { return {}; }

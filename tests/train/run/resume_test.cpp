@@ -206,6 +206,23 @@ TEST_CASE("with a best checkpoint that is damaged or of another epoch, the resul
   CHECK(result.best == result.last.metric("accuracy"));
 }
 
+TEST_CASE("a checkpoint with other sums than the task keeps is refused") {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("run");
+  go_on(out, [](TrainJob& job, Recorder&) { job.options.max_steps = 3; });  // within an epoch
+  const std::string last = out + "/checkpoints/last.safetensors";
+  Checkpoint other = read_checkpoint(last);
+  REQUIRE(other.info.progress.sums.values.size() == 1);
+  other.info.progress.sums.values = {1.0, 2.0};
+  {
+    AtomicFile file(last);
+    write_checkpoint(file, other);
+    file.commit();
+  }
+  CHECK(error_message([&] { go_on(out, [](TrainJob&, Recorder&) {}); }) ==
+        last + ": has 2 sums of the epoch under way, task classify keeps 1; start a new run");
+}
+
 TEST_CASE("a checkpoint file continues in its run or in a new folder") {
   const TemporaryFolder folder;
   const Straight straight(folder);
