@@ -84,11 +84,15 @@ class OptionValues {
   const std::string& get_text(std::string_view name) const;
   std::vector<int64_t> get_ints(std::string_view name) const;
 
+  bool operator==(const OptionValues&) const = default;
+
  private:
   struct Values {
     Option::Kind kind = Option::Kind::text;
     bool is_list = false;
     std::vector<OptionValue> values = {};
+
+    bool operator==(const Values&) const = default;
   };
   const Values& find(std::string_view name, Option::Kind kind, bool is_list) const;
 

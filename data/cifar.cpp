@@ -1,6 +1,6 @@
 #include "diagrad/data/cifar.h"
 
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 constexpr int64_t kSide = 32;
 constexpr int64_t kPlane = kSide * kSide;
 constexpr int64_t kPixels = 3 * kPlane;
+constexpr int kBatches = 5;  // files of training images that the official CIFAR-10 has
 /// Seven times the largest official file: more is something else.
 constexpr int64_t kMaxFileBytes = int64_t{1} << 30;
 /// Names go to terminals and reports.
@@ -47,6 +48,8 @@ class Cifar : public Dataset {
     std::copy_n(pixels_.begin() + index * kPixels, kPixels, sample.pixels.begin());
     sample.values<int64_t>("label").push_back(labels_[static_cast<size_t>(index)]);
   }
+
+  int64_t label(int64_t index) const override { return labels_.at(static_cast<size_t>(index)); }
 
   std::string source(int64_t index) const override {
     const auto after =
@@ -176,6 +179,22 @@ std::string batch_name(int number) {
   return fmt::format("data_batch_{}.bin", number);
 }
 
+/// A note where a batch is missing below one that is there; smaller sets leave out the last ones.
+std::vector<std::string> missing_batches(const std::string& folder) {
+  std::vector<std::string> missing;
+  std::vector<std::string> gaps;
+  for (int number = 1; number <= kBatches; ++number) {
+    if (has_file(folder, batch_name(number))) {
+      gaps = missing;
+    } else {
+      missing.push_back(batch_name(number));
+    }
+  }
+  if (gaps.empty()) return {};
+  return {fmt::format("data: {} has no {}; the images of the other files are used", folder,
+                      fmt::join(gaps, ", "))};
+}
+
 [[noreturn]] void fail_missing(const CifarLayout& layout, const std::string& folder,
                                const std::string& file, bool python_version) {
   fail(ErrorKind::data, "{}: {} has no {}; {}: scripts/get_data.sh {}", layout.name, folder, file,
@@ -219,15 +238,18 @@ DatasetSplits open_cifar10(const std::string& folder) {
   const CifarLayout layout = cifar10_layout();
   const fs::path path(folder);
   std::vector<std::string> train;
-  for (int number = 1; number <= 5; ++number) {
+  for (int number = 1; number <= kBatches; ++number) {
     if (has_file(path, batch_name(number))) train.push_back((path / batch_name(number)).string());
   }
   const bool python_version = has_plain_file(path, "data_batch_1") && train.empty();
   if (train.empty()) fail_missing(layout, folder, "data_batch_1.bin", python_version);
   if (!has_file(path, "test_batch.bin")) fail_missing(layout, folder, "test_batch.bin", false);
   const std::vector<std::string> names = read_names(layout, path / "batches.meta.txt");
-  return {read_cifar(layout, train, names), nullptr,
-          read_cifar(layout, {(path / "test_batch.bin").string()}, names)};
+  DatasetSplits splits;
+  splits.train = read_cifar(layout, train, names);
+  splits.test = read_cifar(layout, {(path / "test_batch.bin").string()}, names);
+  splits.notes = missing_batches(folder);
+  return splits;
 }
 
 DatasetSplits open_cifar100(const std::string& folder) {
@@ -238,8 +260,8 @@ DatasetSplits open_cifar100(const std::string& folder) {
     if (!has_file(path, file)) fail_missing(layout, folder, file, python_version);
   }
   const std::vector<std::string> names = read_names(layout, path / "fine_label_names.txt");
-  return {read_cifar(layout, {(path / "train.bin").string()}, names), nullptr,
-          read_cifar(layout, {(path / "test.bin").string()}, names)};
+  return {.train = read_cifar(layout, {(path / "train.bin").string()}, names),
+          .test = read_cifar(layout, {(path / "test.bin").string()}, names)};
 }
 
 namespace {
@@ -252,7 +274,7 @@ const bool cifar10_registered = register_dataset(
      .obtain = "scripts/get_data.sh cifar10 fetches it",
      .recognizes =
          [](const std::string& folder) {
-           for (int number = 1; number <= 5; ++number) {
+           for (int number = 1; number <= kBatches; ++number) {
              if (has_file(folder, batch_name(number))) return true;
            }
            return has_file(folder, "test_batch.bin") || has_plain_file(folder, "data_batch_1");

@@ -23,6 +23,7 @@ class Subset : public Dataset {
 
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   void read(int64_t index, Sample& sample) const override { whole_->read(at(index), sample); }
+  int64_t label(int64_t index) const override { return whole_->label(at(index)); }
   std::string source(int64_t index) const override { return whole_->source(at(index)); }
 
  private:
@@ -56,6 +57,18 @@ Dataset::Dataset(DatasetInfo info) : info_(std::move(info)) {
            "{}: images are {}, expected [H,W,C], or [0,0,C] for different sizes", info_.name,
            image);
   check_targets(info_.name, info_.targets);
+}
+
+int64_t Dataset::label(int64_t index) const {
+  const auto target =
+      std::find_if(info_.targets.begin(), info_.targets.end(), [](const TargetInfo& candidate) {
+        return candidate.class_index && candidate.form == TargetForm::fixed;
+      });
+  if (target == info_.targets.end()) return -1;
+  Sample sample;
+  read(index, sample);
+  const std::vector<int64_t>& values = sample.values<int64_t>(target->name);
+  return values.empty() ? -1 : values.front();
 }
 
 DatasetPtr subset(DatasetPtr dataset, std::vector<int64_t> indices) {

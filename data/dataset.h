@@ -44,6 +44,10 @@ class Dataset {
   /// Fills `sample`, beginning with sample.start(); index in [0, size). Throws Error(data) that
   /// names the source.
   virtual void read(int64_t index, Sample& sample) const = 0;
+  /// The class of image `index`: the one value of its first target of class indices; -1 where it
+  /// has none. A data set that knows it without reading the image overrides this: it is asked for
+  /// all images when a run begins.
+  virtual int64_t label(int64_t index) const;
   /// Where image `index` comes from, for messages: "data_batch_1.bin, record 17".
   virtual std::string source(int64_t index) const = 0;
 
@@ -56,8 +60,9 @@ using DatasetPtr = std::shared_ptr<const Dataset>;
 /// What a data set is divided into by those who published it.
 struct DatasetSplits {
   DatasetPtr train;
-  DatasetPtr validation;  ///< null: it has none
+  DatasetPtr validation = {};  ///< null: it has none
   DatasetPtr test;
+  std::vector<std::string> notes = {};  ///< what the user should know: parts that are missing
 };
 
 /// The images `indices` of another data set, in that order. Throws for an index outside it.

@@ -250,9 +250,10 @@ class Shapes : public Dataset {
     DG_ASSERT(index >= 0 && index < count_, "image {} of {}", index, count_);
     sample.start(info(), info().image);
     const uint64_t stream = stream_id("shapes-" + split_, static_cast<uint64_t>(index));
-    Painter(info().image[0], RandomStream(seed_, stream))
-        .paint(index % info().class_count(), sample);
+    Painter(info().image[0], RandomStream(seed_, stream)).paint(label(index), sample);
   }
+
+  int64_t label(int64_t index) const override { return index % info().class_count(); }
 
   std::string source(int64_t index) const override {
     return fmt::format("shapes {}, image {}", split_, index);
@@ -297,8 +298,8 @@ DatasetSplits make_shapes(const ShapesOptions& options) {
                options.test <= kMaxCount,
            "shapes: {} training and {} test images, use 1 to {} of each", options.train,
            options.test, kMaxCount);
-  return {std::make_shared<Shapes>("train", options.size, options.train, options.seed), nullptr,
-          std::make_shared<Shapes>("test", options.size, options.test, options.seed)};
+  return {.train = std::make_shared<Shapes>("train", options.size, options.train, options.seed),
+          .test = std::make_shared<Shapes>("test", options.size, options.test, options.seed)};
 }
 
 }  // namespace diagrad::data

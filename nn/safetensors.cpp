@@ -1,6 +1,5 @@
 #include "diagrad/nn/safetensors.h"
 
-#include <xxhash.h>
 #include <algorithm>
 #include <bit>
 #include <memory>
@@ -8,28 +7,13 @@
 #include <vector>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/hash.h"
 #include "diagrad/nn/safetensors_header.h"
 
 namespace diagrad::nn {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
-
-/// XXH3 over parts, each with its length before it.
-class Hash {
- public:
-  Hash() : state_(XXH3_createState(), XXH3_freeState) { XXH3_64bits_reset(state_.get()); }
-  void add(const void* data, size_t bytes) {
-    const uint64_t length = bytes;
-    XXH3_64bits_update(state_.get(), &length, sizeof length);
-    XXH3_64bits_update(state_.get(), data, bytes);
-  }
-  void add(std::string_view text) { add(text.data(), text.size()); }
-  uint64_t result() const { return XXH3_64bits_digest(state_.get()); }
-
- private:
-  std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state_;
-};
 
 size_t bytes_of(const Tensor& tensor) {
   return static_cast<size_t>(tensor.numel() * size_of(tensor.dtype()));

@@ -106,7 +106,7 @@ TEST_CASE("resuming with another model, other settings or other data is refused"
       {{"--lr", "0.3"}, "was made with other options: lr=0.1 there, 0.3 here; give the same ones"},
       {{"--batch", "4"}, "batch=8 there, 4 here"},
       {{"--data", "shapes:size=24,train=24,test=16"},
-       "was trained on 10 classes of images [16,16,3], shapes has 10 of [24,24,3]; go on with"}};
+       "was trained on other data: image size: [16,16,3] there, [24,24,3] here; "}};
   for (const auto& other : others) {
     const Words words = joined({"--resume", "auto"}, other.first);
     CHECK(refuses(small_train(out, words), 5, other.second));

@@ -177,7 +177,8 @@ TEST_CASE("a signal while a finished run is evaluated again does not take its re
   make_small_run(out);
   const std::string result = text_of(out + "/result.json");
   // On other data the result does not stand. There are so many that the signal comes in time.
-  const Words more = {"--resume", "auto", "--data", "shapes:size=16,train=24,test=1000000"};
+  const Words more = {"--resume", "auto", "--other-data", "--data",
+                      "shapes:size=16,train=24,test=1000000"};
   ProgramOptions options;
   options.watch = [sent = false](const std::string& text, int process) mutable {
     if (sent || text.find("goes on after step 3") == std::string::npos) return;
@@ -185,8 +186,6 @@ TEST_CASE("a signal while a finished run is evaluated again does not take its re
     kill(process, SIGINT);
   };
   CHECK(run_program(small_train(out, more), options).code == 130);
-  CHECK(text_of(out + "/result.json") == result);
-  make_small_run(out, {"--resume", "auto"});
   CHECK(text_of(out + "/result.json") == result);
 }
 

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +12,7 @@
 #include "diagrad/core/math_mode.h"
 #include "diagrad/core/text.h"
 #include "diagrad/core/threads.h"
+#include "diagrad/data/identity.h"
 #include "diagrad/data/registry.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
@@ -94,6 +95,30 @@ void check_data(const TrainedModel& trained, const data::DatasetInfo& info) {
   }
 }
 
+/// The test set with its classes where the model has them. What differs from the run's data is a
+/// note; classes that the model does not know are refused.
+data::DatasetPtr test_set(const TrainedModel& trained, const data::DatasetSplits& splits,
+                          Console& console) {
+  for (const std::string& note : splits.notes) console.note(note);
+  check_data(trained, splits.test->info());
+  const data::DataIdentity& run = trained.info.data;
+  const data::DataIdentity here = data::identify(splits);
+  const std::vector<std::string> differing = data::differences(run, here);
+  if (differing.empty()) return splits.test;
+  const std::string text = fmt::format("{}", fmt::join(differing, "; "));
+  const data::ClassMatch match = data::match_classes(run.classes, here.classes);
+  if (match == data::ClassMatch::other) {
+    fail(ErrorKind::data,
+         "data: {} has other classes than {} was trained on: {}; evaluate it on data with its "
+         "classes",
+         here.name, trained.path, text);
+  }
+  console.note(fmt::format("these are not the data that it was trained on: {}", text));
+  if (match == data::ClassMatch::same) return splits.test;
+  console.note("the classes are matched by their names");
+  return data::with_classes(splits.test, run.classes);
+}
+
 int EvalCommand::run() {
   DG_CHECK(!checkpoint_.empty(),
            "eval: name a checkpoint file or a run folder (see `diagrad eval --help`)");
@@ -108,8 +133,7 @@ int EvalCommand::run() {
   for (const std::string& note : trained.notes) console.note(note);
   const MathModeScope math(parse_math_mode(math_.empty() ? trained.info.options.math : math_));
   const std::string& data = data_.empty() ? trained.info.options.data : data_;
-  const data::DatasetPtr set = data::open_dataset(data).test;
-  check_data(trained, set->info());
+  const data::DatasetPtr set = test_set(trained, data::open_dataset(data), console);
   // A file that cannot be written is known now, not after the work.
   std::optional<AtomicFile> file;
   if (!logits_.empty()) open_logits(file);

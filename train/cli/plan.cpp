@@ -7,13 +7,13 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/text.h"
-#include "diagrad/data/loader.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/nn/module.h"
-#include "diagrad/train/run/checkpoint_folder.h"
 #include "diagrad/train/run/format.h"
 #include "diagrad/train/run/optimization.h"
+#include "diagrad/train/run/resume.h"
 #include "diagrad/train/run/run_folder.h"
+#include "diagrad/train/run/run_parts.h"
 
 namespace diagrad::cli {
 namespace {
@@ -21,31 +21,25 @@ namespace {
 using train::Options;
 using train::TrainJob;
 
-/// The progress that `resume` would restore; nothing for a new run.
-std::optional<train::Progress> progress_to_restore(const Options& options,
-                                                   const std::string& folder) {
-  if (options.resume.empty()) return std::nullopt;
-  train::CheckpointFolder checkpoints(folder + "/checkpoints");
-  if (options.resume != "auto") {
-    const train::Progress given = train::read_checkpoint(options.resume).info.progress;
-    checkpoints.check_newest(given, options.resume);
-    return given;
-  }
-  const auto found = checkpoints.find_last();
-  if (!found) return std::nullopt;
-  return found->checkpoint.info.progress;
-}
-
 std::string plural(int64_t count, const char* word) {
   return fmt::format("{} {}{}", thousands(count), word, count == 1 ? "" : "s");
 }
 
-PlannedRun plan_run(const Options& options) {
+/// All that the run does before its first step, without a change of files.
+PlannedRun plan_run(const train::RunParts& parts, std::vector<std::string>& notes) {
+  const Options& options = parts.job.options;
+  auto given = train::read_given(options);
   PlannedRun run{options.seed, train::find_run_folder(options), "new"};
-  if (const auto progress = progress_to_restore(options, run.folder)) {
-    run.resumed_at = progress->step;
-    run.state = fmt::format("goes on after step {}, {} done", thousands(progress->step),
-                            plural(progress->epoch, "epoch"));
+  train::check_run_folder(run.folder);
+  train::CheckpointFolder checkpoints(run.folder + "/checkpoints");
+  const train::RunBegin begin =
+      train::resume(parts, checkpoints, std::move(given),
+                    [&](const std::string& note) { notes.push_back(note); });
+  train::check_room(parts, checkpoints, run.folder);
+  if (!begin.path.empty()) {
+    run.resumed_at = begin.progress.step;
+    run.state = fmt::format("goes on after step {}, {} done", thousands(run.resumed_at),
+                            plural(begin.progress.epoch, "epoch"));
   }
   return run;
 }
@@ -108,15 +102,20 @@ std::string seeds_text(const RunPlan& plan) {
 }  // namespace
 
 RunPlan plan_runs(const TrainJob& job, const std::vector<Options>& runs) {
-  const Options& options = job.options;
   RunPlan plan;
   for (const auto& parameter : job.model->named_parameters()) {
     plan.parameters += parameter.tensor.numel();
   }
-  const data::Loader loader(job.train, {.batch = options.batch, .drop_last = options.drop_last});
-  plan.steps_per_epoch = (loader.batch_count() + options.accumulate - 1) / options.accumulate;
-  plan.steps = train::make_learning_rate(options, plan.steps_per_epoch).steps();
-  for (const Options& run : runs) plan.runs.push_back(plan_run(run));
+  plan.notes = job.notes;
+  for (const Options& run : runs) {
+    TrainJob own = job;  // of the same model: what it restores is looked at, not used
+    own.options.seed = run.seed;
+    own.options.out = run.out;
+    const train::RunParts parts(own);
+    plan.steps_per_epoch = parts.steps_per_epoch;
+    plan.steps = parts.schedule.steps();
+    plan.runs.push_back(plan_run(parts, plan.notes));
+  }
   return plan;
 }
 

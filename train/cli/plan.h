@@ -22,6 +22,7 @@ struct RunPlan {
   int64_t steps_per_epoch = 0;
   int64_t steps = 0;  ///< of all epochs of a run
   std::vector<PlannedRun> runs;
+  std::vector<std::string> notes;  ///< that the run would print
 };
 
 /// `runs` has the options of each run, `job` is the first. Makes and changes nothing. Throws where

@@ -81,7 +81,10 @@ void TrainProgress::on_start(const train::TrainStart& start) {
                               start.eval_set, start.epochs, thousands(start.steps_per_epoch)));
   }
   console_.line(fmt::format("run folder {}", printable(start.folder)));
-  if (start.is_done) {
+  if (start.resumed_at > start.steps) {
+    console_.line(fmt::format("at step {}, beyond the {} of {} epochs: nothing is left to train",
+                              thousands(start.resumed_at), thousands(start.steps), start.epochs));
+  } else if (start.is_done) {
     console_.line(fmt::format("done before, at step {} of {}: nothing is left to train",
                               thousands(start.resumed_at), thousands(start.steps)));
   } else if (start.resumed_at > 0) {
@@ -129,7 +132,7 @@ void TrainProgress::on_step(const train::StepRow& row) {
   }
   moment_.phase.clear();
   moment_.epoch = row.epoch;
-  moment_.done = row.step - (row.epoch - 1) * start_.steps_per_epoch;
+  moment_.done = row.step + start_.schedule_offset - (row.epoch - 1) * start_.steps_per_epoch;
   moment_.total = start_.steps_per_epoch;
   moment_.metrics = metric_texts(means);
   moment_.images_per_second = static_cast<double>(images_) / std::max(since(epoch_began_), 1e-9);

@@ -125,6 +125,7 @@ int TrainCommand::dry_run(const Options& options, Console& console) const {
   const std::vector<Options> runs = options_of_runs(options);
   const TrainJob job = train::make_job(runs.front());
   const RunPlan plan = plan_runs(job, runs);
+  for (const std::string& note : plan.notes) console.note(note);
   for (const std::string& line : plan_lines(plan, job)) console.line(line);
   if (json_) console.json(plan_json(plan, job));
   return kDone;

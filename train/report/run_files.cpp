@@ -132,6 +132,10 @@ RunState read_state(const std::string& path) {
   state.start.eval_images = json_count(object, "eval_images");
   state.start.eval_set = text(object, "eval_set");
   state.start.resumed_at = json_count(object, "resumed_at");
+  state.start.data.hash = text(object, "data_hash");
+  for (const json& change : json_list(object, "data_changes")) {
+    state.start.data_changes.push_back({json_count(change, "step"), text(change, "text")});
+  }
   read_metrics(object, state.start);
   return state;
 }
@@ -285,6 +289,10 @@ std::string run_json(const RunState& state) {
                        {"better", metric.higher_is_better ? "higher" : "lower"},
                        {"is_share", metric.is_share}});
   }
+  nlohmann::ordered_json changes = nlohmann::ordered_json::array();
+  for (const DataChange& change : state.start.data_changes) {
+    changes.push_back({{"step", change.step}, {"text", change.text}});
+  }
   const nlohmann::ordered_json object = {{"format", kFormat},
                                          {"phase", kPhases[static_cast<size_t>(state.phase)]},
                                          {"reason", state.reason},
@@ -300,6 +308,8 @@ std::string run_json(const RunState& state) {
                                          {"eval_set", state.start.eval_set},
                                          {"eval_images", state.start.eval_images},
                                          {"test_images", state.test_images},
+                                         {"data_hash", state.start.data.hash},
+                                         {"data_changes", changes},
                                          {"metric", state.start.primary.name},
                                          {"metrics", metrics},
                                          {"classes", state.classes}};

@@ -239,7 +239,12 @@ std::string what_was_run(const RunFiles& run) {
   std::string rows = plain("task", option("task")) + plain("model", model);
   rows += plain("attention", option("attention"));
   if (option("attention") != "none") rows += plain("shared by", run.state.sharing);
-  rows += plain("data", data) + plain("augmentation", option("augment"));
+  rows += plain("data", data);
+  for (const DataChange& change : start.data_changes) {
+    rows += plain("other data",
+                  fmt::format("since step {}: {}", thousands(change.step + 1), change.text));
+  }
+  rows += plain("augmentation", option("augment"));
   rows += plain("optimizer", optimizer);
   rows += plain("learning rate", fmt::format("{}, schedule {}", option("lr"), option("schedule")));
   rows +=

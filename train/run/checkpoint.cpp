@@ -35,6 +35,7 @@ json to_json(const Progress& p) {
       {"step", p.step},
       {"epoch", p.epoch},
       {"batch", p.batch},
+      {"schedule_step", p.schedule_step},
       {"sums", {{"examples", p.sums.examples}, {"loss", p.sums.loss}, {"values", p.sums.values}}},
       {"last", to_json(p.last)},
       {"best", p.best},
@@ -51,6 +52,14 @@ json to_json(const DataIdentity& data) {
           {"hash", data.hash}};
 }
 
+json to_json(const std::vector<DataChange>& changes) {
+  json list = json::array();
+  for (const DataChange& change : changes) {
+    list.push_back({{"step", change.step}, {"text", change.text}});
+  }
+  return list;
+}
+
 std::string to_text(const CheckpointInfo& info) {
   const json object = {{"format", kFormat},
                        {"version", build_info().version},
@@ -63,6 +72,7 @@ std::string to_text(const CheckpointInfo& info) {
                        {"seed", info.options.seed},
                        {"schedule", {{"name", info.options.schedule}, {"lr", info.progress.lr}}},
                        {"data", to_json(info.data)},
+                       {"data_changes", to_json(info.data_changes)},
                        {"chosen_on", info.chosen_on}};
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -80,6 +90,14 @@ int64_t count_in(const json& object, const char* name) {
   return *count;
 }
 
+std::vector<DataChange> changes_of(const json& list) {
+  std::vector<DataChange> changes;
+  for (const json& change : list) {
+    changes.push_back({count_in(change, "step"), change.at("text").get<std::string>()});
+  }
+  return changes;
+}
+
 /// JSON has no NaN: the loss of an evaluation that went wrong is null.
 double number_of(const json& value) {
   return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
@@ -90,6 +108,7 @@ Progress progress_of(const json& object, const Task& task) {
   p.step = count_in(object, "step");
   p.epoch = count_in(object, "epoch");
   p.batch = count_in(object, "batch");
+  p.schedule_step = object.contains("schedule_step") ? count_in(object, "schedule_step") : p.step;
   const json& sums = object.at("sums");
   p.sums.examples = count_in(sums, "examples");
   p.sums.loss = number_of(sums.at("loss"));
@@ -132,6 +151,7 @@ CheckpointInfo from_text(const std::string& text) {
                   metric.at("is_share").get<bool>()};
   info.progress.lr = object.at("schedule").at("lr").get<double>();
   info.data = data_of(object.at("data"));
+  info.data_changes = changes_of(json_member(object, "data_changes"));
   info.chosen_on = object.at("chosen_on").get<std::string>();
   return info;
 }

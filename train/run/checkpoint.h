@@ -4,13 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "diagrad/core/shape.h"
+#include "diagrad/data/identity.h"
 #include "diagrad/nn/safetensors.h"
 #include "diagrad/train/run/options.h"
 #include "diagrad/train/tasks/metric.h"
 
 namespace diagrad::train {
 
+using data::DataIdentity;
 using nn::checksum;
 using nn::Metadata;
 using nn::SafetensorsReader;
@@ -20,29 +21,30 @@ using nn::write_safetensors;
 /// Where a run stands. Random numbers are functions of the seed and these counters, so nothing
 /// else is needed to continue with the same bits.
 struct Progress {
-  int64_t step = 0;        ///< optimizer steps made
-  int64_t epoch = 0;       ///< whole epochs done
-  int64_t batch = 0;       ///< batches done in the epoch under way
-  double lr = 0.0;         ///< of the last step; the schedule is a function of options and step
+  int64_t step = 0;   ///< optimizer steps made
+  int64_t epoch = 0;  ///< whole epochs done
+  int64_t batch = 0;  ///< batches done in the epoch under way
+  /// The place of the next step in the schedule: `step`, until the run goes on with other data and
+  /// so with another number of steps per epoch.
+  int64_t schedule_step = 0;
+  double lr = 0.0;         ///< of the last step; the schedule is a function of options and place
   MetricSums sums = {};    ///< over the batches of the epoch under way
   MetricValues last = {};  ///< of the last evaluation
   double best = 0.0;       ///< the primary metric of the best epoch
   int64_t best_epoch = 0;  ///< counted from 1; 0: none yet
 
+  /// The epoch of the last step, counted from 1: its end may have been counted already.
+  int64_t epoch_of_step() const { return batch == 0 && epoch > 0 ? epoch : epoch + 1; }
+
   bool operator==(const Progress&) const = default;
 };
 
-/// Which data a run is trained on.
-struct DataIdentity {
-  std::string name;
-  Shape input;                       ///< of one image, [H,W,C]
-  std::vector<std::string> classes;  ///< names, by label
-  int64_t train_images = 0;
-  int64_t validation_images = 0;
-  int64_t test_images = 0;
-  std::string hash;  ///< of what is in it; empty: not taken
+/// A run went on with other data than before.
+struct DataChange {
+  int64_t step = 0;  ///< the last one on the data before
+  std::string text;  ///< what differs
 
-  bool operator==(const DataIdentity&) const = default;
+  bool operator==(const DataChange&) const = default;
 };
 
 /// What a checkpoint says beside its tensors.
@@ -51,6 +53,7 @@ struct CheckpointInfo {
   Progress progress;
   Metric primary;  ///< the metric that chooses the best epoch
   DataIdentity data;
+  std::vector<DataChange> data_changes;  ///< oldest first
   std::string chosen_on;  ///< which set the best is chosen on: "test" or "validation"
 };
 

@@ -71,6 +71,8 @@ bool CheckpointFolder::has_others() const {
 int64_t CheckpointFolder::bytes() const {
   std::set<std::pair<dev_t, ino_t>> seen;
   int64_t sum = 0;
+  std::error_code ignored;
+  if (!fs::exists(folder_, ignored)) return sum;  // a run that has not begun
   for (const fs::path& path : files_in(folder_)) {
     struct stat status = {};
     if (stat(path.c_str(), &status) != 0) continue;

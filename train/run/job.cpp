@@ -12,29 +12,12 @@
 #include "diagrad/data/transform.h"
 #include "diagrad/models/registry.h"
 #include "diagrad/nn/module.h"
+#include "diagrad/train/run/option_effect.h"
 
 namespace diagrad::train {
 namespace {
 
 constexpr int64_t kOverfitSteps = 200;
-
-std::vector<std::pair<std::string, std::string>> pairs_of(const std::vector<std::string>& entries) {
-  constexpr size_t kMost = 100;
-  DG_CHECK(entries.size() <= kMost, "model-opt: {} entries are more than the {} allowed",
-           entries.size(), kMost);
-  std::vector<std::pair<std::string, std::string>> pairs;
-  for (const std::string& entry : entries) {
-    const auto equals = entry.find('=');
-    DG_CHECK(equals != std::string::npos && equals > 0,
-             "model-opt: '{}' is not key=value, e.g. width=32", entry);
-    const std::string key = entry.substr(0, equals);
-    for (const auto& pair : pairs) {
-      DG_CHECK(pair.first != key, "model-opt: {} is given twice", key);
-    }
-    pairs.emplace_back(key, entry.substr(equals + 1));
-  }
-  return pairs;
-}
 
 /// The first batch of the first epoch is all there is, to learn from and to be tested on.
 void keep_one_batch(TrainJob& job) {
@@ -60,7 +43,7 @@ std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& inpu
                                .input = input,
                                .attention = options.attention,
                                .sharing = options.sharing,
-                               .options = pairs_of(options.model_opt),
+                               .options = model_options(options),
                                .seed = static_cast<uint64_t>(options.seed)};
   check_model(find_task(options.task), models::find(options.model));
   return models::create(options.model, spec);
@@ -76,6 +59,7 @@ TrainJob make_job(Options options, const ModelMaker& maker) {
   job.train = splits.train;
   job.test = splits.test;
   job.validation = splits.validation;
+  job.notes = splits.notes;
   const data::DatasetInfo& info = job.train->info();
   check_data(find_task(options.task), info);
   if (options.val_split > 0) {
@@ -93,6 +77,7 @@ TrainJob make_job(Options options, const ModelMaker& maker) {
   data::normalization(options.normalization);
   job.model = maker(options, info.image, options.classes);
   job.model->to(parse_dtype(options.precision));
+  job.data = data::identify(splits);
   job.options = std::move(options);
   if (job.options.overfit_one_batch) keep_one_batch(job);
   return job;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "diagrad/data/dataset.h"
+#include "diagrad/data/identity.h"
 #include "diagrad/train/run/options.h"
 #include "diagrad/train/tasks/task.h"
 
@@ -23,6 +24,9 @@ struct TrainJob {
   data::DatasetPtr train;
   data::DatasetPtr validation;  ///< null: the test set chooses the best epoch
   data::DatasetPtr test;
+  /// Of the sets as published; one without a hash is taken of the three sets above.
+  data::DataIdentity data;
+  std::vector<std::string> notes;  ///< of the data, for the user
 
   /// The set that is evaluated after an epoch, and what files call it.
   const data::DatasetPtr& eval_set() const { return validation ? validation : test; }

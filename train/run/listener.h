@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "diagrad/core/error.h"
+#include "diagrad/train/run/checkpoint.h"
 #include "diagrad/train/run/evaluate.h"
 #include "diagrad/train/run/run_folder.h"
 
@@ -16,7 +17,10 @@ struct TrainStart {
   std::string folder;
   int64_t parameters = 0;  ///< shared ones once
   int64_t epochs = 0;
-  int64_t steps = 0;  ///< of all epochs
+  int64_t steps = 0;  ///< number of the last step of all epochs
+  /// Steps of the schedule before this run's first one. Not 0 only where the run went on with other
+  /// data, and so with another number of steps per epoch.
+  int64_t schedule_offset = 0;
   int64_t steps_per_epoch = 0;
   std::vector<Metric> metrics;  ///< of the task, "loss" first
   Metric primary;               ///< the one that chooses the best epoch
@@ -25,7 +29,9 @@ struct TrainStart {
   int64_t eval_images = 0;
   std::string eval_set;    ///< "test" or "validation"
   int64_t resumed_at = 0;  ///< the step that was restored; 0: a new run
-  bool is_done = false;    ///< nothing is left to train, and the result stands
+  data::DataIdentity data = {};
+  std::vector<DataChange> data_changes = {};
+  bool is_done = false;  ///< nothing is left to train, and the result stands
 };
 
 /// How a run ended; what result.json holds, and more.

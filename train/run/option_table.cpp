@@ -104,8 +104,8 @@ void add_optimization(OptionTable& t) {
   t.push_back(
       count(kOptimization, "epochs", &O::epochs, 1, kMillion, "passes over the training images"));
   t.push_back(count(kOptimization, "batch", &O::batch, 1, kMillion, "images per batch"));
-  t.push_back(count(kOptimization, "eval-batch", &O::eval_batch, 1, kMillion,
-                    "images per batch of evaluation"));
+  t.push_back(runtime(count(kOptimization, "eval-batch", &O::eval_batch, 1, kMillion,
+                            "images per batch of evaluation")));
   t.push_back(count(kOptimization, "accumulate", &O::accumulate, 1, kMillion,
                     "batches whose gradients are averaged for one step"));
   t.push_back(text(kOptimization, "optimizer", &O::optimizer,
@@ -141,6 +141,8 @@ void add_run(OptionTable& t) {
                            "run folder; empty: runs/<date-time>-<model>-<attention>-<data>")));
   t.push_back(runtime(text(kRun, "resume", &O::resume,
                            "auto: where the run folder stopped; or a checkpoint file")));
+  t.push_back(runtime(flag(kRun, "other-data", &O::other_data,
+                           "resume on other data than the run's, at the same share of the epoch")));
   t.push_back(runtime(count(kRun, "max-steps", &O::max_steps, 0, INT64_MAX,
                             "stop after this step; 0: none. The schedule stays that of --epochs")));
   t.push_back(runtime(number(kRun, "max-time", &O::max_time, 0.0, 1e9,

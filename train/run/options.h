@@ -58,6 +58,7 @@ struct Options {
   int64_t workers = 2;
   std::string out;
   std::string resume;
+  bool other_data = false;
   int64_t max_steps = 0;
   double max_time = 0.0;
   int64_t eval_every = 1;

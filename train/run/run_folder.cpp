@@ -101,6 +101,26 @@ RunFolder::RunFolder(const Options& options)
 
 RunFolder::~RunFolder() = default;
 
+std::string existing_part(const std::string& path) {
+  std::error_code ignored;
+  fs::path part = path;
+  while (!part.empty() && !fs::exists(part, ignored)) part = part.parent_path();
+  return part.empty() ? "." : part.string();
+}
+
+void check_run_folder(const std::string& folder) {
+  const std::string part = existing_part(folder);
+  std::error_code ignored;
+  DG_CHECK(fs::is_directory(part, ignored),
+           "out: {} cannot be made: {} is no folder; choose another folder with --out", folder,
+           part);
+  const bool writable = access(part.c_str(), W_OK | X_OK) == 0;
+  const int reason = errno;
+  DG_CHECK(writable, "out: cannot write to {}: {}; choose another folder with --out", part,
+           std::strerror(reason));
+  if (fs::exists(folder + "/.lock", ignored)) const FolderLock lock(folder);
+}
+
 void RunFolder::start(const Options& options, const RowLayout& layout, int64_t step, bool stay) {
   layout_ = layout;
   std::error_code ignored;
@@ -109,6 +129,7 @@ void RunFolder::start(const Options& options, const RowLayout& layout, int64_t s
   }
   Options again = options;
   again.out = again.resume = "";  // a run of this file is a new run
+  again.other_data = false;
   write_file(path_ + "/config.toml", to_toml(again));
   write_file(path_ + "/env.json", environment_json(options));
   seconds_before_ = 0.0;

@@ -99,6 +99,13 @@ std::string environment_json(const Options& options);
 /// is not given, or is a file that is not one of its checkpoints.
 std::string find_run_folder(const Options& options);
 
+/// What RunFolder checks before it changes anything. Throws Error(usage) for a folder that cannot
+/// be made or written to, or that another process is writing to.
+void check_run_folder(const std::string& folder);
+
+/// The longest beginning of a path that exists; "." where none does.
+std::string existing_part(const std::string& path);
+
 /// Whether a folder has the checkpoints or the log of a run.
 bool holds_run(const std::string& folder);
 

@@ -4,11 +4,10 @@
 #include <optional>
 #include <string>
 
-#include "diagrad/train/optim/ema.h"
-#include "diagrad/train/optim/optimizer.h"
-#include "diagrad/train/run/job.h"
 #include "diagrad/train/run/listener.h"
+#include "diagrad/train/run/resume.h"
 #include "diagrad/train/run/run_folder.h"
+#include "diagrad/train/run/run_parts.h"
 
 namespace diagrad::train {
 
@@ -16,15 +15,11 @@ namespace diagrad::train {
 /// checkpoints of its folder.
 class RunStore {
  public:
-  /// Opens the run folder. `ema` may be null. Everything given must outlive the store.
-  RunStore(const TrainJob& job, const Optimizer& optimizer, const Ema* ema,
-           TrainListener& listener);
+  /// Opens the run folder. Everything given must outlive the store.
+  RunStore(const RunParts& parts, TrainListener& listener);
 
-  /// Restores what `options.resume` names: a file, or (auto) the newest whole checkpoint of the
-  /// folder, if there is one. Changes no file. Throws Error(checkpoint) where it is damaged, of
-  /// another model, or made with options that give another run, Error(usage) where the run of the
-  /// folder has come further.
-  Progress restore(int64_t batches_per_epoch);
+  /// Restores what `options.resume` names, see resume(). Changes no file.
+  Progress restore();
   /// Starts the folder's files; see RunFolder::start.
   void start(const Progress& progress, bool results_stay);
 
@@ -40,26 +35,19 @@ class RunStore {
   RunFolder& folder() { return folder_; }
   const RunFolder& folder() const { return folder_; }
   const RowLayout& layout() const { return layout_; }
-  int64_t resumed_at() const { return resumed_at_; }
+  /// What the run began with.
+  const RunBegin& begin() const { return begin_; }
 
  private:
-  TensorMap live() const;
-  Progress adopt(const Checkpoint& checkpoint, const std::string& path);
-  void check_options(const Checkpoint& checkpoint, const std::string& path);
-  void check_data(const Checkpoint& checkpoint, const std::string& path) const;
-  void check_sums(const Checkpoint& checkpoint, const std::string& path) const;
-  void check_space();
   Checkpoint snapshot(const Progress& progress) const;
 
+  const RunParts& parts_;
   const TrainJob& job_;
-  const Optimizer& optimizer_;
-  const Ema* ema_;
   TrainListener& listener_;
   RowLayout layout_;
   std::optional<Checkpoint> given_;  ///< the file that `resume` names
-  std::string restored_;             ///< the path of what was restored; empty for a new run
   RunFolder folder_;
-  int64_t resumed_at_ = 0;
+  RunBegin begin_;
   std::optional<Progress> saved_;
 };
 

@@ -10,11 +10,10 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/math_mode.h"
 #include "diagrad/core/signals.h"
-#include "diagrad/data/augmentation.h"
 #include "diagrad/data/loader.h"
 #include "diagrad/nn/module.h"
-#include "diagrad/train/run/optimization.h"
 #include "diagrad/train/run/result.h"
+#include "diagrad/train/run/run_parts.h"
 #include "diagrad/train/run/run_store.h"
 #include "diagrad/train/run/step.h"
 
@@ -27,21 +26,6 @@ constexpr int64_t kSamples = 12;  // images of each kind in the report
 
 double since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-data::LoaderOptions loader_options(const Options& o) {
-  return {.batch = o.batch,
-          .shuffle = true,
-          .drop_last = o.drop_last,
-          .workers = static_cast<int>(o.workers),
-          .seed = static_cast<uint64_t>(o.seed),
-          .augmentations = data::parse_augmentations(o.augment),
-          .normalization = o.normalization};
-}
-
-std::unique_ptr<Ema> make_ema(const Options& options, const nn::Module& model) {
-  if (options.ema_decay == 0.0) return nullptr;
-  return std::make_unique<Ema>(model.state_dict(), options.ema_decay);
 }
 
 /// Images and seconds of training steps, evaluation and saving left out.
@@ -101,11 +85,9 @@ class Trainer {
   const Options& options_;
   TrainListener& listener_;
   nn::Module& model_;
-  std::unique_ptr<Optimizer> optimizer_;
-  std::unique_ptr<Ema> ema_;  ///< null: off
-  data::Loader loader_;
-  int64_t steps_per_epoch_;
-  LearningRate schedule_;
+  RunParts parts_;
+  data::Loader& loader_;
+  const Ema* ema_;  ///< null: off
   Stepper stepper_;
   SignalGuard signals_;
   RunStore store_;
@@ -123,17 +105,16 @@ Trainer::Trainer(const TrainJob& job, TrainListener& listener)
       options_(job.options),
       listener_(listener),
       model_(*job.model),
-      optimizer_(make_optimizer(options_, model_.named_parameters())),
-      ema_(make_ema(options_, model_)),
-      loader_(job.train, loader_options(options_)),
-      steps_per_epoch_((loader_.batch_count() + options_.accumulate - 1) / options_.accumulate),
-      schedule_(make_learning_rate(options_, steps_per_epoch_)),
-      stepper_(*job.task, model_, *optimizer_, options_),
-      store_(job, *optimizer_, ema_.get(), listener),
+      parts_(job),
+      loader_(parts_.loader),
+      ema_(parts_.ema.get()),
+      stepper_(*job.task, model_, *parts_.optimizer, options_),
+      store_(parts_, listener),
       primary_(job.task->primary()) {}
 
 TrainResult Trainer::run() {
-  progress_ = store_.restore(loader_.batch_count());
+  for (const std::string& note : job_.notes) listener_.on_message(note);
+  progress_ = store_.restore();
   begin_ = Clock::now();
   const bool is_done = progress_.epoch >= options_.epochs || !stop_reason().empty();
   if (const auto result = is_done ? result_before() : std::nullopt) return repeat(*result);
@@ -176,15 +157,18 @@ TrainStart Trainer::outline(bool is_done) {
   start.folder = store_.folder().path();
   start.parameters = parameter_count();
   start.epochs = options_.epochs;
-  start.steps = schedule_.steps();
-  start.steps_per_epoch = steps_per_epoch_;
+  start.schedule_offset = progress_.schedule_step - progress_.step;
+  start.steps = parts_.schedule.steps() - start.schedule_offset;
+  start.steps_per_epoch = parts_.steps_per_epoch;
   start.metrics = store_.layout().metrics;
   start.primary = primary_;
   start.has_ema = store_.layout().has_ema;
   start.train_images = loader_.image_count();
   start.eval_images = job_.eval_set()->size();
   start.eval_set = job_.eval_name();
-  start.resumed_at = store_.resumed_at();
+  start.resumed_at = store_.begin().path.empty() ? 0 : progress_.step;
+  start.data = parts_.data;
+  start.data_changes = store_.begin().data_changes;
   start.is_done = is_done;
   return start;
 }
@@ -236,10 +220,13 @@ void Trainer::step() {
   place.step = progress_.step + 1;
   place.epoch = progress_.epoch + 1;
   place.first_batch = progress_.epoch * loader_.batch_count() + progress_.batch;
-  progress_.lr = schedule_.lr(progress_.step);
-  if (const auto momentum = schedule_.momentum(progress_.step)) optimizer_->set_momentum(*momentum);
+  progress_.lr = parts_.schedule.lr(progress_.schedule_step);
+  if (const auto momentum = parts_.schedule.momentum(progress_.schedule_step)) {
+    parts_.optimizer->set_momentum(*momentum);
+  }
   const StepResult result = run_step(batches, place);
   progress_.step = place.step;
+  ++progress_.schedule_step;
   progress_.batch += static_cast<int64_t>(batches.size());
   progress_.sums.add(result.sums);
   if (ema_) ema_->update(progress_.step);

@@ -188,6 +188,7 @@ TEST_CASE("summary, bench and dry runs go through the task") {
   REQUIRE(bench.code == 0);
   CHECK(json::parse(bench.out).at("task") == "mean-color");
   const Output plan = run_here(folder, train_words(folder.path("none"), {"--dry-run"}));
+  CAPTURE(plan.err);
   CHECK(plan.code == 0);
   CHECK(contains(plan.out, "mean-color, best by color_error"));
   CHECK_FALSE(fs::exists(folder.path("none")));
