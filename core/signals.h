@@ -2,9 +2,11 @@
 
 namespace diagrad {
 
-/// While alive, SIGINT and SIGTERM do not end the process but are noted, so that the loop can
-/// finish its step and save. A second one quits at once with exit code 128 + its number. One
-/// guard at a time; the handlers before it come back at its end.
+/// While alive, the signals by which people, terminals and batch systems end a program (SIGHUP,
+/// SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU) are noted instead, so that the loop can finish its
+/// step and save. A second SIGINT or SIGTERM quits at once with exit code 128 + its number; the
+/// others may come several times. A signal that was ignored (nohup, a script's background job)
+/// stays ignored. One guard at a time; the handlers before it come back at its end.
 class SignalGuard {
  public:
   SignalGuard();

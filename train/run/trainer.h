@@ -13,7 +13,8 @@ namespace diagrad::train {
 ///   stops, kills and resumes. The final checkpoint is the same file, byte for byte.
 /// - A checkpoint is saved after each epoch, every `save_every` steps, and when the run stops early
 ///   (max_steps, max_time, SIGINT, SIGTERM). Nothing with a number that is not finite is saved.
-/// - SIGINT and SIGTERM finish the step, save and return with `signal` set; a second one quits.
+/// - SIGINT, SIGTERM and the other signals of SignalGuard finish the step, save and return with
+///   `signal` set; a second SIGINT or SIGTERM quits.
 /// - Where nothing is left to train and result.json is of this step, it is returned as it is.
 ///
 /// Sets the math mode (core/math_mode.h) for its time; threads are set by the caller
