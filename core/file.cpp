@@ -28,7 +28,7 @@ std::string folder_of(const std::string& path) {
 
 /// Some file systems refuse to flush a folder; their renames are then as safe as they get.
 void flush_folder_of(const std::string& path) {
-  const int folder = open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int folder = open_descriptor(folder_of(path), O_RDONLY | O_DIRECTORY);
   if (folder < 0) return;
   fsync(folder);
   close(folder);
@@ -36,11 +36,20 @@ void flush_folder_of(const std::string& path) {
 
 }  // namespace
 
+int open_descriptor(const std::string& path, int flags, unsigned mode) {
+  const int lowest = open(path.c_str(), flags | O_CLOEXEC, mode);  // NOLINT
+  if (lowest < 0 || lowest > STDERR_FILENO) return lowest;
+  const int descriptor = fcntl(lowest, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);  // NOLINT
+  const int reason = errno;
+  close(lowest);
+  errno = reason;
+  return descriptor;
+}
+
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   // Made anew: what lies there may be a pipe, or a link to a file of somebody else.
   unlink(temporary(path_).c_str());
-  descriptor_ =
-      open(temporary(path_).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);  // NOLINT
+  descriptor_ = open_descriptor(temporary(path_), O_WRONLY | O_CREAT | O_EXCL);
   if (descriptor_ < 0) fail_with_reason("write", path_);
 }
 
@@ -103,7 +112,7 @@ void link_file(const std::string& from, const std::string& to) {
 
 InputFile::InputFile(std::string path) : path_(std::move(path)) {
   // Without O_NONBLOCK, opening a pipe would wait for a writer.
-  descriptor_ = open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);  // NOLINT
+  descriptor_ = open_descriptor(path_, O_RDONLY | O_NONBLOCK);
   if (descriptor_ < 0) fail_with_reason("read", path_);
   struct stat status = {};
   if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {

@@ -37,6 +37,11 @@ class AtomicFile {
 
 void write_file(const std::string& path, std::string_view text);
 
+/// open(), closed on exec, with a descriptor above 2: in a process whose standard streams are
+/// closed the lowest free descriptor is one of theirs, and what is printed would go into the file.
+/// -1 with errno where it fails.
+int open_descriptor(const std::string& path, int flags, unsigned mode = 0666);
+
 /// Renames and flushes the folder, so that the new name survives a power failure. Throws
 /// Error(checkpoint).
 void rename_file(const std::string& from, const std::string& to);

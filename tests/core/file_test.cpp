@@ -1,7 +1,9 @@
 #include "diagrad/core/file.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -31,6 +33,25 @@ TEST_CASE("a file is read whole up to a size, and only where it is one") {
   CHECK(complaint("/dev/zero", 2) == "/dev/zero: is not a regular file");
   REQUIRE(mkfifo(folder.path("pipe").c_str(), 0600) == 0);
   CHECK(complaint(folder.path("pipe"), 2) == folder.path("pipe") + ": is not a regular file");
+}
+
+TEST_CASE("a file never takes the place of a standard stream that is closed") {
+  const TemporaryFolder folder;
+  const int input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+  REQUIRE(input > 2);
+  close(STDIN_FILENO);
+  const int descriptor = open_descriptor(folder.path("new"), O_WRONLY | O_CREAT);
+  const bool is_free = fcntl(STDIN_FILENO, F_GETFD) < 0;
+  write_file(folder.path("whole"), "text");
+  const std::string whole = read_file(folder.path("whole"), 100);
+  dup2(input, STDIN_FILENO);
+  close(input);
+  CHECK(descriptor > 2);
+  CHECK((fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0);
+  close(descriptor);
+  CHECK(is_free);
+  CHECK(whole == "text");
+  CHECK(open_descriptor(folder.path("none/x"), O_WRONLY | O_CREAT) < 0);
 }
 
 TEST_CASE("writing goes neither through a link nor into a pipe that lies in its way") {

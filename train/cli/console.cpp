@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "diagrad/core/text.h"
+#include "diagrad/train/cli/output.h"
 
 namespace diagrad::cli {
 namespace {
@@ -29,10 +30,6 @@ Console::Console(bool quiet, bool json)
       live_(!quiet && is_terminal(words_)),
       colored_(live_ && wants_color()) {}
 
-void Console::write(std::FILE* file, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), file);
-}
-
 void Console::line(std::string_view text) {
   if (quiet_) return;
   if (has_status_) write(words_, "\r\x1b[K");
@@ -42,12 +39,12 @@ void Console::line(std::string_view text) {
 }
 
 void Console::flush() {
-  std::fflush(words_);
+  cli::flush(words_);
 }
 
 void Console::note(std::string_view text) {
   status("");
-  std::fflush(stdout);
+  cli::flush(stdout);
   write(stderr, fmt::format("diagrad: note: {}\n", printable(text)));
 }
 
@@ -61,7 +58,7 @@ void Console::status(std::string_view text) {
   write(words_, "\r");
   write(words_, text);
   write(words_, "\x1b[K");
-  std::fflush(words_);
+  cli::flush(words_);
   has_status_ = !text.empty();
 }
 

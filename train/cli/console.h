@@ -35,8 +35,6 @@ class Console {
   std::string styled(Style style, std::string_view text) const;
 
  private:
-  void write(std::FILE* file, std::string_view text);
-
   std::FILE* words_;
   bool quiet_;
   bool live_;

@@ -15,12 +15,14 @@
 #include <vector>
 
 #include "diagrad/core/build_info.h"
+#include "diagrad/core/process.h"
 #include "diagrad/core/spelling.h"
 #include "diagrad/core/text.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/help.h"
 #include "diagrad/train/cli/list_request.h"
+#include "diagrad/train/cli/output.h"
 #include "diagrad/train/run/options.h"
 
 namespace diagrad::cli {
@@ -50,12 +52,14 @@ std::string help_of(const CLI::App& app) {
 
 /// Throws for a word that nothing took: a command that does not exist or an option.
 void refuse_extras(const CLI::App& app) {
-  const std::vector<std::string> extras = app.remaining();
+  std::vector<std::string> extras = app.remaining();
+  const auto mark = std::find(extras.begin(), extras.end(), "--");
+  if (mark != extras.end()) extras.erase(mark);
   if (extras.empty()) return;
-  const std::string word = extras.front() == "--" && extras.size() > 1 ? extras[1] : extras.front();
+  const std::string& word = extras.front();
   const std::string help = help_of(app);
   std::vector<std::string> known;
-  if (word.front() == '-') {
+  if (word.rfind('-', 0) == 0) {
     for (const CLI::Option* option : app.get_options()) {
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     }
@@ -72,6 +76,30 @@ void refuse_extras(const CLI::App& app) {
   for (const CommandInfo& info : commands()) known.push_back(info.name);
   fail(ErrorKind::usage, "command '{}' is unknown{} (see `{}`)", word, did_you_mean(word, known),
        help);
+}
+
+/// The words of the command line, last first, as CLI11 takes them. For `--name=` it would take the
+/// next word as the value.
+std::vector<std::string> words_of(int argc, char** argv, const std::vector<Entry>& entries) {
+  const auto takes_value = [&](const std::string& name) {
+    return std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
+      const CLI::Option* option = entry.app->get_option_no_throw(name);
+      return option != nullptr && option->get_items_expected_min() > 0;
+    });
+  };
+  std::vector<std::string> words;
+  bool has_options = true;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    has_options = has_options && word != "--";
+    const bool is_empty = has_options && word.rfind("--", 0) == 0 && word.back() == '=' &&
+                          takes_value(word.substr(0, word.size() - 1));
+    if (is_empty) word.pop_back();
+    words.push_back(std::move(word));
+    if (is_empty) words.emplace_back();
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
 }
 
 /// Reads the command line and calls the command.
@@ -93,9 +121,9 @@ int run(int argc, char** argv) {
     entries.back().command->declare(arguments);
   }
   try {
-    app.parse(argc, argv);
+    app.parse(words_of(argc, argv, entries));
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
+    write(stdout, app.help());
     return kDone;
   } catch (const CLI::ArgumentMismatch& error) {
     // CLI11's words begin with the option's name.
@@ -106,7 +134,7 @@ int run(int argc, char** argv) {
     fail(ErrorKind::usage, "{} (see `{}`)", error.what(), help_of(app));
   }
   if (version) {
-    fmt::print("diagrad {}\n", build_info().version);
+    write(stdout, fmt::format("diagrad {}\n", build_info().version));
     return kDone;
   }
   const auto chosen = std::find_if(entries.begin(), entries.end(),
@@ -114,7 +142,7 @@ int run(int argc, char** argv) {
   if (chosen != entries.end()) refuse_extras(*chosen->app);
   refuse_extras(app);
   if (chosen == entries.end()) {
-    fmt::print("{}", app.help());
+    write(stdout, app.help());
     return kDone;
   }
   try {
@@ -127,20 +155,20 @@ int run(int argc, char** argv) {
   }
 }
 
-/// Results that could not be written are no results. A reader that left early (`| head`) is fine.
-void finish_output() {
-  errno = 0;
-  const bool failed = std::fflush(stdout) != 0;
-  const int reason = errno;
-  if ((failed || std::ferror(stdout) != 0) && reason != EPIPE) {
-    fail(ErrorKind::internal, "cannot write to standard output{}{}", reason == 0 ? "" : ": ",
-         reason == 0 ? "" : std::strerror(reason));
-  }
+/// Results that could not be written are no results. A reader that left early (`| head`) ends the
+/// program as it ends others, also where SIGPIPE is ignored.
+int finish_output(int code) {
+  const int reason = take_output_failure();
+  if (reason == 0) return code;
+  if (reason == EPIPE) return kSignal + SIGPIPE;
+  fail(ErrorKind::internal, "cannot write to standard output: {}", std::strerror(reason));
 }
 
 int report(std::string_view message, int code) {
-  std::fflush(stdout);
-  std::fputs(fmt::format("diagrad: error: {}\n", printable(message)).c_str(), stderr);
+  // A reader of standard output that has left must not keep the error from being told.
+  std::signal(SIGPIPE, SIG_IGN);
+  flush(stdout);
+  write(stderr, fmt::format("diagrad: error: {}\n", printable(message)));
   return code;
 }
 
@@ -165,13 +193,13 @@ ExitCode exit_code(ErrorKind kind) {
 }
 
 int main(int argc, char** argv) {
+  // First of all, as any file that is opened takes the place of a stream that is closed.
+  open_standard_descriptors();
   // Beyond a limit on file sizes a write fails, as on a full disk, and ends in an error of one
   // line.
   std::signal(SIGXFSZ, SIG_IGN);
   try {
-    const int code = run(argc, argv);
-    finish_output();
-    return code;
+    return finish_output(run(argc, argv));
   } catch (const Error& error) {
     return report(error.what(), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {

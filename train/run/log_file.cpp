@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/file.h"
 
 namespace diagrad::train {
 namespace {
@@ -25,8 +26,7 @@ LogFile::LogFile(std::string path, FunctionRef<bool(std::string_view line)> keep
     : path_(std::move(path)) {
   // Without O_NONBLOCK, opening a pipe would wait for a reader; a link would have a file cut that
   // is somebody else's.
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
-  descriptor_ = open(path_.c_str(), kFlags, 0666);  // NOLINT
+  descriptor_ = open_descriptor(path_, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW);
   if (descriptor_ < 0 && errno == ELOOP) {
     fail(ErrorKind::checkpoint, "{}: is a symbolic link, expected a file of the run's own", path_);
   }
