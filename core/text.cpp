@@ -16,6 +16,24 @@ bool continues(std::string_view text, size_t place) {
   return place < text.size() && (byte_at(text, place) & 0xC0U) == 0x80U;
 }
 
+/// Whether the second byte of a character may follow the first: no overlong form, no surrogate,
+/// nothing beyond U+10FFFF, no C1 control.
+bool may_follow(unsigned first, unsigned second) {
+  switch (first) {
+    case 0xC2:
+    case 0xE0:
+      return second >= 0xA0;
+    case 0xED:
+      return second < 0xA0;
+    case 0xF0:
+      return second >= 0x90;
+    case 0xF4:
+      return second < 0x90;
+    default:
+      return true;
+  }
+}
+
 /// Bytes of the character of UTF-8 that begins at `place`; 0 for none, and for C1 controls.
 size_t character_size(std::string_view text, size_t place) {
   const unsigned first = byte_at(text, place);
@@ -26,8 +44,27 @@ size_t character_size(std::string_view text, size_t place) {
   for (size_t i = 1; i < size; ++i) {
     if (!continues(text, place + i)) return 0;
   }
-  if (first == 0xC2 && byte_at(text, place + 1) < 0xA0) return 0;
-  return size;
+  return size > 0 && may_follow(first, byte_at(text, place + 1)) ? size : 0;
+}
+
+/// Whether a character of UTF-8 is U+10FE80 to U+10FEFF, which stand for bytes.
+bool stands_for_byte(std::string_view character) {
+  return character.size() == 4 && character.substr(0, 2) == "\xF4\x8F" &&
+         (byte_at(character, 2) & 0xFEU) == 0xBAU;
+}
+
+/// Calls `on_byte` for bytes that are part of no character of UTF-8, `on_character` for the others.
+template <typename OnByte, typename OnCharacter>
+void for_each_character(std::string_view text, OnByte on_byte, OnCharacter on_character) {
+  for (size_t place = 0; place < text.size();) {
+    const size_t size = byte_at(text, place) < 0x80 ? 1 : character_size(text, place);
+    if (size == 0) {
+      on_byte(byte_at(text, place++));
+    } else {
+      on_character(text.substr(place, size));
+      place += size;
+    }
+  }
 }
 
 }  // namespace
@@ -47,6 +84,70 @@ std::string printable(std::string_view text) {
     }
   }
   return result;
+}
+
+std::string shell_word(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=,+-@%";
+  const bool is_plain = !text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos;
+  if (is_plain && text.front() != '=') return std::string(text);  // zsh expands =name
+  const bool one_line = printable(text) == text;
+  std::string quoted = one_line ? "'" : "$'";
+  const auto escaped = [&](unsigned byte) { quoted += fmt::format("\\{:03o}", byte); };
+  for_each_character(text, escaped, [&](std::string_view character) {
+    const unsigned first = byte_at(character, 0);
+    if (one_line) {
+      quoted += first == '\'' ? "'\\''" : character;
+    } else if (first == '\n') {
+      quoted += "\\n";
+    } else if (first < 0x20 || first == 0x7F || first == '\'' || first == '\\') {
+      escaped(first);
+    } else {
+      quoted += character;
+    }
+  });
+  return quoted + "'";
+}
+
+std::string shell_path(const std::string& path) {
+  return shell_word(path.rfind('-', 0) == 0 ? "./" + path : path);
+}
+
+std::string bytes_to_utf8(std::string_view bytes) {
+  std::string text;
+  const auto add_byte = [&](unsigned byte) {
+    text += {'\xF4', '\x8F', static_cast<char>(byte < 0xC0 ? 0xBA : 0xBB),
+             static_cast<char>(0x80U | (byte & 0x3FU))};
+  };
+  for_each_character(bytes, add_byte, [&](std::string_view character) {
+    if (stands_for_byte(character)) {
+      // Escaped byte by byte, so that the way back gives it again.
+      for (size_t place = 0; place < character.size(); ++place) add_byte(byte_at(character, place));
+    } else {
+      text += character;
+    }
+  });
+  return text;
+}
+
+std::string utf8_to_bytes(std::string_view text) {
+  std::string bytes;
+  const auto add_byte = [&](unsigned byte) { bytes += static_cast<char>(byte); };
+  for_each_character(text, add_byte, [&](std::string_view character) {
+    if (stands_for_byte(character)) {
+      add_byte((byte_at(character, 2) == 0xBA ? 0x80U : 0xC0U) | (byte_at(character, 3) & 0x3FU));
+    } else {
+      bytes += character;
+    }
+  });
+  return bytes;
+}
+
+std::string_view plain_line(std::string_view line) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (line.substr(0, kMark.size()) == kMark) line.remove_prefix(kMark.size());
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
 }
 
 size_t columns(std::string_view text) {

@@ -12,6 +12,22 @@ namespace diagrad {
 /// visible (`\n`, `\x1b`), so that no file name or class name can move the cursor.
 std::string printable(std::string_view text);
 
+/// One word of a command for a POSIX shell, on one line and printable: bare where that is safe,
+/// else 'quoted', or $'quoted' (POSIX 2024, bash, zsh, ksh) where a line end, a control character
+/// or a byte that is no UTF-8 is in it.
+std::string shell_word(std::string_view text);
+/// The same of a file or folder, as `./-name` where a command would take it for an option.
+std::string shell_path(const std::string& path);
+
+/// Any bytes, such as a file name's, as UTF-8, and back. A byte b that is not part of a character
+/// becomes U+10FE00 + b, of a private use area, in place of U+FFFD, which is the same for all.
+std::string bytes_to_utf8(std::string_view bytes);
+std::string utf8_to_bytes(std::string_view text);
+
+/// A line of a text file as it was meant, whatever editor saved it: without the carriage return at
+/// its end and the byte order mark at the beginning of the file.
+std::string_view plain_line(std::string_view line);
+
 /// How many columns a text takes: one per UTF-8 character, colours none.
 size_t columns(std::string_view text);
 

@@ -14,6 +14,58 @@ TEST_CASE("text for a terminal has no line ends, escapes or broken characters") 
   CHECK(printable("\x1b[31mred\x07") == "\\x1b[31mred\\x07");
   CHECK(printable("\xff\xC3") == "\\xff\\xc3");
   CHECK(printable("\xC2\x9b") == "\\xc2\\x9b");  // a C1 control, as good as an escape
+  // Overlong forms, a surrogate and a code beyond the last one.
+  CHECK(printable("\xE0\x80\x80") == "\\xe0\\x80\\x80");
+  CHECK(printable("\xED\xA0\x80") == "\\xed\\xa0\\x80");
+  CHECK(printable("\xF0\x80\x80\x80") == "\\xf0\\x80\\x80\\x80");
+  CHECK(printable("\xF4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");
+  CHECK(printable("\xF0\x9F\x98\x80\xED\x9F\xBF") == "\xF0\x9F\x98\x80\xED\x9F\xBF");
+}
+
+TEST_CASE("a word for a shell is bare, quoted, or quoted with escapes") {
+  CHECK(shell_word("runs/a-b_1.2") == "runs/a-b_1.2");
+  CHECK(shell_word("") == "''");
+  CHECK(shell_word("it's $(x)") == "'it'\\''s $(x)'");
+  CHECK(shell_word("\xC3\xA9") == "'\xC3\xA9'");
+  CHECK(shell_word("=ls") == "'=ls'");
+  CHECK(shell_word("a=b") == "a=b");
+  CHECK(shell_word("new\nline's \\") == "$'new\\nline\\047s \\134'");
+  CHECK(shell_word("\xff\x1b\x7f"
+                   "1") == "$'\\377\\033\\1771'");
+  CHECK(shell_path("-x") == "./-x");
+  CHECK(shell_path("x-") == "x-");
+  CHECK(shell_path("- x") == "'./- x'");
+}
+
+TEST_CASE("any bytes become UTF-8 and come back") {
+  CHECK(bytes_to_utf8("plain \xC3\xA9") == "plain \xC3\xA9");
+  CHECK(bytes_to_utf8("\x80\xff") == "\xF4\x8F\xBA\x80\xF4\x8F\xBB\xBF");
+  CHECK(utf8_to_bytes("\xF4\x8F\xBA\x80\xF4\x8F\xBB\xBF") == "\x80\xff");
+  std::string all;
+  for (int first = 0; first < 256; ++first) {
+    for (int second = 0; second < 256; ++second) {
+      all += static_cast<char>(first);
+      all += static_cast<char>(second);
+    }
+  }
+  // Characters that stand for bytes, too.
+  for (const std::string& bytes : {all, "\xC3" + all, bytes_to_utf8(all)}) {
+    const std::string text = bytes_to_utf8(bytes);
+    CHECK(utf8_to_bytes(text) == bytes);
+    // printable() leaves UTF-8 as it is, the characters that stand for bytes included.
+    std::string shown = printable(text);
+    CHECK(shown.find("\\x8") == std::string::npos);
+    CHECK(shown.find("\\xf") == std::string::npos);
+  }
+}
+
+TEST_CASE("a line is the same from any editor") {
+  CHECK(plain_line("a b") == "a b");
+  CHECK(plain_line("a b\r") == "a b");
+  CHECK(plain_line("\xEF\xBB\xBF"
+                   "a\r") == "a");
+  CHECK(plain_line("\r").empty());
+  CHECK(plain_line("").empty());
 }
 
 TEST_CASE("columns are counted by characters, without colours") {

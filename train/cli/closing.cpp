@@ -51,12 +51,11 @@ std::vector<std::string> closing_lines(const train::TrainResult& result,
   lines.push_back(fmt::format("report       {}/report.html", folder));
   lines.push_back(fmt::format("checkpoints  {}/checkpoints", folder));
   if (!result.stopped.empty()) {
-    lines.push_back(fmt::format("go on        {}",
-                                printable(train::resume_command(result.folder, result.stopped))));
+    lines.push_back(
+        fmt::format("go on        {}", train::resume_command(result.folder, result.stopped)));
   }
   if (result.signal == 0) {
-    lines.push_back(
-        fmt::format("next         diagrad eval {}", printable(train::shell_word(result.folder))));
+    lines.push_back(fmt::format("next         diagrad eval {}", shell_path(result.folder)));
   }
   return lines;
 }

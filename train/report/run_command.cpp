@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "diagrad/core/json_text.h"
+#include "diagrad/core/text.h"
+#include "diagrad/train/run/options.h"
 
 namespace diagrad::train {
 
@@ -16,25 +18,17 @@ std::string RunFiles::option(const std::string& name) const {
   return {};
 }
 
-std::string shell_word(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=,+-@%";
-  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 std::string repeat_command(const std::vector<ConfigLine>& config) {
   std::string command = "diagrad train";
   for (const ConfigLine& line : config) {
     if (line.is_default || line.name == "out" || line.name == "resume") continue;
     const std::string& value = line.value;
+    const OptionInfo* info = find_option(line.name);
     command += " --" + shell_word(line.name);
-    if (value == "true" || value == "false") {
+    if (info != nullptr && info->option.kind == Option::Kind::boolean) {
       command += value == "true" ? "" : "=false";
     } else {
-      command += " " + shell_word(value);
+      command += (value.rfind('-', 0) == 0 ? "=" : " ") + shell_word(value);
     }
   }
   return command;
@@ -43,7 +37,7 @@ std::string repeat_command(const std::vector<ConfigLine>& config) {
 std::string resume_command(const std::string& folder, const std::string& reason) {
   const bool limited = reason == "max-steps" || reason == "max-time";
   return fmt::format("diagrad train --config {} --out {} --resume auto{}",
-                     shell_word(folder + "/config.toml"), shell_word(folder),
+                     shell_path(folder + "/config.toml"), shell_path(folder),
                      limited ? " --" + reason + " 0" : "");
 }
 

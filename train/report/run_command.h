@@ -7,9 +7,6 @@
 
 namespace diagrad::train {
 
-/// A word for a shell: quoted where it needs to be.
-std::string shell_word(const std::string& text);
-
 /// `diagrad train` with the options that differ from the defaults: the same run, without any file.
 std::string repeat_command(const std::vector<ConfigLine>& config);
 /// The command that goes on with the run of a folder; `reason` is why it stopped: a limit that was

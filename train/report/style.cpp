@@ -117,7 +117,8 @@ td.changed { font-weight: 600; }
   font-variant-numeric: tabular-nums; }
 details + details { margin-top: 10px; }
 summary { cursor: pointer; padding: 3px 0; }
-code { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+code { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
 code span { display: inline-block; max-width: 100%; }
 a { color: var(--train); }
 footer { color: var(--soft); font-size: 13px; margin-top: 18px; }

@@ -7,6 +7,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/json_text.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/run/options.h"
 
 namespace diagrad::train {
@@ -14,9 +15,27 @@ namespace {
 
 using nlohmann::json;
 
-/// Bytes that are no UTF-8 (a file name may hold any) become U+FFFD.
+/// The value as JSON and TOML hold it: a path may be any bytes, texts of theirs are UTF-8.
+template <typename T>
+json json_of(const T& value) {
+  return value;
+}
+json json_of(const std::string& value) {
+  return bytes_to_utf8(value);
+}
+json json_of(const std::vector<std::string>& values) {
+  json list = json::array();
+  for (const std::string& value : values) list.push_back(bytes_to_utf8(value));
+  return list;
+}
+
+/// A text of JSON that is one of TOML, too, where U+007F has to be escaped.
 std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string text = value.dump();
+  for (size_t place = text.find('\x7F'); place != std::string::npos; place = text.find('\x7F')) {
+    text.replace(place, 1, "\\u007f");
+  }
+  return text;
 }
 
 /// Calls `write` with every option that has a value. nlohmann writes the shortest digits that read
@@ -73,6 +92,10 @@ void take(json& object, const OptionInfo& info, Options& options) {
         } else {
           value = found->template get<T>();
         }
+        if constexpr (std::is_same_v<T, std::string>) value = utf8_to_bytes(value);
+        if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          for (std::string& text : value) text = utf8_to_bytes(text);
+        }
       },
       info.member);
   object.erase(found);
@@ -81,7 +104,7 @@ void take(json& object, const OptionInfo& info, Options& options) {
 std::map<std::string, std::string> lasting(const Options& options) {
   std::map<std::string, std::string> values;
   write_options(options, [&](const OptionInfo& info, const auto& value) {
-    if (!info.runtime) values[info.option.name] = dump(value);
+    if (!info.runtime) values[info.option.name] = dump(json_of(value));
   });
   return values;
 }
@@ -96,7 +119,7 @@ std::string to_toml(const Options& options) {
       text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", info.group);
       group = info.group;
     }
-    text += fmt::format("{} = {}\n", info.option.name, dump(value));
+    text += fmt::format("{} = {}\n", info.option.name, dump(json_of(value)));
   });
   return text;
 }
@@ -104,7 +127,7 @@ std::string to_toml(const Options& options) {
 std::string to_json(const Options& options) {
   json object = json::object();
   write_options(options, [&](const OptionInfo& info, const auto& value) {
-    if (!info.runtime) object[info.option.name] = value;
+    if (!info.runtime) object[info.option.name] = json_of(value);
   });
   return dump(object);
 }

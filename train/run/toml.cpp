@@ -47,7 +47,7 @@ template <typename... Args>
 
 /// A value as a user would type it after the flag.
 std::string text_of(const toml::node& node, std::string_view name, std::string_view source) {
-  if (const auto* value = node.as_string()) return value->get();
+  if (const auto* value = node.as_string()) return utf8_to_bytes(value->get());
   if (const auto* value = node.as_integer()) return fmt::format("{}", value->get());
   if (const auto* value = node.as_floating_point()) return fmt::format("{}", value->get());
   if (const auto* value = node.as_boolean()) return value->get() ? "true" : "false";

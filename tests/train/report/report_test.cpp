@@ -340,13 +340,21 @@ TEST_CASE("long runs are drawn from means of stretches") {
 }
 
 TEST_CASE("commands are quoted for a shell") {
-  CHECK(shell_word("runs/a-b_1.2") == "runs/a-b_1.2");
-  CHECK(shell_word("") == "''");
-  CHECK(shell_word("it's $(x)") == "'it'\\''s $(x)'");
   CHECK(resume_command("a b", "max-steps") ==
         "diagrad train --config 'a b/config.toml' --out 'a b' --resume auto --max-steps 0");
   CHECK(resume_command("r", "signal 15") ==
         "diagrad train --config r/config.toml --out r --resume auto");
+  CHECK(resume_command("-r\n", "") ==
+        "diagrad train --config $'./-r\\n/config.toml' --out $'./-r\\n' --resume auto");
+  const auto line = [](const char* name, const char* value) {
+    ConfigLine result;
+    result.name = name;
+    result.value = value;
+    return result;
+  };
+  CHECK(repeat_command(
+            {line("data", "-d"), line("normalization", "true"), line("drop-last", "true")}) ==
+        "diagrad train --data=-d --normalization true --drop-last");
 }
 
 TEST_CASE("a run writes its page; one that is stopped says how to go on") {
