@@ -1,10 +1,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "diagrad/core/error.h"
@@ -16,6 +22,7 @@
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/option_set.h"
+#include "diagrad/train/cli/output.h"
 #include "diagrad/train/cli/plan.h"
 #include "diagrad/train/cli/progress.h"
 #include "diagrad/train/cli/runs.h"
@@ -44,6 +51,21 @@ class PipeGuard {
   void (*before_)(int);
 };
 
+/// The folder of several runs, made for them alone; gone again where no run began in it.
+class NewFolder {
+ public:
+  explicit NewFolder(std::string path) : path_(std::move(path)) {}
+  ~NewFolder() {
+    std::error_code is_used;
+    std::filesystem::remove(path_, is_used);
+  }
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+
+ private:
+  std::string path_;
+};
+
 class TrainCommand : public Command {
  public:
   void declare(Arguments& arguments) override;
@@ -54,6 +76,7 @@ class TrainCommand : public Command {
   int dry_run(const Options& options, Console& console) const;
   int train_one(const Options& options, Console& console) const;
   int train_all(const Options& options, Console& console) const;
+  int after_output(int code, Console& console) const;
 
   OptionSet set_;
   int64_t runs_ = 1;
@@ -93,15 +116,16 @@ int TrainCommand::run() {
            "runs: {} seeds from {} on go beyond the largest, {}; use a smaller --seed", runs_,
            options.seed, INT64_MAX);
   if (print_config_) {
-    fmt::print("{}", train::to_toml(options));
+    write(stdout, train::to_toml(options));
     return kDone;
   }
   if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
-  const PipeGuard guard;
   Console console(quiet_, json_);
   try {
     if (dry_run_) return dry_run(options, console);
-    return runs_ == 1 ? train_one(options, console) : train_all(options, console);
+    const PipeGuard guard;
+    const int code = runs_ == 1 ? train_one(options, console) : train_all(options, console);
+    return after_output(code, console);
   } catch (const Error& error) {
     throw set_.placed(error);
   }
@@ -167,7 +191,10 @@ int TrainCommand::train_one(const Options& options, Console& console) const {
 }
 
 int TrainCommand::train_all(const Options& options, Console& console) const {
-  const std::vector<Options> runs = options_of_runs(options);
+  Options placed = options;
+  std::optional<NewFolder> made;
+  if (options.out.empty()) made.emplace(placed.out = train::make_new_run_folder(options));
+  const std::vector<Options> runs = options_of_runs(placed);
   const std::string base = std::filesystem::path(runs.front().out).parent_path();
   std::vector<TrainResult> results;
   for (const Options& own : runs) {
@@ -186,6 +213,20 @@ int TrainCommand::train_all(const Options& options, Console& console) const {
   say(runs_lines(results, options, base), results.front().primary, console);
   if (json_) console.json(runs_json(results, options));
   return kDone;
+}
+
+/// The exit code of a run with this one, once its words are written. The run is saved, so words
+/// that nobody reads are no failure: `| head`, a terminal that went away, a stream that was closed
+/// from the start.
+int TrainCommand::after_output(int code, Console& console) const {
+  const int reason = take_output_failure();
+  const bool has_reader = reason != EPIPE && (json_ || (reason != EIO && reason != EBADF));
+  if (reason == 0 || !has_reader) return code;
+  const std::string words =
+      fmt::format("cannot write to standard output: {}; the run is saved", std::strerror(reason));
+  if (code == kDone) fail(ErrorKind::internal, "{}", words);
+  console.note(words);
+  return code;
 }
 
 [[maybe_unused]] const bool registered =

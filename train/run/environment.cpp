@@ -32,9 +32,9 @@ std::string version_text(unsigned number) {
 
 }  // namespace
 
-std::string environment_json(const Options& options) {
+std::string environment_json(const Options& options, int64_t number) {
   const BuildInfo& build = build_info();
-  const nlohmann::json environment = {
+  nlohmann::json environment = {
       {"version", build.version},
       {"commit", build.commit},
       {"compiler", build.compiler},
@@ -59,6 +59,7 @@ std::string environment_json(const Options& options) {
         {"tomlplusplus", toml_library_version()},
         {"xxhash", version_text(XXH_versionNumber())},
         {"zlib", zlibVersion()}}}};
+  if (number > 0) environment["number"] = number;
   return environment.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

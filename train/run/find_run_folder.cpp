@@ -1,15 +1,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <ctime>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/file_text.h"
+#include "diagrad/core/json_text.h"
 #include "diagrad/train/run/run_folder.h"
 #include "diagrad/train/run/toml.h"
 
@@ -27,11 +29,13 @@ bool present(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-/// Letters, digits, dot, minus and underscore of a word; everything else becomes a minus.
+/// ASCII letters, digits, dot, minus and underscore of a word, in any locale; everything else
+/// becomes a minus.
 std::string file_word(std::string text) {
+  constexpr std::string_view kKept =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
   std::replace_if(
-      text.begin(), text.end(),
-      [](unsigned char c) { return std::isalnum(c) == 0 && c != '.' && c != '-' && c != '_'; },
+      text.begin(), text.end(), [&](char c) { return kKept.find(c) == std::string_view::npos; },
       '-');
   return text;
 }
@@ -53,15 +57,24 @@ std::string local_time() {
 
 bool is_number(std::string_view text) {
   return !text.empty() && text.size() <= 18 &&
-         std::all_of(text.begin(), text.end(),
-                     [](unsigned char c) { return std::isdigit(c) != 0; });
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// When a run began, and its number among those of the same second.
-using Age = std::pair<std::string, int64_t>;
+/// The number in a folder's env.json; 0 where there is none.
+int64_t number_in(const fs::path& folder) {
+  return json_count(file_json((folder / "env.json").string()), "number");
+}
+
+/// What a folder's name says: when the run began, by the clock and the time zone of then, and its
+/// number among those of the same second.
+using NamedAge = std::pair<std::string, int64_t>;
+
+/// The larger, the newer. The number comes first, as clocks are set back and time zones change;
+/// two runs that began at the same moment may have the same.
+using Age = std::pair<int64_t, NamedAge>;
 
 /// Of a folder <date-time>-<run> or <date-time>-<run>-<number>; nothing for other names.
-std::optional<Age> age_of(const std::string& folder, const std::string& run) {
+std::optional<NamedAge> named_age(const std::string& folder, const std::string& run) {
   constexpr size_t kDate = 8;
   constexpr size_t kTime = 15;  // 20260131-235959
   const std::string_view name = folder;
@@ -72,9 +85,9 @@ std::optional<Age> age_of(const std::string& folder, const std::string& run) {
   const std::string begin = folder.substr(0, kTime) + "-" + run;
   if (folder.compare(0, begin.size(), begin) != 0) return std::nullopt;
   const std::string_view rest = name.substr(begin.size());
-  if (rest.empty()) return Age{folder.substr(0, kTime), 1};
+  if (rest.empty()) return NamedAge{folder.substr(0, kTime), 1};
   if (rest.front() != '-' || !is_number(rest.substr(1))) return std::nullopt;
-  return Age{folder.substr(0, kTime), std::stoll(std::string(rest.substr(1)))};
+  return NamedAge{folder.substr(0, kTime), std::stoll(std::string(rest.substr(1)))};
 }
 
 /// run_name() of the options in a folder's config.toml; empty where it cannot be read. A name alone
@@ -102,12 +115,12 @@ std::string unfinished_folder(const Options& options) {
   std::error_code problem;
   for (fs::directory_iterator entry(kRuns, problem), end; !problem && entry != end;
        entry.increment(problem)) {
-    const auto age = age_of(entry->path().filename().string(), run);
+    const auto name = named_age(entry->path().filename().string(), run);
     const bool unfinished =
-        age && holds_run(entry->path().string()) && !present(entry->path() / "result.json");
-    if (!unfinished || (newest && *age < *newest) || configured_name(entry->path()) != run) {
-      continue;
-    }
+        name && holds_run(entry->path().string()) && !present(entry->path() / "result.json");
+    if (!unfinished) continue;
+    const Age age{number_in(entry->path()), *name};
+    if ((newest && age < *newest) || configured_name(entry->path()) != run) continue;
     newest = age;
     path = entry->path().string();
   }
@@ -131,6 +144,15 @@ std::string folder_of_run(const std::string& checkpoint) {
   return folder.parent_path().string();
 }
 
+/// False: it was there before.
+bool make_folder(const std::string& path) {
+  std::error_code problem;
+  const bool is_made = fs::create_directories(path, problem);
+  DG_CHECK(!problem, "out: {} cannot be made: {}; choose another folder with --out", path,
+           problem.message());
+  return is_made;
+}
+
 }  // namespace
 
 bool holds_run(const std::string& folder) {
@@ -150,6 +172,35 @@ std::string new_run_folder(const Options& options) {
   std::string path = first;
   for (int number = 2; present(path); ++number) path = fmt::format("{}-{}", first, number);
   return path;
+}
+
+int64_t run_number(const std::string& folder) {
+  std::error_code problem;
+  const fs::path place = fs::canonical(folder, problem).parent_path();
+  if (problem || !fs::equivalent(place, kRuns, problem)) return 0;
+  if (const int64_t own = number_in(folder); own > 0) return own;
+  int64_t largest = 0;
+  for (fs::directory_iterator entry(kRuns, problem), end; !problem && entry != end;
+       entry.increment(problem)) {
+    largest = std::max(largest, number_in(entry->path()));
+  }
+  return largest + 1;
+}
+
+std::string make_new_run_folder(const Options& options) {
+  for (;;) {
+    const std::string path = new_run_folder(options);
+    if (make_folder(path)) return path;
+  }
+}
+
+std::string make_run_folder(const Options& options) {
+  for (std::string path = find_run_folder(options);;) {
+    if (make_folder(path)) return path;
+    const std::string again = find_run_folder(options);
+    if (again == path) return path;
+    path = again;
+  }
 }
 
 std::string find_run_folder(const Options& options) {

@@ -15,7 +15,9 @@
 #include <utility>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/file.h"
 #include "diagrad/core/json_text.h"
+#include "diagrad/core/text.h"
 
 namespace diagrad::train {
 namespace {
@@ -71,7 +73,7 @@ std::string RowLayout::header() const {
 class FolderLock {
  public:
   explicit FolderLock(const std::string& folder) {
-    descriptor_ = open((folder + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);  // NOLINT
+    descriptor_ = open_descriptor(folder + "/.lock", O_RDWR | O_CREAT);
     const int reason = errno;
     DG_CHECK(descriptor_ >= 0, "out: cannot write to {}: {}; choose another folder with --out",
              folder, std::strerror(reason));
@@ -90,11 +92,7 @@ class FolderLock {
 };
 
 RunFolder::RunFolder(const Options& options)
-    : path_(find_run_folder(options)), checkpoints_(path_ + "/checkpoints") {
-  std::error_code problem;
-  fs::create_directories(path_, problem);
-  DG_CHECK(!problem, "out: {} cannot be made: {}; choose another folder with --out", path_,
-           problem.message());
+    : path_(make_run_folder(options)), checkpoints_(path_ + "/checkpoints") {
   lock_ = std::make_unique<FolderLock>(path_);
   checkpoints_.prepare();
 }
@@ -131,7 +129,7 @@ void RunFolder::start(const Options& options, const RowLayout& layout, int64_t s
   again.out = again.resume = "";  // a run of this file is a new run
   again.other_data = false;
   write_file(path_ + "/config.toml", to_toml(again));
-  write_file(path_ + "/env.json", environment_json(options));
+  write_file(path_ + "/env.json", environment_json(options, run_number(path_)));
   seconds_before_ = 0.0;
   events_ = std::make_unique<LogFile>(path_ + "/events.jsonl", [&](std::string_view line) {
     const json row = parse_json(line);
@@ -143,9 +141,9 @@ void RunFolder::start(const Options& options, const RowLayout& layout, int64_t s
   bool header = true;
   rate_before_ = 0.0;
   metrics_ = std::make_unique<LogFile>(path_ + "/metrics.csv", [&](std::string_view line) {
-    if (std::exchange(header, false)) return line == layout_.header();
+    if (std::exchange(header, false)) return plain_line(line) == layout_.header();
     if (!is_row_up_to(line, step)) return false;
-    rate_before_ = rate_of(line);
+    rate_before_ = rate_of(plain_line(line));
     return true;
   });
   if (metrics_->empty()) metrics_->add(layout_.header());

@@ -55,7 +55,7 @@ class FolderLock;
 /// Error(checkpoint) when writing fails later.
 class RunFolder {
  public:
-  /// Opens find_run_folder(), made where it is missing.
+  /// Opens make_run_folder().
   explicit RunFolder(const Options& options);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
@@ -89,14 +89,19 @@ class RunFolder {
   double rate_before_ = 0.0;
 };
 
-/// Version, commit, compiler, processor, threads, libraries: what env.json holds, as JSON text.
-std::string environment_json(const Options& options);
+/// Version, commit, compiler, processor, threads, libraries: what env.json holds, as JSON text,
+/// with the run's number where it has one.
+std::string environment_json(const Options& options, int64_t number = 0);
+/// Of a folder in runs/: the number that it has, else one more than the largest there, so that the
+/// newest run is known whatever the clock said. 0 for a folder elsewhere.
+int64_t run_number(const std::string& folder);
 
 /// The folder that a run with these options has: `out`; else a new one, runs/<date-time>-<model>-
 /// <attention>-<data>. With `resume` auto and no `out`: the newest folder of that name whose run
-/// has no result yet. With `resume` FILE and no `out`: the run that the file belongs to, where it
-/// lies in the checkpoints of one. Makes nothing. Throws when the folder holds a run and `resume`
-/// is not given, or is a file that is not one of its checkpoints.
+/// has no result yet, by run_number() and for folders without one by name. With `resume` FILE and
+/// no `out`: the run that the file belongs to, where it lies in the checkpoints of one. Makes
+/// nothing. Throws when the folder holds a run and `resume` is not given, or is a file that is not
+/// one of its checkpoints.
 std::string find_run_folder(const Options& options);
 
 /// What RunFolder checks before it changes anything. Throws Error(usage) for a folder that cannot
@@ -113,5 +118,10 @@ bool holds_run(const std::string& folder);
 std::string run_name(const Options& options);
 /// runs/<date-time>-<run_name>, with a number behind it where that exists. Makes nothing.
 std::string new_run_folder(const Options& options);
+
+/// find_run_folder() and new_run_folder(), made where they are missing. Of processes that choose
+/// the same new name at the same moment one gets it, the others the next ones.
+std::string make_run_folder(const Options& options);
+std::string make_new_run_folder(const Options& options);
 
 }  // namespace diagrad::train

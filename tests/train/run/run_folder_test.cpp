@@ -12,6 +12,8 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <thread>
+#include <vector>
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/signals.h"
@@ -274,6 +276,78 @@ TEST_CASE("--resume auto takes the newest run of exactly these names") {
   CHECK(found("cifar") == "runs/" + first + "-11");
 }
 
+TEST_CASE("the newest run is the one that began last, whatever the clock said") {
+  const TemporaryFolder folder;
+  const WorkingFolder here(folder.path());
+  Options options = in_folder("", "auto");
+  options.data = "cifar";
+  const auto folder_of = [](const char* date) {
+    return fmt::format("runs/{}-000000-resnet20-dia-lstm-cifar", date);
+  };
+  const std::string first = folder_of("20260105");
+  const std::string second = folder_of("20260101");
+  const auto begin = [&](const std::string& path) { begin_run(path.substr(5), "cifar"); };
+  begin(first);
+  begin(second);
+  CHECK(find_run_folder(options) == second);
+  // That it goes on later does not make it newer.
+  RunFolder(in_folder(first, "auto")).start(options, layout(), 0);
+  CHECK(find_run_folder(options) == second);
+  // Folders without a number are older than those with one, and ordered by their names.
+  fs::remove(first + "/env.json");
+  append(first + "/env.json", "{}");
+  CHECK(find_run_folder(options) == second);
+  fs::remove(second + "/env.json");
+  CHECK(find_run_folder(options) == first);
+  begin(folder_of("20251231"));
+  CHECK(find_run_folder(options) == folder_of("20251231"));
+  // Two that began at the same moment may have the same number.
+  for (const std::string& path : {first, second}) {
+    fs::remove(path + "/env.json");
+    append(path + "/env.json", R"({"number": 7})");
+  }
+  CHECK(find_run_folder(options) == first);
+  CHECK(run_number("runs") == 0);
+  CHECK(run_number(first) == 7);
+}
+
+TEST_CASE("runs that begin at the same moment get a folder each") {
+  const TemporaryFolder folder;
+  const WorkingFolder here(folder.path());
+  std::vector<std::string> paths(8);
+  std::vector<std::thread> threads;
+  for (std::string& path : paths) {
+    threads.emplace_back([&path] { path = make_new_run_folder(Options()); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::sort(paths.begin(), paths.end());
+  CHECK(std::unique(paths.begin(), paths.end()) == paths.end());
+  for (const std::string& path : paths) CHECK(fs::is_directory(path));
+}
+
+TEST_CASE("rows stay where an editor has saved the log with its own line ends") {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("run");
+  {
+    RunFolder run(in_folder(out));
+    run.start(Options(), layout(), 0);
+    fill(run, 1);
+  }
+  for (const char* name : {"/metrics.csv", "/events.jsonl"}) {
+    std::string text = "\xEF\xBB\xBF";
+    for (const char c : text_of(out + name)) text += c == '\n' ? "\r\n" : std::string(1, c);
+    fs::remove(out + name);
+    append(out + name, text);
+  }
+  RunFolder run(in_folder(out, "auto"));
+  run.start(Options(), layout(), 10);
+  CHECK(run.seconds_before() == 10.0);
+  const std::string metrics = text_of(out + "/metrics.csv");
+  const std::string events = text_of(out + "/events.jsonl");
+  CHECK(std::count(metrics.begin(), metrics.end(), '\n') == 3);
+  CHECK(std::count(events.begin(), events.end(), '\n') == 10);
+}
+
 TEST_CASE("a folder that holds a run takes no checkpoint of another one") {
   const TemporaryFolder folder;
   for (const char* name : {"a", "b"}) {
@@ -300,8 +374,29 @@ TEST_CASE("the first signal is noted, and handlers come back") {
     std::raise(SIGTERM);
     CHECK(guard.caught() == SIGTERM);
   }
+  struct sigaction after = {};
+  sigaction(SIGTERM, nullptr, &after);
+  CHECK(after.sa_handler == SIG_DFL);
   const SignalGuard again;
   CHECK(again.caught() == 0);
+}
+
+TEST_CASE("signals that come several times, or after a warning, do not end the process") {
+  const SignalGuard guard;
+  for (const int signal : {SIGHUP, SIGHUP, SIGUSR1, SIGUSR1, SIGUSR2, SIGXCPU, SIGXCPU, SIGTERM}) {
+    std::raise(signal);
+  }
+  CHECK(guard.caught() == SIGHUP);
+}
+
+TEST_CASE("a signal that was ignored is not noted") {
+  const auto before = std::signal(SIGUSR2, SIG_IGN);
+  {
+    const SignalGuard guard;
+    std::raise(SIGUSR2);
+    CHECK(guard.caught() == 0);
+  }
+  CHECK(std::signal(SIGUSR2, before) == SIG_IGN);
 }
 
 constexpr const char* kSignalled = "the process that gets two signals";
