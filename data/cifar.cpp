@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/text.h"
 #include "diagrad/data/registry.h"
 
 namespace diagrad::data {
@@ -142,15 +143,17 @@ std::vector<std::string> read_names(const CifarLayout& layout, const fs::path& p
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) return names;
   const auto wanted = static_cast<size_t>(layout.classes);
-  // Lines of that many bytes and their ends; where a line goes on beyond, it is no name.
-  std::string text(wanted * (kMaxNameLength + 2) + 1, '\0');
+  // A byte order mark, lines of that many bytes and their ends; where a line goes on beyond, it is
+  // no name.
+  std::string text(3 + wanted * (kMaxNameLength + 2) + 1, '\0');
   std::ifstream file(path, std::ios::binary);
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(file.gcount()));
   std::istringstream stream(text);
   std::string line;
   while (names.size() < wanted && stream.good() && std::getline(stream, line)) {
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    line = std::string(plain_line(line));
+    while (!line.empty() && line.back() == ' ') line.pop_back();
     const bool printable =
         std::all_of(line.begin(), line.end(), [](char c) { return c >= ' ' && c <= '~'; });
     if (line.empty() || line.size() > kMaxNameLength || !printable) break;

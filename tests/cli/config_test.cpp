@@ -51,6 +51,32 @@ TEST_CASE("every recipe comes back from its printed config, and flags win over i
   }
 }
 
+TEST_CASE("a config gives the same options from any editor") {
+  const std::string first = printed({"--data", "/a\x7f \xff", "--epochs", "3"});
+  std::string windows;
+  for (const char c : first) windows += c == '\n' ? "\r\n" : std::string(1, c);
+  const std::string mark = "\xEF\xBB\xBF";
+  const std::string no_end = first.substr(0, first.size() - 1);
+  for (const std::string& text : {first, windows, mark + first, mark + windows, no_end,
+                                  mark + windows.substr(0, windows.size() - 2)}) {
+    CHECK(printed_again(text) == first);
+  }
+}
+
+TEST_CASE("a recipe says what it is from any editor") {
+  const std::string text = "# What it is.\n# Reaches: 90 %\nepochs = 3\n";
+  std::string windows = "\xEF\xBB\xBF";
+  for (const char c : text) windows += c == '\n' ? "\r\n" : std::string(1, c);
+  for (const std::string& saved : {text, windows}) {
+    const cli::Recipe recipe{"mine", saved};
+    CHECK(recipe.help() == "What it is.");
+    CHECK(recipe.reaches() == "90 %");
+    CHECK(recipe.settings().at(0).values == Words{"3"});
+  }
+  CHECK(cli::Recipe{"short", "# What it is."}.help() == "What it is.");
+  CHECK(cli::Recipe{"none", ""}.help().empty());
+}
+
 TEST_CASE("the config of a run folder gives the same bits again") {
   const TemporaryFolder folder;
   const std::string first = folder.path("first");

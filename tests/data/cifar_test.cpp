@@ -108,6 +108,12 @@ TEST_CASE("class names are read from the official files, and must fit") {
   folder.write("batches.meta.txt", text("a\nb b\r\nc\nd\ne\nf\ng\nh\ni\nlast\n\n"));
   CHECK(open_dataset(folder.path()).test->info().classes ==
         std::vector<std::string>{"a", "b b", "c", "d", "e", "f", "g", "h", "i", "last"});
+  const std::string longest(64, 'z');
+  folder.write("batches.meta.txt", text("\xEF\xBB\xBF"
+                                        "a\r\nb b\r\nc\r\nd\r\ne\r\nf\r\ng\r\nh\r\ni\r\n" +
+                                        longest));
+  CHECK(open_dataset(folder.path()).test->info().classes ==
+        std::vector<std::string>{"a", "b b", "c", "d", "e", "f", "g", "h", "i", longest});
   for (const char* bad : {"a\nb\n\nd\n", "a\nb\n\x1b[31mred\n", "a\nb"}) {
     folder.write("batches.meta.txt", text(bad));
     CHECK(open_error(folder) ==

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "diagrad/core/error.h"
 #include "diagrad/core/spelling.h"
 #include "diagrad/core/text.h"
@@ -12,13 +10,14 @@
 namespace diagrad::cli {
 namespace {
 
-/// What follows `begin` in its line; empty where no line begins so.
+/// What follows `begin` in its line; empty where no line of the comment at the top begins so.
 std::string line_after(std::string_view text, std::string_view begin) {
-  while (text.rfind("# ", 0) == 0) {
-    const size_t end = std::min(text.find('\n'), text.size() - 1);
-    if (text.rfind(begin, 0) == 0)
-      return std::string(text.substr(begin.size(), end - begin.size()));
-    text.remove_prefix(end + 1);
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    const std::string_view line = plain_line(text.substr(0, end));
+    if (line.rfind("# ", 0) != 0) break;
+    if (line.rfind(begin, 0) == 0) return std::string(line.substr(begin.size()));
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
   }
   return {};
 }

@@ -12,6 +12,7 @@
 
 #include "diagrad/core/file_text.h"
 #include "diagrad/core/json_text.h"
+#include "diagrad/core/text.h"
 #include "diagrad/train/optim/optimizer.h"
 #include "diagrad/train/report/html.h"
 #include "diagrad/train/run/format.h"
@@ -179,7 +180,7 @@ std::vector<EpochRow> read_epochs(const std::string& path) {
   const std::string contents = file_text(path, kMostLogBytes);
   std::vector<std::string_view> headings;
   for (const std::string_view line : whole_lines(contents)) {
-    const std::vector<std::string_view> fields = split(line);
+    const std::vector<std::string_view> fields = split(plain_line(line));
     if (headings.empty()) {
       headings = fields;
       continue;
