@@ -2,7 +2,7 @@
 # Configures and builds one preset, by default release; an unchanged tree takes a second.
 # Usage: scripts/build.sh [PRESET [arguments of cmake --build]]
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH="" cd -- "$(dirname -- "$0")/.."
 
 preset=${1:-release}
 shift || true
@@ -17,7 +17,7 @@ if ! cmake --preset "$preset" >"$log" 2>&1; then
 fi
 if [ -t 1 ]; then  # ninja draws its progress on one line
     cmake --build --preset "$preset" "$@"
-elif ! cmake --build --preset "$preset" "$@" >"$log" 2>&1; then
+elif ! LC_ALL=C cmake --build --preset "$preset" "$@" >"$log" 2>&1; then
     grep -E -A 5 'error:|FAILED|undefined' "$log" | head -n 40 >&2 || tail -n 20 "$log" >&2
     echo "build: failed (the first errors are above)" >&2
     exit 1

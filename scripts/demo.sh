@@ -2,7 +2,7 @@
 # Installs what is missing, builds the program, trains a ResNet with DIA-LSTM on images that the
 # program draws itself, and names the report. Run it again as you like: runs/demo is made anew.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH="" cd -- "$(dirname -- "$0")/.."
 
 out=runs/demo
 program=build/program/diagrad
@@ -29,7 +29,7 @@ echo "demo: training, less than a minute"
     echo "demo: training ended with exit code $code; the run so far is in $out" >&2
     exit $code
 }
-accuracy=$(awk -F '[:,]' '/"last":/ { printf "%.1f", 100 * $2 }' "$out/result.json")
+accuracy=$(LC_ALL=C awk -F '[:,]' '/"last":/ { printf "%.1f", 100 * $2 }' "$out/result.json")
 echo
 echo "demo: $accuracy % of the test images, which the net never saw, are named right"
 [ ! -f "$out/report.html" ] || echo "demo: the report is $PWD/$out/report.html, open it in a browser"

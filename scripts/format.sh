@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Formats every C++ file of the project; with --check, only says which would change.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH="" cd -- "$(dirname -- "$0")/.."
 
 formatter=$(command -v clang-format-14 || command -v clang-format) ||
     { echo "format: clang-format is not installed (scripts/deps.sh ci)" >&2; exit 1; }

@@ -23,10 +23,11 @@ case "${1:-}" in
     exit 2 ;;
 esac
 folder=${2:-${DIAGRAD_DATA:-datasets}}
+case $folder in -*) folder=./$folder ;; esac  # no option of mkdir, tar and the others
 target=$folder/$inner
 
 if [ -f "$target/$last" ]; then
-  echo "$target is there already; train on it with: diagrad train --data $target"
+  echo "$target is there already; train on it with: diagrad train --data $(printf %q "$target")"
   exit 0
 fi
 if [ -e "$target" ]; then
@@ -70,4 +71,4 @@ trap 'rm -rf "$unpacked"' EXIT
 tar -xzf "$folder/$archive" -C "$unpacked" --no-same-owner
 mv "$unpacked/$inner" "$target"
 rm -f "$folder/$archive"
-echo "$target is ready; train on it with: diagrad train --data $target"
+echo "$target is ready; train on it with: diagrad train --data $(printf %q "$target")"

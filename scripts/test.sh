@@ -2,7 +2,7 @@
 # Installs what is missing, builds, and runs the whole test suite.
 # Usage: scripts/test.sh [ctest arguments]
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH="" cd -- "$(dirname -- "$0")/.."
 
 scripts/deps.sh test
 scripts/build.sh release

@@ -122,6 +122,13 @@ fresh; fetchers=$tools
 ends 3 "neither curl nor wget is here" cifar10
 holds ""
 
+# A folder whose name is no option of any command, and is quoted in the one that is printed.
+fresh; fetchers=$work/curl; serves "$work/ten.tar.gz"
+cd "$work"
+ends 0 'train --data ./-my\ data/cifar-10-batches-bin' cifar10 "-my data"
+[ -f "./-my data/cifar-10-batches-bin/test_batch.bin" ] || fail "the folder '-my data' was not made"
+ends 0 'train --data ./-my\ data/cifar-10-batches-bin' cifar10 "-my data"
+
 ends 2 "'cifar' is not known, use cifar10 or cifar100" cifar
 ends 0 "get_data.sh cifar10|cifar100 [FOLDER]" --help
 echo "get_data: all is well"
