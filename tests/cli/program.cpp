@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -51,11 +53,20 @@ Channel open_terminal(int columns) {
     const rlimit limit{bytes, bytes};
     setrlimit(RLIMIT_FSIZE, &limit);
   }
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE}) {
+    const bool is_ignored = std::count(options.ignored.begin(), options.ignored.end(), signal) > 0;
+    std::signal(signal, is_ignored ? SIG_IGN : SIG_DFL);
+  }
+  if (options.owns_terminal) {
+    setsid();
+    ioctl(out, TIOCSCTTY, 0);  // NOLINT
+  }
   const int nothing = open("/dev/null", O_RDONLY);  // NOLINT
   dup2(nothing, 0);
   if (!options.output_file.empty()) out = open(options.output_file.c_str(), O_WRONLY);  // NOLINT
   dup2(out, 1);
   dup2(err, 2);
+  for (const int descriptor : options.closed) close(descriptor);
   std::vector<char*> words{const_cast<char*>(DIAGRAD_PROGRAM)};
   for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
@@ -79,6 +90,11 @@ void collect(int process, int out, int err, const ProgramOptions& options, Progr
       }
       (i == 0 ? result.out : result.err).append(bytes.data(), static_cast<size_t>(count));
       if (i == 0 && options.watch) options.watch(result.out, process);
+      if (i == 0 && !options.leaves_at.empty() &&
+          result.out.find(options.leaves_at) != std::string::npos) {
+        close(watched[i].fd);
+        watched[i].fd = -1;
+      }
     }
   }
 }
@@ -87,9 +103,13 @@ void collect(int process, int out, int err, const ProgramOptions& options, Progr
 
 ProgramResult run_program(const std::vector<std::string>& arguments,
                           const ProgramOptions& options) {
-  const Channel out =
+  Channel out =
       options.terminal_columns > 0 ? open_terminal(options.terminal_columns) : open_pipe();
   const Channel err = open_pipe();
+  if (!options.has_reader) {
+    close(out.read);
+    out.read = -1;
+  }
   const pid_t process = fork();
   if (process < 0) throw std::runtime_error("test: no process");
   if (process == 0) become_program(arguments, options, out.write, err.write);

@@ -11,9 +11,15 @@ namespace diagrad::testing {
 struct ProgramOptions {
   std::string folder = {};  ///< to run in; empty: this one
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< beside that of the test
-  std::string output_file = {};  ///< standard output goes there, e.g. /dev/full
-  int64_t largest_file = -1;     ///< from 0: no file may become larger, as on a full disk
-  int terminal_columns = 0;      ///< above 0: standard output is a terminal of this width
+  std::string output_file = {};   ///< standard output goes there, e.g. /dev/full
+  int64_t largest_file = -1;      ///< from 0: no file may become larger, as on a full disk
+  int terminal_columns = 0;       ///< above 0: standard output is a terminal of this width
+  bool owns_terminal = false;     ///< that sends SIGHUP to the process when it goes away
+  std::vector<int> closed = {};   ///< descriptors of 0 to 2 that are not open
+  std::vector<int> ignored = {};  ///< signals that are ignored; the others are not
+  bool has_reader = true;         ///< of standard output; false: it has gone before the first byte
+  /// Not empty: the reader of standard output, or the terminal, goes away when this has come.
+  std::string leaves_at = {};
   /// Called with what came on standard output so far and the process, after each piece of it.
   std::function<void(const std::string& out, int process)> watch = {};
 };

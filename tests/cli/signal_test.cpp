@@ -20,7 +20,7 @@ const Words kLong = {"--epochs", "40", "--schedule", "onecycle"};
 ProgramOptions stopped_by(int signal) {
   ProgramOptions options;
   options.watch = [signal, sent = false](const std::string& out, int process) mutable {
-    if (sent || out.find("epoch 1/40") == std::string::npos) return;
+    if (sent || out.find("\nepoch 1/") == std::string::npos) return;
     sent = true;
     kill(process, signal);
   };
@@ -31,7 +31,7 @@ TEST_CASE("a run that is told to stop is saved, and goes on to the same bits") {
   const TemporaryFolder folder;
   const std::string straight = folder.path("straight");
   make_small_run(straight, kLong);
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU}) {
     CAPTURE(signal);
     const std::string out = folder.path("run" + std::to_string(signal));
     const ProgramResult stopped = run_program(small_train(out, kLong), stopped_by(signal));
@@ -41,12 +41,28 @@ TEST_CASE("a run that is told to stop is saved, and goes on to the same bits") {
           std::string::npos);
     CHECK(stopped.out.find("--resume auto") != std::string::npos);
     CHECK_FALSE(fs::exists(out + "/result.json"));
+    const std::string state = text_of(out + "/run.json");
+    CHECK(state.find("\"phase\": \"stopped\"") != std::string::npos);
+    CHECK(state.find("\"reason\": \"signal " + std::to_string(signal) + "\"") != std::string::npos);
     make_small_run(out, joined(kLong, {"--resume", "auto", "--threads", "2"}));
     for (const char* file : {"last", "best"}) {
       const std::string path = std::string("/checkpoints/") + file + ".safetensors";
       CHECK(text_of(out + path) == text_of(straight + path));
     }
     CHECK(events_of(out) == events_of(straight));
+    CHECK(fs::exists(out + "/result.json"));
+  }
+}
+
+TEST_CASE("a signal that the parent has ignored stays ignored") {
+  const TemporaryFolder folder;
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) {
+    CAPTURE(signal);
+    const std::string out = folder.path("run" + std::to_string(signal));
+    ProgramOptions options = stopped_by(signal);
+    options.ignored = {signal};
+    const ProgramResult result = run_program(small_train(out, {"--epochs", "4"}), options);
+    CHECK(result.code == 0);
     CHECK(fs::exists(out + "/result.json"));
   }
 }
