@@ -1,11 +1,9 @@
 #include "diagrad/core/process.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <ctime>
 #include <fstream>
 #include <limits>
@@ -62,15 +60,6 @@ int64_t peak_resident_bytes() {
   rusage usage = {};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<int64_t>(usage.ru_maxrss) * 1024;
-}
-
-void open_standard_descriptors() {
-  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;  // NOLINT
-    // The lowest free descriptor, as those below are open.
-    const int flags = descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY;
-    if (open("/dev/null", flags) != descriptor) return;  // NOLINT
-  }
 }
 
 std::optional<double> seconds_since_process_start() {

@@ -23,11 +23,6 @@ class ForeignCpu {
 /// The largest resident size of this process so far.
 int64_t peak_resident_bytes();
 
-/// Opens those of the descriptors 0 to 2 that are closed: no file of the program can become one of
-/// them. Reading standard input then finds its end, writing to standard output fails (EBADF), and
-/// what is written to standard error is discarded.
-void open_standard_descriptors();
-
 /// Since this process was started, to some 10 ms; nothing where the system does not say.
 std::optional<double> seconds_since_process_start();
 

@@ -6,8 +6,8 @@
 
 #include <cstdlib>
 
+#include "diagrad/core/standard_streams.h"
 #include "diagrad/core/text.h"
-#include "diagrad/train/cli/output.h"
 
 namespace diagrad::cli {
 namespace {
@@ -32,33 +32,33 @@ Console::Console(bool quiet, bool json)
 
 void Console::line(std::string_view text) {
   if (quiet_) return;
-  if (has_status_) write(words_, "\r\x1b[K");
+  if (has_status_) write_stream(words_, "\r\x1b[K");
   has_status_ = false;
-  write(words_, text);
-  write(words_, "\n");
+  write_stream(words_, text);
+  write_stream(words_, "\n");
 }
 
 void Console::flush() {
-  cli::flush(words_);
+  flush_stream(words_);
 }
 
 void Console::note(std::string_view text) {
   status("");
-  cli::flush(stdout);
-  write(stderr, fmt::format("diagrad: note: {}\n", printable(text)));
+  flush_stream(stdout);
+  write_stream(stderr, fmt::format("diagrad: note: {}\n", printable(text)));
 }
 
 void Console::json(std::string_view text) {
-  write(stdout, text);
-  write(stdout, "\n");
+  write_stream(stdout, text);
+  write_stream(stdout, "\n");
 }
 
 void Console::status(std::string_view text) {
   if (!live_ || (text.empty() && !has_status_)) return;
-  write(words_, "\r");
-  write(words_, text);
-  write(words_, "\x1b[K");
-  cli::flush(words_);
+  write_stream(words_, "\r");
+  write_stream(words_, text);
+  write_stream(words_, "\x1b[K");
+  flush_stream(words_);
   has_status_ = !text.empty();
 }
 

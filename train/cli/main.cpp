@@ -15,14 +15,13 @@
 #include <vector>
 
 #include "diagrad/core/build_info.h"
-#include "diagrad/core/process.h"
 #include "diagrad/core/spelling.h"
+#include "diagrad/core/standard_streams.h"
 #include "diagrad/core/text.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/help.h"
 #include "diagrad/train/cli/list_request.h"
-#include "diagrad/train/cli/output.h"
 #include "diagrad/train/run/options.h"
 
 namespace diagrad::cli {
@@ -123,7 +122,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(words_of(argc, argv, entries));
   } catch (const CLI::CallForHelp&) {
-    write(stdout, app.help());
+    write_stream(stdout, app.help());
     return kDone;
   } catch (const CLI::ArgumentMismatch& error) {
     // CLI11's words begin with the option's name.
@@ -134,7 +133,7 @@ int run(int argc, char** argv) {
     fail(ErrorKind::usage, "{} (see `{}`)", error.what(), help_of(app));
   }
   if (version) {
-    write(stdout, fmt::format("diagrad {}\n", build_info().version));
+    write_stream(stdout, fmt::format("diagrad {}\n", build_info().version));
     return kDone;
   }
   const auto chosen = std::find_if(entries.begin(), entries.end(),
@@ -142,7 +141,7 @@ int run(int argc, char** argv) {
   if (chosen != entries.end()) refuse_extras(*chosen->app);
   refuse_extras(app);
   if (chosen == entries.end()) {
-    write(stdout, app.help());
+    write_stream(stdout, app.help());
     return kDone;
   }
   try {
@@ -167,8 +166,8 @@ int finish_output(int code) {
 int report(std::string_view message, int code) {
   // A reader of standard output that has left must not keep the error from being told.
   std::signal(SIGPIPE, SIG_IGN);
-  flush(stdout);
-  write(stderr, fmt::format("diagrad: error: {}\n", printable(message)));
+  flush_stream(stdout);
+  write_stream(stderr, fmt::format("diagrad: error: {}\n", printable(message)));
   return code;
 }
 

@@ -15,6 +15,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/file.h"
+#include "diagrad/core/standard_streams.h"
 #include "diagrad/core/text.h"
 #include "diagrad/core/threads.h"
 #include "diagrad/train/cli/closing.h"
@@ -22,7 +23,6 @@
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/option_set.h"
-#include "diagrad/train/cli/output.h"
 #include "diagrad/train/cli/plan.h"
 #include "diagrad/train/cli/progress.h"
 #include "diagrad/train/cli/runs.h"
@@ -116,7 +116,7 @@ int TrainCommand::run() {
            "runs: {} seeds from {} on go beyond the largest, {}; use a smaller --seed", runs_,
            options.seed, INT64_MAX);
   if (print_config_) {
-    write(stdout, train::to_toml(options));
+    write_stream(stdout, train::to_toml(options));
     return kDone;
   }
   if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
