@@ -42,23 +42,21 @@ void make_words(const DropoutMask& mask, uint64_t first, uint32_t* __restrict wo
 template <typename T>
 void keep_or_drop(int64_t count, const uint32_t* __restrict words, uint32_t threshold, T scale,
                   const T* __restrict x, T* __restrict y) {
-  for (int64_t i = 0; i < count; ++i) y[i] = words[i] >= threshold ? x[i] * scale : T(0);
+  for (int64_t i = 0; i < count; ++i) y[i] = x[i] * (words[i] >= threshold ? scale : T(0));
 }
 
 template <typename T>
 void drop_elements(const DropoutMask& mask, const T* x, int64_t size, T* y) {
-  if (mask.threshold >> 32 != 0) {  // p = 1
-    std::fill(y, y + size, T(0));
-    return;
-  }
+  const bool drops_all = mask.threshold >> 32 != 0;  // p = 1
+  const auto threshold = drops_all ? uint32_t{0} : static_cast<uint32_t>(mask.threshold);
+  const T scale = drops_all ? T(0) : static_cast<T>(mask.scale);
   parallel_for((size + 3) / 4, kGrainBlocks, [=](int64_t first, int64_t last) {
     uint32_t words[4 * kBlocks];
     for (int64_t block = first; block < last; block += kBlocks) {
       make_words(mask, static_cast<uint64_t>(block), words);
       const int64_t start = 4 * block;
       const int64_t end = std::min({4 * last, start + 4 * kBlocks, size});
-      keep_or_drop(end - start, words, static_cast<uint32_t>(mask.threshold),
-                   static_cast<T>(mask.scale), x + start, y + start);
+      keep_or_drop(end - start, words, threshold, scale, x + start, y + start);
     }
   });
 }
@@ -71,11 +69,8 @@ void drop_samples(const DropoutMask& mask, const T* x, int64_t samples, int64_t 
                  for (int64_t b = first; b < last; ++b) {
                    const T* const from = x + b * values;
                    T* const to = y + b * values;
-                   if (mask.keeps(static_cast<uint64_t>(b))) {
-                     for (int64_t i = 0; i < values; ++i) to[i] = from[i] * scale;
-                   } else {
-                     std::fill(to, to + values, T(0));
-                   }
+                   const T factor = mask.keeps(static_cast<uint64_t>(b)) ? scale : T(0);
+                   for (int64_t i = 0; i < values; ++i) to[i] = from[i] * factor;
                  }
                });
 }
