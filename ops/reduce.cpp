@@ -5,7 +5,6 @@
 
 #include "diagrad/autograd/record.h"
 #include "diagrad/core/error.h"
-#include "diagrad/ops/binary.h"
 #include "diagrad/ops/expand.h"
 #include "diagrad/ops/reduce_kernels.h"
 #include "diagrad/ops/unary.h"
@@ -146,15 +145,26 @@ Tensor mean(const Tensor& x, const ReduceOptions& options) {
 }
 
 Tensor var(const Tensor& x, const VarOptions& options) {
-  const int64_t count = plan("var", x, options.axes).count;
+  const Reduction reduction = plan("var", x, options.axes);
+  const int64_t count = reduction.count;
   const int64_t divisor = options.unbiased ? count - 1 : count;
   DG_CHECK(divisor > 0, "var: {} elements along the axes of shape {} are too few{}", count,
            x.shape(), options.unbiased ? " (unbiased needs 2)" : "");
-  const Tensor centre = mean(x, {.axes = options.axes, .keep_dims = true});
-  const Tensor deviation = sub(x, centre);
-  const Tensor squares =
-      sum(mul(deviation, deviation), {.axes = options.axes, .keep_dims = options.keep_dims});
-  return affine(squares, 1.0 / static_cast<double>(divisor), 0.0);
+  const Tensor moved = reduced_last(x, reduction.axes);
+  const Tensor mean = Tensor::empty(reduction.kept, DType::f64, x.device());
+  const Tensor y = Tensor::empty(reduction.kept, x.dtype(), x.device());
+  const auto scale = static_cast<double>(divisor);
+  var_kernel.on(x.device())(moved, reduction.kept.numel(), count, scale, mean, y);
+  return autograd::record({"var"}, {x}, as_shape(y, reduction.result(options.keep_dims)),
+                          [reduction, scale, mean, shape = x.shape(),
+                           moved = autograd::SavedTensor(moved)](const BackwardContext& context) {
+                            const Tensor dy = context.gradient().contiguous();
+                            const Tensor& values = moved.get(context);
+                            const Tensor dx = Tensor::empty_like(values);
+                            var_backward_kernel.on(dy.device())(values, mean, dy, reduction.count,
+                                                                scale, dx);
+                            return Gradients{axes_restored(dx, shape, reduction.axes)};
+                          });
 }
 
 Tensor max(const Tensor& x, const ReduceOptions& options) {

@@ -22,7 +22,8 @@ struct VarOptions {
 Tensor sum(const Tensor& x, const ReduceOptions& options = {});
 /// sum / n. Throws when the axes hold no elements.
 Tensor mean(const Tensor& x, const ReduceOptions& options = {});
-/// sum (x - mean)^2 / (n - 1), or / n. Composed of mean, sub and mul. Throws for too few elements.
+/// sum (x - mean)^2 / (n - 1), or / n, from a mean that is not rounded to f32.
+/// dx = dy 2 / (n - 1) (x - mean). Saves x and the mean, f64. Throws for too few elements.
 Tensor var(const Tensor& x, const VarOptions& options = {});
 /// The largest element; NaN wins. The gradient goes to the first of equal elements in row-major
 /// order. Saves its place, i64. Throws when the axes hold no elements.

@@ -22,6 +22,17 @@ inline KernelTable<void(const Tensor& x, int64_t outer, int64_t reduced, const T
 inline KernelTable<void(const Tensor& dy, const Tensor& indices, int64_t reduced, const Tensor& dx)>
     max_backward_kernel{"max backward"};
 
+/// y[a] = sum over r of (x[a,r] - mean[a])^2 / divisor with mean[a] the mean over r, which is f64:
+/// rounded to f32 it would add to the differences. x contiguous [A,R], R > 0.
+inline KernelTable<void(const Tensor& x, int64_t outer, int64_t reduced, double divisor,
+                        const Tensor& mean, const Tensor& y)>
+    var_kernel{"var"};
+
+/// dx[a,r] = dy[a] * 2 / divisor * (x[a,r] - mean[a]); all contiguous.
+inline KernelTable<void(const Tensor& x, const Tensor& mean, const Tensor& dy, int64_t reduced,
+                        double divisor, const Tensor& dx)>
+    var_backward_kernel{"var backward"};
+
 /// scale * the sum over `axes` (sorted), which are left out of the result; contiguous, not
 /// recorded. Without axes it is a copy, and scale must be 1.
 Tensor sum_over(const Tensor& x, const std::vector<int>& axes, double scale = 1.0);

@@ -1,6 +1,5 @@
 #include "diagrad/nn/attention/channel_stats.h"
 
-#include <algorithm>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -9,7 +8,6 @@
 #include "diagrad/ops/binary.h"
 #include "diagrad/ops/pool.h"
 #include "diagrad/ops/reduce.h"
-#include "diagrad/ops/reshape.h"
 #include "diagrad/ops/unary.h"
 
 namespace diagrad::nn {
@@ -51,14 +49,9 @@ const Tensor& ChannelStats::mean() const {
 const Tensor& ChannelStats::std() const {
   if (!std_.defined()) {
     const Tensor& x = input("std");
-    const std::vector<int> axes = position_axes(x);
     const int64_t positions = x.numel() / (x.size(0) * x.size(-1));
-    Tensor center = mean();
-    for (size_t i = 0; i < axes.size(); ++i) center = unsqueeze(center, 1);
-    const Tensor deviation = x - center;
-    const Tensor squares = sum(deviation * deviation, {.axes = axes});
-    const auto divisor = static_cast<double>(std::max<int64_t>(positions - 1, 1));
-    std_ = sqrt(affine(squares, 1.0 / divisor, kEpsilon));
+    const Tensor variance = var(x, {.axes = position_axes(x), .unbiased = positions > 1});
+    std_ = sqrt(affine(variance, 1.0, kEpsilon));
   }
   return std_;
 }

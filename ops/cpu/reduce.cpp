@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "diagrad/core/parallel.h"
+#include "diagrad/ops/cpu/moments.h"
 #include "diagrad/ops/reduce_kernels.h"
 
 namespace diagrad {
@@ -10,27 +11,55 @@ namespace {
 
 constexpr int64_t kGrain = 16384;
 
+/// Results from which on each is made by one thread.
+constexpr int64_t kManyResults = 16;
+
 /// Independent partial sums let the compiler use whole vectors.
 constexpr int64_t kLanes = 8;
 
-template <typename T>
-double row_sum(const T* x, int64_t count) {
+/// The sum of term(x[i]), which is computed in double.
+template <typename T, typename Term>
+double row_sum(const T* x, int64_t count, Term term) {
   double lanes[kLanes] = {};
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += static_cast<double>(x[i + lane]);
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] += term(static_cast<double>(x[i + lane]));
+    }
   }
-  for (; i < count; ++i) lanes[i % kLanes] += static_cast<double>(x[i]);
+  for (; i < count; ++i) lanes[i % kLanes] += term(static_cast<double>(x[i]));
   double total = 0.0;
   for (const double lane : lanes) total += lane;
   return total;
 }
 
+/// The same in parallel, chunks added in order.
+struct LongRowSum {
+  template <typename T, typename Term>
+  double operator()(const T* x, int64_t count, Term term) const {
+    const ChunkPlan plan(count, kGrain);
+    std::vector<double> parts(static_cast<size_t>(plan.count));
+    parallel_for_chunks(plan, count, [&](int64_t chunk, int64_t first, int64_t last) {
+      parts[static_cast<size_t>(chunk)] = row_sum(x + first, last - first, term);
+    });
+    double total = 0.0;
+    for (const double part : parts) total += part;
+    return total;
+  }
+};
+
+struct ShortRowSum {
+  template <typename T, typename Term>
+  double operator()(const T* x, int64_t count, Term term) const {
+    return row_sum(x, count, term);
+  }
+};
+
 /// sums[i] += x[r,i] over rows.
 template <typename T>
 void add_rows(const T* x, int64_t rows, int64_t inner, double* sums) {
   if (inner == 1) {
-    *sums += row_sum(x, rows);
+    *sums += row_sum(x, rows, [](double value) { return value; });
     return;
   }
   for (int64_t r = 0; r < rows; ++r) {
@@ -67,7 +96,6 @@ void sum_cpu(const Tensor& x, int64_t outer, int64_t reduced, int64_t inner, dou
     using T = typename decltype(tag)::type;
     const T* const source = x.data<T>();
     T* const target = y.data<T>();
-    constexpr int64_t kManyResults = 16;
     if (outer < kManyResults) {
       for (int64_t a = 0; a < outer; ++a) {
         sum_by_rows(source + a * reduced * inner, reduced, inner, scale, target + a * inner);
@@ -121,9 +149,63 @@ void max_backward_cpu(const Tensor& dy, const Tensor& indices, int64_t reduced, 
   });
 }
 
-[[maybe_unused]] const bool registered = sum_kernel.set(DeviceType::cpu, sum_cpu) &&
-                                         max_kernel.set(DeviceType::cpu, max_cpu) &&
-                                         max_backward_kernel.set(DeviceType::cpu, max_backward_cpu);
+/// Mean and sum of squared deviations of a row, in two passes. The second one corrects the mean of
+/// the first, which is rounded where T is double.
+template <typename T, typename Sum>
+Moments row_moments(const T* x, int64_t count, Sum sum) {
+  const auto size = static_cast<double>(count);
+  const double mean = sum(x, count, [](double value) { return value; }) / size;
+  const double rest = sum(x, count, [mean](double value) { return value - mean; });
+  const double squares =
+      sum(x, count, [mean](double value) { return (value - mean) * (value - mean); });
+  const double corrected = squares - rest * rest / size;
+  // An infinite mean stays; its correction is infinity minus infinity.
+  return {std::isfinite(rest) ? mean + rest / size : mean, corrected < 0.0 ? 0.0 : corrected};
+}
+
+void var_cpu(const Tensor& x, int64_t outer, int64_t reduced, double divisor, const Tensor& mean,
+             const Tensor& y) {
+  dispatch_floating(x.dtype(), "var", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto run = [&](int64_t row, auto sum) {
+      const Moments moments = row_moments(x.data<T>() + row * reduced, reduced, sum);
+      mean.data<double>()[row] = moments.mean;
+      y.data<T>()[row] = static_cast<T>(moments.squares / divisor);
+    };
+    if (outer < kManyResults) {
+      for (int64_t row = 0; row < outer; ++row) run(row, LongRowSum());
+      return;
+    }
+    parallel_for(outer, std::max<int64_t>(1, kGrain / reduced), [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; ++row) run(row, ShortRowSum());
+    });
+  });
+}
+
+void var_backward_cpu(const Tensor& x, const Tensor& mean, const Tensor& dy, int64_t reduced,
+                      double divisor, const Tensor& dx) {
+  dispatch_floating(dy.dtype(), "var backward", [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* const source = x.data<T>();
+    T* const target = dx.data<T>();
+    parallel_for(x.numel(), kGrain, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last;) {
+        const int64_t row = i / reduced;
+        const double center = mean.data<double>()[row];
+        const double factor = 2.0 / divisor * static_cast<double>(dy.data<T>()[row]);
+        for (const int64_t end = std::min(last, (row + 1) * reduced); i < end; ++i) {
+          target[i] = static_cast<T>(factor * (static_cast<double>(source[i]) - center));
+        }
+      }
+    });
+  });
+}
+
+[[maybe_unused]] const bool registered =
+    sum_kernel.set(DeviceType::cpu, sum_cpu) && max_kernel.set(DeviceType::cpu, max_cpu) &&
+    max_backward_kernel.set(DeviceType::cpu, max_backward_cpu) &&
+    var_kernel.set(DeviceType::cpu, var_cpu) &&
+    var_backward_kernel.set(DeviceType::cpu, var_backward_cpu);
 
 }  // namespace
 }  // namespace diagrad

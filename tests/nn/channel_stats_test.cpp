@@ -45,6 +45,11 @@ TEST_CASE("statistics of channels are those of their formulas, for pixels and to
   }
 }
 
+TEST_CASE("the standard deviation takes differences from a mean that is not rounded to f32") {
+  const Tensor x = Tensor::from<float>({1000000.0625F, 1e6F, 1e6F, 1e6F}, {1, 4, 1});
+  CHECK(ChannelStats(x).std().item() == doctest::Approx(std::sqrt(9.765625e-4 + 1e-5)));
+}
+
 TEST_CASE("statistics of channels have their gradients, also where all values are equal") {
   RandomStream random(1, stream_id("x"));
   const Tensor x = uniform({2, 3, 2, 4}, -2.0, 2.0, random, DType::f64).set_requires_grad(true);
