@@ -5,12 +5,13 @@
 
 namespace diagrad {
 
-/// Either labels (with smoothing) or targets is defined; log_sums is f64 [B], the logarithm of the
-/// sum of exponentials of each row; loss has one element. All contiguous.
+/// Either labels (with smoothing) or targets is defined; loss has one element. Per row, f64 [B]:
+/// the largest logit, and the logarithm of the sum of exp(logit - largest). As one number the two
+/// would lose the digits of a small loss beside large logits. All contiguous.
 struct CrossEntropyForward {
   Tensor logits, labels, targets;
   double label_smoothing;
-  Tensor log_sums, loss;
+  Tensor largest, log_sums, loss;
 };
 inline KernelTable<void(const CrossEntropyForward&)> cross_entropy_kernel{"cross_entropy"};
 
@@ -18,7 +19,7 @@ inline KernelTable<void(const CrossEntropyForward&)> cross_entropy_kernel{"cross
 struct CrossEntropyBackward {
   Tensor logits, labels, targets;
   double label_smoothing;
-  Tensor log_sums, dloss;
+  Tensor largest, log_sums, dloss;
   Tensor dlogits, dtargets;
 };
 inline KernelTable<void(const CrossEntropyBackward&)> cross_entropy_backward_kernel{

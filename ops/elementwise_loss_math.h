@@ -20,12 +20,13 @@ struct SquaredError {
   }
 };
 
-/// -y log sigmoid(x) - (1 - y) log(1 - sigmoid(x)).
+/// -y log sigmoid(x) - (1 - y) log(1 - sigmoid(x)) = |x| (x < 0 ? y : 1 - y) + log(1 + e^-|x|). In
+/// this form an infinite x gives no difference of infinities.
 struct LogisticLoss {
   template <typename T>
   static DG_HOST_DEVICE T value(T x, T y) {
-    const T fallen = x < 0.0F ? x : -x;
-    return (x < 0.0F ? T{} : x) - x * y + log1p_of(exp_of(fallen));
+    const T size = x < 0.0F ? -x : x;
+    return size * (x < 0.0F ? y : 1.0F - y) + log1p_of(exp_of(-size));
   }
   template <typename T>
   static DG_HOST_DEVICE T dx(T x, T y) {

@@ -12,32 +12,49 @@ namespace {
 
 constexpr int64_t kGrainValues = 2048;
 
+/// The logarithm of the sum of exponentials of a row, in the two parts that the table describes.
+struct LogSum {
+  double largest;
+  double rest;
+  /// -log softmax of a class.
+  template <typename T>
+  double loss_of(T logit) const {
+    return (largest - static_cast<double>(logit)) + rest;
+  }
+};
+
 template <typename T>
-double log_sum_exp(const T* logits, int64_t classes, T* scratch) {
-  const T largest = *std::max_element(logits, logits + classes);
+LogSum log_sum_exp(const T* logits, int64_t classes, T* scratch) {
+  const T* const top = std::max_element(logits, logits + classes);
+  const T largest = *top;
   map_math(
       classes, [=](MathVec<T> x) { return exp_of(x - largest); }, scratch, logits);
-  double sum = 0.0;
-  for (int64_t k = 0; k < classes; ++k) sum += static_cast<double>(scratch[k]);
-  return static_cast<double>(largest) + std::log(sum);
+  // The 1 of the largest is left to log1p, which keeps the digits of small sums.
+  const int64_t place = top - logits;
+  double others = static_cast<double>(scratch[place]) - 1.0;  // 0, or NaN for an infinite largest
+  for (int64_t k = 0; k < classes; ++k) {
+    if (k != place) others += static_cast<double>(scratch[k]);
+  }
+  return {static_cast<double>(largest), std::log1p(others)};
 }
 
-/// -sum_k q_k log softmax_k of one row; -log softmax_k = log_sum - logit_k.
+/// -sum_k q_k log softmax_k of one row.
 template <typename T>
-double row_loss(const T* logits, int64_t classes, double log_sum, int64_t label, double smoothing) {
-  const double own = log_sum - static_cast<double>(logits[label]);
+double row_loss(const T* logits, int64_t classes, const LogSum& sum, int64_t label,
+                double smoothing) {
+  const double own = sum.loss_of(logits[label]);
   if (smoothing == 0.0) return own;
   double all = 0.0;
-  for (int64_t k = 0; k < classes; ++k) all += log_sum - static_cast<double>(logits[k]);
+  for (int64_t k = 0; k < classes; ++k) all += sum.loss_of(logits[k]);
   return (1.0 - smoothing) * own + smoothing / static_cast<double>(classes) * all;
 }
 
 template <typename T>
-double soft_row_loss(const T* logits, int64_t classes, double log_sum, const T* targets) {
+double soft_row_loss(const T* logits, int64_t classes, const LogSum& sum, const T* targets) {
   double loss = 0.0;
   for (int64_t k = 0; k < classes; ++k) {
     if (targets[k] != T(0)) {  // so that 0 * log 0 counts 0
-      loss += static_cast<double>(targets[k]) * (log_sum - static_cast<double>(logits[k]));
+      loss += static_cast<double>(targets[k]) * sum.loss_of(logits[k]);
     }
   }
   return loss;
@@ -52,12 +69,13 @@ void forward(const CrossEntropyForward& pass) {
     const kernels::Scratch<T> scratch(classes);
     for (int64_t row = first; row < last; ++row) {
       const T* const logits = pass.logits.data<T>() + row * classes;
-      const double log_sum = log_sum_exp(logits, classes, scratch.data());
-      pass.log_sums.data<double>()[row] = log_sum;
+      const LogSum sum = log_sum_exp(logits, classes, scratch.data());
+      pass.largest.data<double>()[row] = sum.largest;
+      pass.log_sums.data<double>()[row] = sum.rest;
       losses.data()[row] =
           pass.targets.defined()
-              ? soft_row_loss(logits, classes, log_sum, pass.targets.data<T>() + row * classes)
-              : row_loss(logits, classes, log_sum, pass.labels.data<int64_t>()[row],
+              ? soft_row_loss(logits, classes, sum, pass.targets.data<T>() + row * classes)
+              : row_loss(logits, classes, sum, pass.labels.data<int64_t>()[row],
                          pass.label_smoothing);
     }
   });
@@ -68,11 +86,9 @@ void forward(const CrossEntropyForward& pass) {
 
 /// dlogits of one row: factor * (mass * softmax - q), with q in `gradient` beforehand.
 template <typename T>
-void row_gradient(const T* logits, int64_t classes, double log_sum, T mass, T factor, T* scratch,
+void row_gradient(const T* logits, int64_t classes, const LogSum& sum, T mass, T factor, T* scratch,
                   T* gradient) {
-  for (int64_t k = 0; k < classes; ++k) {
-    scratch[k] = static_cast<T>(static_cast<double>(logits[k]) - log_sum);
-  }
+  for (int64_t k = 0; k < classes; ++k) scratch[k] = static_cast<T>(-sum.loss_of(logits[k]));
   using V = MathVec<T>;
   map_math(
       classes, [=](V x, V target) { return factor * (mass * exp_of(x) - target); }, gradient,
@@ -89,7 +105,7 @@ void backward(const CrossEntropyBackward& pass) {
     const kernels::Scratch<T> scratch(classes);
     for (int64_t row = first; row < last; ++row) {
       const T* const logits = pass.logits.data<T>() + row * classes;
-      const double log_sum = pass.log_sums.data<double>()[row];
+      const LogSum log_sum{pass.largest.data<double>()[row], pass.log_sums.data<double>()[row]};
       if (pass.dlogits.defined()) {
         T* const gradient = pass.dlogits.data<T>() + row * classes;
         T mass = T(1);
@@ -109,7 +125,7 @@ void backward(const CrossEntropyBackward& pass) {
       if (pass.dtargets.defined()) {
         T* const gradient = pass.dtargets.data<T>() + row * classes;
         for (int64_t k = 0; k < classes; ++k) {
-          gradient[k] = factor * static_cast<T>(log_sum - static_cast<double>(logits[k]));
+          gradient[k] = factor * static_cast<T>(log_sum.loss_of(logits[k]));
         }
       }
     }
