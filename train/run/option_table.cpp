@@ -77,9 +77,8 @@ void add_model(OptionTable& t) {
   t.push_back(count(kModel, "classes", &O::classes, 0, kMillion,
                     "outputs of the network; 0: as many as the data has"));
   t.push_back(choice(kModel, "precision", &O::precision, {"f32", "f64"}, "f32 or f64"));
-  t.push_back(
-      choice(kModel, "math", &O::math, {"fast", "exact"},
-             "of f32 convolutions: fast, at an error below 1e-5, or exact, summed directly"));
+  t.push_back(choice(kModel, "math", &O::math, {"fast", "exact"},
+                     "of f32 convolutions: exact, or fast, 3x3 within 1.4e-5 * max|x| * sum|w|"));
   t.push_back(
       count(kModel, "seed", &O::seed, 0, INT64_MAX, "of weights, order, augmentation and dropout"));
 }

@@ -9,8 +9,8 @@ namespace diagrad::kernels {
 //
 // Error in f32: sums that are computed directly (always in MathMode::exact) are within
 // epsilon * 8 * (4 + sqrt(n)) of the largest result, n the length of the sum, as every operation's.
-// In MathMode::fast some 3x3 convolutions take Winograd's path (winograd.h): below 1e-5 of the
-// result's RMS. Results in f64 are always direct.
+// In MathMode::fast some 3x3 convolutions take Winograd's path, at the error stated in winograd.h.
+// Results in f64 are always direct.
 
 /// y = x * w (+ bias, one value per output channel, may be null).
 template <typename T>

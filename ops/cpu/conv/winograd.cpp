@@ -1,10 +1,13 @@
 #include "diagrad/ops/cpu/conv/winograd.h"
 
 #include <algorithm>
+#include <bitset>
 
 #include "diagrad/core/function_ref.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/ops/cpu/conv/direct_products.h"
 #include "diagrad/ops/cpu/conv/winograd_groups.h"
+#include "diagrad/ops/cpu/conv/winograd_skipped.h"
 #include "diagrad/ops/cpu/conv/winograd_tiles.h"
 #include "diagrad/ops/cpu/gemm/micro_kernel.h"
 #include "diagrad/ops/cpu/gemm/pack.h"
@@ -29,9 +32,11 @@ struct TileConvolution {
   int64_t channels;
   int64_t pixel;  ///< from one pixel of the result to the next
   TileGrid grid;
-  bool accumulate;       ///< the result is added to what is there
-  const float* weights;  ///< transformed; this and what follows is filled by convolve_tiles
-  const float* bias;     ///< padded_channels(channels)
+  bool accumulate;  ///< the result is added to what is there
+  SkippedTiles& skipped;
+  int64_t first_channel;  ///< of the result
+  const float* weights;   ///< transformed; this and what follows is filled by convolve_tiles
+  const float* bias;      ///< padded_channels(channels)
 };
 
 /// From one point's weights to the next's: not a power of two either.
@@ -88,8 +93,9 @@ struct TileGroup {
   /// Few, so that their values stay in L1 from one step to the next, but more where the weights,
   /// which every group reads, are many.
   static int64_t blocks(int64_t weights) {
-    return weights <= int64_t{64} * 64 ? 1 : weights <= int64_t{128} * 128 ? 2 : 4;
+    return weights <= int64_t{64} * 64 ? 1 : weights <= int64_t{128} * 128 ? 2 : kMaxBlocks;
   }
+  static constexpr int64_t kMaxBlocks = 4;
   int64_t elements() const { return kWinogradPositions * point_stride; }
 
   PanelSplit<float> panels;
@@ -258,12 +264,17 @@ void convolve_group(const TileConvolution& c, const TileGroup& group, int64_t fi
   if (last - first < group.tiles) std::fill(v, v + group.elements(), 0.0F);
   TileGrid::Tile tile = c.grid.at(first);
   const TileGrid::Tile next = c.grid.at(std::min(first + group.tiles, c.grid.count() - 1));
+  std::bitset<kMaxRows * TileGroup::kMaxBlocks> skipped;
   transform_tiles<SourceLine<float>>(c.source, c.grid, tile, last - first, c.origin,
-                                     {v, group.point_stride, group.vector_stride, kLanes<float>});
+                                     {v, group.point_stride, group.vector_stride, kLanes<float>},
+                                     [&](int64_t i) {
+                                       skipped.set(static_cast<size_t>(i));
+                                       c.skipped.add(first + i, c.first_channel);
+                                     });
   multiply_group(c, group, last - first, tile, next, v, m);
   const auto write = c.accumulate ? write_tile<true> : write_tile<false>;
   for (int64_t i = 0; i < last - first; ++i, c.grid.advance(tile)) {
-    write(c, group, tile, m + i * kLanes<float>);
+    if (!skipped[static_cast<size_t>(i)]) write(c, group, tile, m + i * kLanes<float>);
   }
 }
 
@@ -303,6 +314,7 @@ void winograd_convolve(const ConvGeometry& g, const float* x, const float* w, co
   const WideWeights weights(groups, w);
   const int64_t inputs = groups.inputs();
   const int64_t outputs = groups.outputs();
+  SkippedTiles skipped;
   for (int64_t group = 0; group < groups.count; ++group) {
     const float* const from = weights.of(group);
     convolve_tiles(
@@ -314,6 +326,8 @@ void winograd_convolve(const ConvGeometry& g, const float* x, const float* w, co
          g.out_channels,
          TileGrid(g.batch, g.output),
          false,
+         skipped,
+         group * outputs,
          nullptr,
          nullptr},
         [&](const PanelSplit<float>& split, int64_t panel, int64_t tap, int64_t first, int64_t last,
@@ -323,6 +337,13 @@ void winograd_convolve(const ConvGeometry& g, const float* x, const float* w, co
         },
         bias == nullptr ? nullptr : bias + group * outputs);
   }
+  skipped.fill({y, g.batch, g.output, g.out_channels, outputs, false},
+               [&](int64_t first, int64_t count, float* images) {
+                 ConvGeometry part = g;
+                 part.batch = count;
+                 direct_convolve(part, x + first * g.input.h * g.input.w * g.in_channels, w, bias,
+                                 images);
+               });
 }
 
 void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float* w, float* dx,
@@ -330,6 +351,7 @@ void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float
   const WinogradGroups groups(g);
   const WideWeights weights(groups, w);
   const int64_t inputs = groups.inputs();
+  SkippedTiles skipped;
   for (int64_t group = 0; group < groups.count; ++group) {
     convolve_tiles(
         {tiled_images(dy, g.batch, g.output, g.out_channels, groups.count, group),
@@ -340,6 +362,8 @@ void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float
          g.in_channels,
          TileGrid(g.batch, g.input),
          accumulate,
+         skipped,
+         group * inputs,
          nullptr,
          nullptr},
         [&](const PanelSplit<float>& split, int64_t panel, int64_t tap, int64_t first, int64_t last,
@@ -352,6 +376,13 @@ void winograd_input_gradient(const ConvGeometry& g, const float* dy, const float
         },
         nullptr);
   }
+  skipped.fill({dx, g.batch, g.input, g.in_channels, inputs, accumulate},
+               [&](int64_t first, int64_t count, float* images) {
+                 ConvGeometry part = g;
+                 part.batch = count;
+                 direct_input_gradient(part, dy + first * g.output.h * g.output.w * g.out_channels,
+                                       w, images, accumulate);
+               });
 }
 
 }  // namespace diagrad::kernels

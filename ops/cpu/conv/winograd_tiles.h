@@ -74,12 +74,12 @@ struct TileValues {
   int64_t tile_stride;
 };
 
-/// Transforms the kFrom x kFrom pixels of image `image` from (row, column) on, all channels: point
-/// p goes to target + p * position_stride, padded_channels(channels) values. Those beyond the
-/// channels mean nothing.
+/// Transforms the kFrom x kFrom pixels of image `image` from (row, column) on, all channels, to
+/// where `to` says. Values beyond the channels mean nothing. Returns a sum that is not finite if
+/// one of the pixels is not.
 template <typename Line>
-void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int64_t column,
-                      const TileValues& to) {
+Vec<float> transform_pixels(const TiledImages& images, int64_t image, int64_t row, int64_t column,
+                            const TileValues& to) {
   constexpr int kFrom = Line::kFrom;
   constexpr int kWidth = kLanes<float>;
   const int64_t channels = images.channels;
@@ -87,11 +87,13 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
   const int64_t line = images.size.w * pixel;
   const float* const pixels = images.data + image * images.size.h * line;
   const float* const corner = pixels + row * line + column * pixel;
+  Vec<float> witnesses{};
   const auto put = [&](int64_t channel) {
     float* const target = to.data + channel / kWidth * to.vector_stride;
-    return [ target, stride = to.point_stride ](int r, int s, const Vec<float>& value)
+    return [ target, stride = to.point_stride, &witnesses ](int r, int s, const Vec<float>& value)
         __attribute__((always_inline)) {
       store<float>(target + (r * kWinogradPoints + s) * stride, value);
+      if (Line::is_witness(r) && Line::is_witness(s)) witnesses += value;
     };
   };
   // The last vector reads past its pixel, into the next one, if there is one.
@@ -109,7 +111,7 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
               __attribute__((always_inline)) { return load(corner + r * line + s * pixel + c); },
           put(c));
     }
-    return;
+    return witnesses;
   }
   const float* at[kFrom][kFrom];
   for (int r = 0; r < kFrom; ++r) {
@@ -133,15 +135,33 @@ void transform_pixels(const TiledImages& images, int64_t image, int64_t row, int
     transform_square<Line, Vec<float>>(
         [&](int r, int s) __attribute__((always_inline)) { return load(tail[r][s]); }, put(whole));
   }
+  return witnesses;
 }
 
-/// Transforms `count` tiles from `tile` on; their pixels begin `origin` away from their results.
-template <typename Line>
-void transform_tiles(const TiledImages& images, const TileGrid& grid, TileGrid::Tile tile,
-                     int64_t count, const Size2& origin, TileValues target) {
-  for (; count > 0; --count, grid.advance(tile), target.data += target.tile_stride) {
-    transform_pixels<Line>(images, tile.image, tile.row + origin.h, tile.column + origin.w, target);
-  }
+inline bool all_finite(const Vec<float>& values) {
+  return horizontal_sum<float>(values - values) == 0.0F;
+}
+
+/// Transforms `count` tiles from `first` on; their pixels begin `origin` away from their results.
+/// Calls bad(i) for those of them that hold a value that is not finite.
+template <typename Line, typename Bad>
+void transform_tiles(const TiledImages& images, const TileGrid& grid, const TileGrid::Tile& first,
+                     int64_t count, const Size2& origin, const TileValues& target, const Bad& bad) {
+  const auto for_each_tile = [&](const auto& use) {
+    TileGrid::Tile tile = first;
+    TileValues to = target;
+    for (int64_t i = 0; i < count; ++i, grid.advance(tile), to.data += to.tile_stride) {
+      use(i, transform_pixels<Line>(images, tile.image, tile.row + origin.h, tile.column + origin.w,
+                                    to));
+    }
+  };
+  Vec<float> sum{};
+  for_each_tile([&](int64_t /*tile*/, const Vec<float>& witnesses) { sum += witnesses; });
+  if (all_finite(sum)) return;
+  // Rare: once more, each tile for itself.
+  for_each_tile([&](int64_t tile, const Vec<float>& witnesses) {
+    if (!all_finite(witnesses)) bad(tile);
+  });
 }
 
 /// Prefetches the pixels under tiles of images, a few at a time, during other work. At the border

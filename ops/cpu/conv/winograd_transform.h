@@ -23,6 +23,8 @@ template <typename S>
 struct SourceLine {
   static constexpr int kFrom = kWinogradPoints;
   static constexpr int kTo = kWinogradPoints;
+  /// Points whose values together depend on every value of the line.
+  static constexpr bool is_witness(int point) { return point == 0 || point == 5; }
   template <typename V>
   [[gnu::always_inline]] static inline void apply(const V (&d)[kFrom], V (&v)[kTo]) {
     const V near_even = d[4] - S(2) * d[2];
@@ -61,6 +63,7 @@ template <typename S>
 struct GradientLine {
   static constexpr int kFrom = kWinogradTile;
   static constexpr int kTo = kWinogradPoints;
+  static constexpr bool is_witness(int point) { return point == 1; }  ///< as in SourceLine
   template <typename V>
   [[gnu::always_inline]] static inline void apply(const V (&y)[kFrom], V (&v)[kTo]) {
     const V near_even = y[0] + S(0.5) * y[2];

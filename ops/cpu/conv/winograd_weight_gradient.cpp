@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <vector>
 
 #include "diagrad/core/parallel.h"
+#include "diagrad/ops/cpu/conv/weight_gradient.h"
 #include "diagrad/ops/cpu/conv/winograd.h"
 #include "diagrad/ops/cpu/conv/winograd_groups.h"
 #include "diagrad/ops/cpu/conv/winograd_tiles.h"
@@ -81,8 +83,11 @@ void add_point(const TileSums& sums, int64_t p, int64_t tiles, const float* v, c
   }
 }
 
-/// The sums over groups [first, last) of tiles.
-void sum_groups(const TileSums& sums, int64_t first, int64_t last, float* sum) {
+/// The sums over groups [first, last) of tiles; sets `bad` where one reads a value that is not
+/// finite.
+void sum_groups(const TileSums& sums, int64_t first, int64_t last, float* sum,
+                std::atomic<bool>& bad) {
+  const auto set_bad = [&](int64_t /*tile*/) { bad.store(true, std::memory_order_relaxed); };
   const Scratch<float> v(kWinogradPositions * point_stride(sums.x_stride));
   const Scratch<float> d(kWinogradPositions * point_stride(sums.dy_stride));
   for (int64_t group = first; group < last; ++group) {
@@ -94,9 +99,9 @@ void sum_groups(const TileSums& sums, int64_t first, int64_t last, float* sum) {
     const Size2 origin{-sums.g.padding.h, -sums.g.padding.w};
     const TileGrid::Tile tile = sums.grid.at(begin);
     transform_tiles<SourceLine<float>>(sums.x, sums.grid, tile, tiles, origin,
-                                       values(v, sums.x_stride));
+                                       values(v, sums.x_stride), set_bad);
     transform_tiles<GradientLine<float>>(sums.dy, sums.grid, tile, tiles, 0,
-                                         values(d, sums.dy_stride));
+                                         values(d, sums.dy_stride), set_bad);
     for (int64_t p = 0; p < kWinogradPositions; ++p) {
       add_point(sums, p, tiles, v.data(), d.data(), group != first, sum);
     }
@@ -149,13 +154,16 @@ void winograd_weight_gradient(const ConvGeometry& g, const float* x, const float
   const ChunkPlan plan(tile_groups, std::max(kMinGroups, (tile_groups + wanted - 1) / wanted));
   const Scratch<float> partial(plan.count * sums.size());
   const WideGradient gradient(groups, dw);
+  std::atomic<bool> bad = false;
   for (int64_t group = 0; group < groups.count; ++group) {
     sums.x = tiled_images(x, g.batch, g.input, g.in_channels, groups.count, group);
     sums.dy = tiled_images(dy, g.batch, g.output, g.out_channels, groups.count, group);
     sums.x.zeros = sums.dy.zeros = zeros.data();
     parallel_for_chunks(plan, tile_groups, [&](int64_t chunk, int64_t first, int64_t last) {
-      sum_groups(sums, first, last, partial.data() + chunk * sums.size());
+      sum_groups(sums, first, last, partial.data() + chunk * sums.size(), bad);
     });
+    // Every weight's sum holds all tiles, so all are to be made without transforms.
+    if (bad) return direct_weight_gradient(g, x, dy, dw);
     write_gradient(sums, partial.data(), plan.count, gradient.of(group));
   }
   gradient.narrow();

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "diagrad/core/math_mode.h"
@@ -17,11 +19,10 @@ namespace diagrad {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr double kEpsilon = static_cast<double>(std::numeric_limits<float>::epsilon());
 constexpr float kMark = 77.0F;
 constexpr int64_t kGuard = 64;
-/// Of the result's RMS: the promise of winograd.h.
-constexpr double kPromise = 1e-5;
-
 ConvGeometry geometry(int64_t batch, const Size2& input, int64_t inputs, int64_t outputs,
                       const Size2& padding) {
   ConvGeometry g;
@@ -55,12 +56,19 @@ struct Guarded {
   std::vector<float> all;
 };
 
-Guarded random_values(int64_t count, RandomStream& random, bool rectified = false) {
+enum class Kind { normal, rectified, equal, sparse };
+
+float random_value(Kind kind, RandomStream& random) {
+  const auto value = static_cast<float>(random.normal());
+  if (kind == Kind::rectified) return std::max(value, 0.0F);
+  if (kind == Kind::equal) return value < 0.0F ? -1.1F : 1.1F;
+  if (kind == Kind::sparse) return random.normal() > 1.0 ? value : 0.0F;
+  return value;
+}
+
+Guarded random_values(int64_t count, RandomStream& random, Kind kind = Kind::normal) {
   Guarded values(count, kNan);
-  for (int64_t i = 0; i < count; ++i) {
-    const auto value = static_cast<float>(random.normal());
-    values.data()[i] = rectified ? std::max(value, 0.0F) : value;
-  }
+  for (int64_t i = 0; i < count; ++i) values.data()[i] = random_value(kind, random);
   return values;
 }
 
@@ -78,30 +86,60 @@ void for_each_tap(const ConvGeometry& g, const Visit& visit) {
   }
 }
 
-/// The largest difference over the RMS of `want`; infinite for NaN or a touched guard.
-double error(Guarded& got, const std::vector<double>& want) {
-  double squares = 0.0;
-  double largest = got.intact() ? 0.0 : HUGE_VAL;
+/// The largest error over epsilon * bound; infinite for NaN or a touched guard.
+double error(Guarded& got, const std::vector<double>& want, const std::vector<double>& bound) {
+  if (!got.intact()) return HUGE_VAL;
+  double largest = 0.0;
   for (size_t i = 0; i < want.size(); ++i) {
     const double difference = std::abs(static_cast<double>(got.data()[i]) - want[i]);
-    largest = difference <= largest ? largest : std::isnan(difference) ? HUGE_VAL : difference;
-    squares += want[i] * want[i];
+    if (difference == 0.0) continue;
+    const double ratio = difference / (kEpsilon * bound[i]);
+    largest = ratio <= largest ? largest : std::isnan(ratio) ? HUGE_VAL : ratio;
   }
-  if (largest == 0.0) return 0.0;
-  return largest / std::sqrt(squares / static_cast<double>(want.size()));
+  return largest;
 }
 
-/// Inputs of the three products, their results by Winograd and by the definition.
+/// Calls visit(result pixel, source pixel) for the pixels of 6x6 that the tile of each result pixel
+/// reads.
+template <typename Visit>
+void for_each_tile_pixel(int64_t batch, const Size2& result, const Size2& source,
+                         const Size2& origin, const Visit& visit) {
+  for (int64_t pixel = 0; pixel < batch * result.h * result.w; ++pixel) {
+    const int64_t image = pixel / (result.h * result.w);
+    const int64_t row = pixel / result.w % result.h / 4 * 4 + origin.h;
+    const int64_t column = pixel % result.w / 4 * 4 + origin.w;
+    for (int64_t h = std::max<int64_t>(row, 0); h < std::min(row + 6, source.h); ++h) {
+      for (int64_t w = std::max<int64_t>(column, 0); w < std::min(column + 6, source.w); ++w) {
+        visit(pixel, (image * source.h + h) * source.w + w);
+      }
+    }
+  }
+}
+
+/// What the inputs are like.
+struct Inputs {
+  Kind images = Kind::normal;
+  Kind weights = Kind::normal;
+  float spike = 0.0F;  ///< if not 0: the value of one pixel's channel in x and in dy
+};
+
+/// Inputs of the three products, their results by Winograd and by the definition, and for each
+/// result what the bound of winograd.h is a multiple of.
 struct Products {
-  Products(const ConvGeometry& geometry_, RandomStream& random, bool rectified = false)
+  Products(const ConvGeometry& geometry_, RandomStream& random, const Inputs& inputs = {})
       : g(geometry_),
-        x(random_values(g.in_pixels() * g.in_channels, random, rectified)),
-        w(random_values(g.out_channels * 9 * g.group_inputs(), random)),
+        x(random_values(g.in_pixels() * g.in_channels, random, inputs.images)),
+        w(random_values(g.out_channels * 9 * g.group_inputs(), random, inputs.weights)),
         bias(random_values(g.out_channels, random)),
-        dy(random_values(g.out_pixels() * g.out_channels, random)),
+        dy(random_values(g.out_pixels() * g.out_channels, random, inputs.images)),
         y(dy.count, kMark),
         dx(x.count, kMark),
-        dw(w.count, kMark) {}
+        dw(w.count, kMark) {
+    for (Guarded* images : {&x, &dy}) {
+      if (inputs.spike == 0.0F || images->count == 0) continue;
+      images->data()[random.below(images->count)] = inputs.spike;
+    }
+  }
 
   void run() {
     for (Guarded* result : {&y, &dx, &dw}) {
@@ -137,23 +175,90 @@ struct Products {
     });
   }
 
+  /// max|x| of the tile * sum|w| + |bias|; max|dy| of the tile * sum|w|; and the sum over tiles of
+  /// max|x| * sum|dy|.
+  void bounds() {
+    const int64_t in = g.group_inputs();
+    const int64_t out = g.group_outputs();
+    std::vector<double> sum_of_output(static_cast<size_t>(g.out_channels));
+    std::vector<double> sum_of_input(static_cast<size_t>(g.in_channels));
+    for (int64_t i = 0; i < w.count; ++i) {
+      const int64_t o = i / (9 * in);
+      const double size = std::abs(static_cast<double>(w.data()[i]));
+      sum_of_output[static_cast<size_t>(o)] += size;
+      sum_of_input[static_cast<size_t>(o / out * in + i % in)] += size;
+    }
+    const auto largest = [](const Guarded& images, int64_t pixel, int64_t channels, int64_t first,
+                            int64_t count) {
+      double value = 0.0;
+      const float* const from = images.all.data() + kGuard + pixel * channels + first;
+      for (int64_t c = 0; c < count; ++c) {
+        value = std::max(value, std::abs(static_cast<double>(from[c])));
+      }
+      return value;
+    };
+    const auto grow = [](double& bound, double value) { bound = std::max(bound, value); };
+    bound_y.assign(static_cast<size_t>(y.count), 0.0);
+    bound_dx.assign(static_cast<size_t>(dx.count), 0.0);
+    bound_dw.assign(static_cast<size_t>(dw.count), 0.0);
+    std::vector<double> tile_x(static_cast<size_t>(g.out_pixels() * g.in_channels));
+    for_each_tile_pixel(g.batch, g.output, g.input, {-g.padding.h, -g.padding.w},
+                        [&](int64_t to, int64_t from) {
+                          for (int64_t c = 0; c < g.in_channels; ++c) {
+                            grow(tile_x[static_cast<size_t>(to * g.in_channels + c)],
+                                 largest(x, from, g.in_channels, c, 1));
+                          }
+                        });
+    for (int64_t i = 0; i < y.count; ++i) {
+      const int64_t o = i % g.out_channels;
+      double size = 0.0;
+      for (int64_t c = 0; c < in; ++c) {
+        grow(size,
+             tile_x[static_cast<size_t>(i / g.out_channels * g.in_channels + o / out * in + c)]);
+        // Each result pixel adds its part of its tile's max|x| * sum|dy|.
+        for (int64_t tap = 0; tap < 9; ++tap) {
+          bound_dw[static_cast<size_t>((o * 9 + tap) * in + c)] +=
+              std::abs(static_cast<double>(dy.data()[i])) *
+              tile_x[static_cast<size_t>(i / g.out_channels * g.in_channels + o / out * in + c)];
+        }
+      }
+      bound_y[static_cast<size_t>(i)] = size * sum_of_output[static_cast<size_t>(o)] +
+                                        std::abs(static_cast<double>(bias.data()[o]));
+    }
+    for_each_tile_pixel(g.batch, g.input, g.output, {g.padding.h - 2, g.padding.w - 2},
+                        [&](int64_t to, int64_t from) {
+                          for (int64_t c = 0; c < g.in_channels; ++c) {
+                            grow(bound_dx[static_cast<size_t>(to * g.in_channels + c)],
+                                 largest(dy, from, g.out_channels, c / in * out, out) *
+                                     sum_of_input[static_cast<size_t>(c)]);
+                          }
+                        });
+  }
+
   ConvGeometry g;
   Guarded x, w, bias, dy, y, dx, dw;
   std::vector<double> want_y, want_dx, want_dw;
+  std::vector<double> bound_y, bound_dx, bound_dw;
 };
 
-void check_against_definition(const ConvGeometry& g, bool rectified = false) {
+void check_bound(const ConvGeometry& g, RandomStream& random, const Inputs& inputs = {}) {
   INFO("batch " << g.batch << ", input " << g.input.h << "x" << g.input.w << ", channels "
                 << g.in_channels << " -> " << g.out_channels << ", groups " << g.groups
-                << ", padding " << g.padding.h << "," << g.padding.w << ", rectified "
-                << rectified);
-  RandomStream random(11, stream_id("winograd"));
-  Products products(g, random, rectified);
+                << ", padding " << g.padding.h << "," << g.padding.w << ", images "
+                << static_cast<int>(inputs.images) << ", weights "
+                << static_cast<int>(inputs.weights) << ", spike " << inputs.spike);
+  Products products(g, random, inputs);
   products.run();
   products.reference();
-  CHECK(error(products.y, products.want_y) < kPromise);
-  CHECK(error(products.dx, products.want_dx) < kPromise);
-  CHECK(error(products.dw, products.want_dw) < kPromise);
+  products.bounds();
+  CHECK(error(products.y, products.want_y, products.bound_y) <= kernels::kWinogradError);
+  CHECK(error(products.dx, products.want_dx, products.bound_dx) <= kernels::kWinogradError);
+  CHECK(error(products.dw, products.want_dw, products.bound_dw) <= kernels::kWinogradError);
+}
+
+void check_against_definition(const ConvGeometry& g, const Inputs& inputs = {}) {
+  RandomStream random(11, stream_id("winograd"));
+  check_bound(g, random, inputs);
 }
 
 TEST_CASE("winograd: every image size from 1 to 9, padding 0 to 3") {
@@ -190,12 +295,22 @@ TEST_CASE("winograd: groups alone, groups that fill a vector together, groups of
   }
 }
 
-TEST_CASE("winograd: the error keeps its promise on normal and on rectified values") {
-  for (const bool rectified : {false, true}) {
-    check_against_definition(geometry(4, 32, 16, 16, 1), rectified);
-    check_against_definition(geometry(4, 16, 32, 32, 1), rectified);
-    check_against_definition(geometry(4, 8, 64, 64, 1), rectified);
-    check_against_definition(geometry(2, 8, 256, 256, 1), rectified);
+TEST_CASE("winograd: the error is within the bound, also beside pixels of 1e4 and 1e6") {
+  RandomStream random(16, stream_id("winograd"));
+  for (const float spike : {0.0F, 1e4F, 1e6F}) {
+    for (const Kind images : {Kind::normal, Kind::rectified, Kind::equal, Kind::sparse}) {
+      for (const Kind weights : {Kind::normal, Kind::equal, Kind::sparse}) {
+        const Inputs inputs{images, weights, spike};
+        for (int repeat = 0; repeat < 20; ++repeat) {
+          check_bound(geometry(1, {7, 6}, 1, 1, 1), random, inputs);
+          check_bound(geometry(1, {8, 5}, 3, 5, 1), random, inputs);
+        }
+        check_bound(geometry(2, 16, 16, 16, 1), random, inputs);
+        check_bound(grouped(geometry(2, 8, 32, 32, 1), 4), random, inputs);
+      }
+    }
+    check_bound(geometry(4, 32, 16, 16, 1), random, {.spike = spike});
+    check_bound(geometry(2, 8, 256, 256, 1), random, {.spike = spike});
   }
 }
 
@@ -241,24 +356,95 @@ TEST_CASE("winograd: the same bits for any number of threads") {
   set_num_threads(before);
 }
 
-TEST_CASE("winograd: a value that is not finite stays within the tiles that see it") {
-  RandomStream random(13, stream_id("winograd"));
-  const ConvGeometry g = geometry(2, 16, 4, 4, 1);
-  for (const float bad : {kNan, std::numeric_limits<float>::infinity()}) {
-    Products products(g, random);
-    // Pixel (9, 6) of image 1 is in its neighbours' windows: rows 8..10 and columns 5..7, all of
-    // the tile of rows 8..11 and columns 4..7. No tile beside it reads the pixel.
-    products.x.data()[((16 + 9) * 16 + 6) * 4 + 2] = bad;
-    products.run();
-    for (int64_t i = 0; i < products.y.count; ++i) {
-      const int64_t pixel = i / 4;
-      const bool in_tile = pixel / 256 == 1 && pixel / 16 % 16 / 4 == 2 && pixel % 16 / 4 == 1;
-      const bool in_window = in_tile && pixel / 16 % 16 <= 10 && pixel % 16 >= 5;
-      const bool finite = std::isfinite(products.y.data()[i]);
-      if (in_window) CHECK_FALSE(finite);
-      if (!in_tile) CHECK(finite);
+/// The products in exact mode; dx is added to `dx_before` where that is not empty.
+struct ExactProducts {
+  ExactProducts(Products& from, std::vector<float> dx_before)
+      : y(static_cast<size_t>(from.y.count)),
+        dx(std::move(dx_before)),
+        dw(static_cast<size_t>(from.dw.count)) {
+    const MathModeScope scope(MathMode::exact);
+    const bool accumulate = !dx.empty();
+    dx.resize(static_cast<size_t>(from.dx.count));
+    kernels::convolve(from.g, from.x.data(), from.w.data(), from.bias.data(), y.data());
+    kernels::convolve_input_gradient(from.g, from.dy.data(), from.w.data(), dx.data(), accumulate);
+    kernels::convolve_weight_gradient(from.g, from.x.data(), from.dy.data(), dw.data());
+  }
+  std::vector<float> y, dx, dw;
+};
+
+bool same_bits(const float* a, const float* b, int64_t count) {
+  return std::memcmp(a, b, static_cast<size_t>(count) * sizeof(float)) == 0;
+}
+
+/// Whether results whose tile reads a value that is not finite have the bits of exact mode and all
+/// others are finite; there must be some of both.
+bool bad_tiles_are_exact(const ConvGeometry& g, bool forward, const Guarded& source,
+                         const Guarded& got, const std::vector<float>& exact) {
+  const Size2 result = forward ? g.output : g.input;
+  const Size2 from = forward ? g.input : g.output;
+  const Size2 origin =
+      forward ? Size2(-g.padding.h, -g.padding.w) : Size2(g.padding.h - 2, g.padding.w - 2);
+  const int64_t channels = forward ? g.out_channels : g.in_channels;
+  const int64_t source_channels = forward ? g.in_channels : g.out_channels;
+  std::vector<bool> bad(static_cast<size_t>(got.count));
+  for_each_tile_pixel(g.batch, result, from, origin, [&](int64_t to, int64_t at) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const int64_t own = source_channels / g.groups;
+      const float* const pixel =
+          source.all.data() + kGuard + at * source_channels + c / (channels / g.groups) * own;
+      for (int64_t k = 0; k < own; ++k) {
+        if (!std::isfinite(pixel[k])) bad[static_cast<size_t>(to * channels + c)] = true;
+      }
+    }
+  });
+  bool right = true;
+  int64_t count = 0;
+  for (int64_t i = 0; i < got.count; ++i) {
+    const float value = got.all[static_cast<size_t>(kGuard + i)];
+    if (bad[static_cast<size_t>(i)]) {
+      ++count;
+      right = right && same_bits(&value, &exact[static_cast<size_t>(i)], 1);
+    } else {
+      right = right && std::isfinite(value);
     }
   }
+  return right && count > 0 && count < got.count;
+}
+
+TEST_CASE("winograd: tiles that read a value that is not finite have the bits of exact mode") {
+  RandomStream random(13, stream_id("winograd"));
+  for (const ConvGeometry& g :
+       {geometry(3, 16, 4, 4, 1), geometry(2, {17, 9}, 24, 40, 0), geometry(4, 12, 128, 64, 1),
+        geometry(2, {13, 14}, 3, 5, 2), grouped(geometry(3, 16, 48, 48, 1), 3),
+        grouped(geometry(3, 16, 64, 64, 1), 2), grouped(geometry(2, 16, 16, 16, 1), 4)}) {
+    INFO("channels " << g.in_channels << " -> " << g.out_channels << ", groups " << g.groups);
+    for (const float bad : {kNan, kInf, -kInf}) {
+      Products products(g, random);
+      products.x.data()[random.below(products.x.count)] = bad;
+      products.dy.data()[random.below(products.dy.count)] = bad;
+      const std::vector<float> before(static_cast<size_t>(products.dx.count), 0.5F);
+      const ExactProducts exact(products, {});
+      const ExactProducts added(products, before);
+      products.run();
+      CHECK(bad_tiles_are_exact(g, true, products.x, products.y, exact.y));
+      CHECK(bad_tiles_are_exact(g, false, products.dy, products.dx, exact.dx));
+      CHECK(same_bits(products.dw.data(), exact.dw.data(), products.dw.count));
+      std::copy(before.begin(), before.end(), products.dx.data());
+      kernels::winograd_input_gradient(g, products.dy.data(), products.w.data(), products.dx.data(),
+                                       true);
+      CHECK(bad_tiles_are_exact(g, false, products.dy, products.dx, added.dx));
+    }
+  }
+}
+
+TEST_CASE("winograd: an infinite pixel makes as many results infinite as see it") {
+  RandomStream random(13, stream_id("winograd"));
+  Products products(geometry(1, 16, 16, 16, 1), random);
+  products.x.data()[(9 * 16 + 6) * 16 + 2] = kInf;
+  products.run();
+  int64_t count = 0;
+  for (int64_t i = 0; i < products.y.count; ++i) count += !std::isfinite(products.y.data()[i]);
+  CHECK(count == 9 * 16);
 }
 
 TEST_CASE("winograd is chosen where it gains") {
