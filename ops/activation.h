@@ -8,7 +8,7 @@ namespace diagrad {
 
 Tensor sigmoid(const Tensor& x);  ///< 1 / (1 + e^-x), dx = dy y (1 - y); saves y
 Tensor tanh(const Tensor& x);     ///< dx = dy (1 - y^2); saves y
-Tensor relu(const Tensor& x);     ///< max(x, 0), dx = dy where y > 0; saves y
+Tensor relu(const Tensor& x);     ///< max(x, 0), dx = 0 where y <= 0, else dy; saves y
 /// x Phi(x) with the exact normal distribution function. Saves x.
 /// Source: Hendrycks and Gimpel, "Gaussian error linear units", arXiv 1606.08415.
 Tensor gelu(const Tensor& x);

@@ -4,6 +4,13 @@
 
 namespace diagrad {
 
+/// pivot - mean for a pivot that is the mean rounded to T; 0 where both are infinite.
+template <typename T>
+DG_HOST_DEVICE inline double pivot_error(T pivot, double mean) {
+  const auto value = static_cast<double>(pivot);
+  return value == mean ? 0.0 : value - mean;
+}
+
 /// y = (x - pivot) * scale + shift for one channel. The pivot is the mean rounded to T, so that
 /// x - pivot is exact near the mean; the shift makes up for the rounding. That keeps y right
 /// where the mean is much larger than the deviation.
@@ -15,7 +22,7 @@ struct BatchNormAffine {
   DG_HOST_DEVICE BatchNormAffine(double mean, double rstd, double gamma, double beta)
       : pivot(static_cast<T>(mean)),
         scale(static_cast<T>(gamma * rstd)),
-        shift(static_cast<T>(beta + (static_cast<double>(pivot) - mean) * gamma * rstd)) {}
+        shift(static_cast<T>(beta + pivot_error(pivot, mean) * gamma * rstd)) {}
 };
 
 /// dx = a * g + b * (x - pivot) + c for one channel, from the sums over its N values of the
@@ -28,7 +35,7 @@ struct BatchNormGradient {
   BatchNormGradient() = default;
   DG_HOST_DEVICE BatchNormGradient(double mean, double rstd, double gamma, double count,
                                    bool training, double sum_g, double sum_gx) {
-    const double error = static_cast<double>(static_cast<T>(mean)) - mean;  // pivot - mean
+    const double error = pivot_error(static_cast<T>(mean), mean);
     dbeta = sum_g;
     dgamma = rstd * (sum_gx + error * sum_g);
     const double slope = training ? -gamma * rstd * rstd * dgamma / count : 0.0;

@@ -87,7 +87,7 @@ Tensor sub(const Tensor& a, double b) {
   return affine(a, 1.0, -b);
 }
 Tensor mul(const Tensor& a, double b) {
-  return affine(a, b, 0.0);
+  return affine(a, b, -0.0);  // adding 0 would turn a product of -0 into 0
 }
 Tensor div(const Tensor& a, double b) {
   DG_CHECK(a.dtype() == DType::f32 || a.dtype() == DType::f64,

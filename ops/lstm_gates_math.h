@@ -5,8 +5,8 @@
 
 namespace diagrad {
 
-/// The output nonlinearity and its derivative in terms of input and result. Here and below T is a
-/// float, a double or a vector of floats.
+/// The output nonlinearity, and the gradient of its input c from that of its value. Here and below
+/// T is a float, a double or a vector of floats.
 template <GateOutput kind, typename T>
 DG_HOST_DEVICE inline T gate_output(T c) {
   if constexpr (kind == GateOutput::sigmoid) return sigmoid_of(c);
@@ -15,10 +15,10 @@ DG_HOST_DEVICE inline T gate_output(T c) {
 }
 
 template <GateOutput kind, typename T>
-DG_HOST_DEVICE inline T gate_output_slope(T c, T value) {
-  if constexpr (kind == GateOutput::sigmoid) return value * (1.0F - value);
-  if constexpr (kind == GateOutput::tanh) return 1.0F - value * value;
-  if constexpr (kind == GateOutput::relu) return c > 0.0F ? T{} + 1.0F : T{};
+DG_HOST_DEVICE inline T gate_output_gradient(T c, T value, T dvalue) {
+  if constexpr (kind == GateOutput::sigmoid) return dvalue * (value * (1.0F - value));
+  if constexpr (kind == GateOutput::tanh) return dvalue * (1.0F - value * value);
+  if constexpr (kind == GateOutput::relu) return c <= 0.0F ? T{} : dvalue;
 }
 
 /// One element of the cell: pre-activations to gates, and (c, h).
@@ -42,7 +42,7 @@ struct LstmGatesGradient {
 
   DG_HOST_DEVICE LstmGatesGradient(T i, T f, T g, T o, T c, T previous, T dh, T dc) {
     const T value = gate_output<kind>(c);
-    const T total = dc + dh * o * gate_output_slope<kind>(c, value);
+    const T total = dc + gate_output_gradient<kind>(c, value, dh * o);
     u_i = total * g * i * (1.0F - i);
     u_f = total * previous * f * (1.0F - f);
     u_g = total * i * (1.0F - g * g);

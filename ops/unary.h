@@ -14,7 +14,8 @@ Tensor sqrt(const Tensor& x);  ///< dx = dy / (2 y)
 Tensor abs(const Tensor& x);   ///< dx = dy sign(x), 0 at 0
 /// x^exponent, dx = dy exponent x^(exponent - 1).
 Tensor pow(const Tensor& x, double exponent);
-/// x limited to [low, high]; dx = dy inside and on the bounds, else 0. Throws when low > high.
+/// x limited to [low, high]; NaN stays. dx = dy inside and on the bounds, else 0. Throws unless
+/// low <= high.
 Tensor clamp(const Tensor& x, double low, double high);
 /// scale * x + shift, dx = scale dy.
 Tensor affine(const Tensor& x, double scale, double shift);

@@ -32,7 +32,9 @@ namespace unary {
 enum class Saves { input, output, nothing };
 
 /// Each function has its value and its derivative, whose argument is what `kSaves` names. Those
-/// that are templates take T, and for T = float vectors of it, too.
+/// that are templates take T, and for T = float vectors of it, too. Where the derivative is 0 by
+/// definition, gradient(argument, dy) stands in its place: it selects 0 instead of multiplying, so
+/// that an infinite dy gives 0 and not NaN, as in PyTorch.
 template <typename T>
 struct Neg {
   static constexpr Saves kSaves = Saves::nothing;
@@ -71,7 +73,7 @@ struct Sqrt {
   DG_HOST_DEVICE T derivative(T y) const { return T(0.5) / y; }
 };
 
-/// The derivative at 0 is 0.
+/// The derivative is 0 at 0 and at NaN, as in PyTorch.
 template <typename T>
 struct Abs {
   static constexpr Saves kSaves = Saves::input;
@@ -85,16 +87,18 @@ struct Pow {
   static constexpr Saves kSaves = Saves::input;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return std::pow(x, a); }
-  DG_HOST_DEVICE T derivative(T x) const { return a == T(0) ? T(0) : a * std::pow(x, a - T(1)); }
+  DG_HOST_DEVICE T gradient(T x, T dy) const {
+    return a == T(0) ? T(0) : dy * (a * std::pow(x, a - T(1)));
+  }
 };
 
-/// The derivative is 1 on the bounds themselves, as in PyTorch.
+/// The derivative is 1 on the bounds themselves and 0 at NaN, as in PyTorch.
 template <typename T>
 struct Clamp {
   static constexpr Saves kSaves = Saves::input;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return x < a ? a : x > b ? b : x; }
-  DG_HOST_DEVICE T derivative(T x) const { return x >= a && x <= b ? T(1) : T(0); }
+  DG_HOST_DEVICE T gradient(T x, T dy) const { return x >= a && x <= b ? dy : T(0); }
 };
 
 template <typename T>
@@ -127,13 +131,13 @@ struct Tanh {
   DG_HOST_DEVICE T derivative(T y) const { return T(1) - y * y; }
 };
 
-/// NaN stays NaN; the derivative at 0 is 0.
+/// NaN stays NaN, and lets the gradient pass, as in PyTorch; the derivative at 0 is 0.
 template <typename T>
 struct Relu {
   static constexpr Saves kSaves = Saves::output;
   T a, b;
   DG_HOST_DEVICE T value(T x) const { return x < T(0) ? T(0) : x; }
-  DG_HOST_DEVICE T derivative(T y) const { return y > T(0) ? T(1) : T(0); }
+  DG_HOST_DEVICE T gradient(T y, T dy) const { return y <= T(0) ? T(0) : dy; }
 };
 
 template <typename T>
@@ -195,8 +199,8 @@ struct Hardswish {
     // The division first: 6 x overflows before x does.
     return x * ((shifted < T(0) ? T(0) : shifted > T(6) ? T(6) : shifted) / T(6));
   }
-  DG_HOST_DEVICE T derivative(T x) const {
-    return x <= T(-3) ? T(0) : x >= T(3) ? T(1) : x / T(3) + T(0.5);
+  DG_HOST_DEVICE T gradient(T x, T dy) const {
+    return x <= T(-3) ? T(0) : x >= T(3) ? dy : dy * (x / T(3) + T(0.5));
   }
 };
 

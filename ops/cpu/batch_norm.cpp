@@ -49,6 +49,7 @@ void column_moments(const T* x, const Matrix& matrix, const PrologueRows<T>& pro
       return Moments{mean[c], squares[c]};
     });
   }
+  kernels::restore_infinite_means(x, matrix.rows, total);
 }
 
 void statistics_cpu(const BatchNormStatistics& pass) {
@@ -112,7 +113,7 @@ struct GradientLines {
   ChannelBroadcast<T> a, b, c;
 };
 
-template <bool relu, typename T>
+template <bool relu, bool training, typename T>
 void input_gradient(const BatchNormBackward& pass, const ChannelTiling& tiling, int64_t all_rows,
                     const AffineLines<T>& affine, const BatchNormGradient<T>* channels) {
   const GradientLines<T> lines(tiling, channels);
@@ -122,13 +123,13 @@ void input_gradient(const BatchNormBackward& pass, const ChannelTiling& tiling, 
     const T* const dy = pass.dy.data<T>() + base;
     kernels::for_each_line(tiling, rows, [&](int64_t offset, int64_t width) {
       if (dx == dy) {
-        kernels::input_gradient_line<relu>(width, x + offset, affine.pivot.data(),
-                                           affine.scale.data(), affine.shift.data(), lines.a.data(),
-                                           lines.b.data(), lines.c.data(), dx + offset);
+        kernels::input_gradient_line<relu, training>(
+            width, x + offset, affine.pivot.data(), affine.scale.data(), affine.shift.data(),
+            lines.a.data(), lines.b.data(), lines.c.data(), dx + offset);
       } else {
-        kernels::input_gradient_line<relu>(width, x + offset, dy + offset, affine.pivot.data(),
-                                           affine.scale.data(), affine.shift.data(), lines.a.data(),
-                                           lines.b.data(), lines.c.data(), dx + offset);
+        kernels::input_gradient_line<relu, training>(
+            width, x + offset, dy + offset, affine.pivot.data(), affine.scale.data(),
+            affine.shift.data(), lines.a.data(), lines.b.data(), lines.c.data(), dx + offset);
       }
     });
   };
@@ -161,7 +162,8 @@ void backward(const BatchNormBackward& pass) {
     if (pass.dbeta.defined()) pass.dbeta.data<T>()[c] = static_cast<T>(channels.data()[c].dbeta);
   }
   if (pass.dx.defined() || pass.prologue.prologue.defined()) {
-    input_gradient<relu, T>(pass, tiling, matrix.rows, affine, channels.data());
+    const auto run = pass.training ? input_gradient<relu, true, T> : input_gradient<relu, false, T>;
+    run(pass, tiling, matrix.rows, affine, channels.data());
   }
 }
 

@@ -22,10 +22,15 @@ void store_batch_statistics(const BatchNormStatistics& pass, const double* momen
   pass.running_var.bump_version();
   T* const mean = pass.running_mean.data<T>();
   T* const var = pass.running_var.data<T>();
+  const double momentum = pass.momentum;
+  const auto moved = [momentum](T running, double value) {
+    const double next = running + momentum * (value - running);
+    // Infinity minus infinity; PyTorch's form keeps an infinity.
+    return static_cast<T>(std::isnan(next) ? (1.0 - momentum) * running + momentum * value : next);
+  };
   for (int64_t c = 0; c < columns; ++c) {
-    const double unbiased = squares[c] / (count - 1.0);
-    mean[c] = static_cast<T>(mean[c] + pass.momentum * (moments[c] - mean[c]));
-    var[c] = static_cast<T>(var[c] + pass.momentum * (unbiased - var[c]));
+    mean[c] = moved(mean[c], moments[c]);
+    var[c] = moved(var[c], squares[c] / (count - 1.0));
   }
 }
 

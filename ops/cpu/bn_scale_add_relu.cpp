@@ -88,10 +88,12 @@ void statistics(const BnScaleAddReluStatistics& pass) {
     for (int64_t item = image * images.parts; item < (image + 1) * images.parts; ++item) {
       add(total, counts.data()[item], parts.data() + item * size);
     }
+    kernels::restore_infinite_means(x + image * images.rows * images.columns, images.rows, total);
     std::copy(total.mean, total.mean + images.columns,
               pass.image_means.data<double>() + image * images.columns);
     add(batch, total.count, of_image.data());
   }
+  kernels::restore_infinite_means(x, images.images * images.rows, batch);
   if (pass.training) store_batch_statistics<T>(pass.batch, of_batch.data(), batch.count);
 }
 
@@ -251,14 +253,20 @@ class InputGradient {
     const int64_t base = first * tiling_.columns;
     const T* const du = pass_.du.defined() ? pass_.du.template data<T>() + base : nullptr;
     const T* const from = pass_.x.template data<T>() + base;
+    // In evaluation the slope is 0; times an infinite x it would be NaN.
+    const bool training = pass_.training;
     kernels::for_each_line(tiling_, rows, [&](int64_t offset, int64_t width) {
       const T* const x = from + offset;
       T* const dx = to + offset;
-      if (du == nullptr) {
+      if (du == nullptr && training) {
         kernels::forward_line<false>(width, x, pivot_.data(), slope_.data(), shift.data(), dx);
-      } else {
+      } else if (du == nullptr) {
+        std::copy(shift.data(), shift.data() + width, dx);
+      } else if (training) {
         kernels::scale_add_relu_gradient_line(width, x, pivot_.data(), du + offset, scale.data(),
                                               slope_.data(), shift.data(), dx);
+      } else {
+        kernels::scale_shift_line(width, du + offset, scale.data(), shift.data(), dx);
       }
     });
   }

@@ -95,13 +95,13 @@ class LineGradient {
   }
 
  private:
-  /// dy; 0 where a relu follows and its result is not positive.
+  /// dy; 0 where a relu follows and its result is 0 or less.
   const T* masked(int64_t offset, int64_t width) const {
     if (y_ == nullptr) return dy_ + offset;
     const T* __restrict dy = dy_ + offset;
     const T* __restrict y = y_ + offset;
     T* __restrict g = dresidual_ == nullptr ? masked_.data() : dresidual_ + offset;
-    for (int64_t i = 0; i < width; ++i) g[i] = y[i] > T(0) ? dy[i] : T(0);
+    for (int64_t i = 0; i < width; ++i) g[i] = y[i] <= T(0) ? T(0) : dy[i];
     return g;
   }
 

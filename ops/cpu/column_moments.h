@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "diagrad/core/vector.h"
@@ -163,6 +164,20 @@ void add_rows(const ChannelTiling& tiling, const T* x, int64_t rows, ColumnMomen
 template <typename T>
 void add_rows(const ChannelTiling& tiling, const T* x, int64_t rows, ColumnMoments& moments) {
   add_rows(tiling, x, rows, moments, [](int64_t /*first*/, int64_t /*count*/) {});
+}
+
+/// Differences from a pivot lose the mean of a column that holds an infinity. It is taken again as
+/// the sum over the `rows` rows of x by their number: infinite, or NaN where that is right.
+template <typename T>
+void restore_infinite_means(const T* x, int64_t rows, ColumnMoments& moments) {
+  for (int64_t c = 0; c < moments.columns; ++c) {
+    if (!std::isnan(moments.mean[c])) continue;
+    double sum = 0.0;
+    for (int64_t row = 0; row < rows && !std::isnan(sum); ++row) {
+      sum += static_cast<double>(x[row * moments.columns + c]);
+    }
+    moments.mean[c] = sum / static_cast<double>(rows);
+  }
 }
 
 }  // namespace diagrad::kernels

@@ -148,9 +148,9 @@ void image_gradient(const GroupNormBackward& pass, const Images& images,
                                   [&](int64_t c) { return static_cast<T>(group_of(c).offset); });
   T* const dx = pass.dx.data<T>() + image * images.values();
   kernels::for_each_line(tiling, images.rows, [&](int64_t offset, int64_t width) {
-    kernels::input_gradient_line<false>(width, x + offset, dy + offset, pivot.data(), pivot.data(),
-                                        pivot.data(), scale.data(), slope.data(), shift.data(),
-                                        dx + offset);
+    kernels::input_gradient_line<false, true>(width, x + offset, dy + offset, pivot.data(),
+                                              pivot.data(), pivot.data(), scale.data(),
+                                              slope.data(), shift.data(), dx + offset);
   });
 }
 

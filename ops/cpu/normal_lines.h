@@ -18,10 +18,11 @@ void forward_line(int64_t width, const T* __restrict x, const T* __restrict pivo
   }
 }
 
-/// The gradient that reaches the normalised value: dy, with relu only where the output is positive.
+/// The gradient that reaches the normalised value: dy, with relu 0 where the output is 0 or less.
+/// A NaN passes the gradient, as in relu.
 template <bool relu, typename T>
 inline T gradient_of(T dy, T deviation, T scale, T shift) {
-  return relu && !(deviation * scale + shift > T(0)) ? T(0) : dy;
+  return relu && deviation * scale + shift <= T(0) ? T(0) : dy;
 }
 
 /// Adds g to sum_g and g * (x - pivot) to sum_gx; scale and shift are read for relu only.
@@ -37,8 +38,9 @@ void add_gradient_line(int64_t width, const T* __restrict x, const T* __restrict
   }
 }
 
-/// dx = a * g + b * (x - pivot) + c.
-template <bool relu, typename T>
+/// dx = a * g + b * (x - pivot) + c; without `training`, where b and c are 0, dx = a * g: 0 times
+/// an infinite x would be NaN.
+template <bool relu, bool training, typename T>
 void input_gradient_line(int64_t width, const T* __restrict x, const T* __restrict dy,
                          const T* __restrict pivot, const T* __restrict scale,
                          const T* __restrict shift, const T* __restrict a, const T* __restrict b,
@@ -46,12 +48,12 @@ void input_gradient_line(int64_t width, const T* __restrict x, const T* __restri
   for (int64_t i = 0; i < width; ++i) {
     const T deviation = x[i] - pivot[i];
     const T g = gradient_of<relu>(dy[i], deviation, scale[i], shift[i]);
-    dx[i] = a[i] * g + (b[i] * deviation + c[i]);
+    dx[i] = training ? a[i] * g + (b[i] * deviation + c[i]) : a[i] * g;
   }
 }
 
 /// The same where dx takes the place of dy.
-template <bool relu, typename T>
+template <bool relu, bool training, typename T>
 void input_gradient_line(int64_t width, const T* __restrict x, const T* __restrict pivot,
                          const T* __restrict scale, const T* __restrict shift,
                          const T* __restrict a, const T* __restrict b, const T* __restrict c,
@@ -59,7 +61,7 @@ void input_gradient_line(int64_t width, const T* __restrict x, const T* __restri
   for (int64_t i = 0; i < width; ++i) {
     const T deviation = x[i] - pivot[i];
     const T g = gradient_of<relu>(dx[i], deviation, scale[i], shift[i]);
-    dx[i] = a[i] * g + (b[i] * deviation + c[i]);
+    dx[i] = training ? a[i] * g + (b[i] * deviation + c[i]) : a[i] * g;
   }
 }
 

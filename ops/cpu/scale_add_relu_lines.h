@@ -17,13 +17,14 @@ void scale_add_relu_line(int64_t width, const T* __restrict x, const T* __restri
   }
 }
 
-/// du = dz where z > 0; adds du to sum_du and du * (x - pivot) to sum_dux.
+/// du = 0 where z <= 0, else dz (NaN passes the gradient, as in relu); adds du to sum_du and du *
+/// (x - pivot) to sum_dux.
 template <typename T>
 void mask_line(int64_t width, const T* __restrict x, const T* __restrict pivot,
                const T* __restrict z, const T* __restrict dz, T* __restrict du,
                T* __restrict sum_du, T* __restrict sum_dux) {
   for (int64_t i = 0; i < width; ++i) {
-    const T gradient = z[i] > T(0) ? dz[i] : T(0);
+    const T gradient = z[i] <= T(0) ? T(0) : dz[i];
     du[i] = gradient;
     sum_du[i] += gradient;
     sum_dux[i] += gradient * (x[i] - pivot[i]);
@@ -36,7 +37,7 @@ void mask_line(int64_t width, const T* __restrict x, const T* __restrict pivot,
                const T* __restrict z, T* __restrict du, T* __restrict sum_du,
                T* __restrict sum_dux) {
   for (int64_t i = 0; i < width; ++i) {
-    const T gradient = z[i] > T(0) ? du[i] : T(0);
+    const T gradient = z[i] <= T(0) ? T(0) : du[i];
     du[i] = gradient;
     sum_du[i] += gradient;
     sum_dux[i] += gradient * (x[i] - pivot[i]);
@@ -52,6 +53,13 @@ void scale_add_relu_gradient_line(int64_t width, const T* __restrict x, const T*
   for (int64_t i = 0; i < width; ++i) {
     dx[i] = scale[i] * du[i] + (slope[i] * (x[i] - pivot[i]) + shift[i]);
   }
+}
+
+/// dx = scale * du + shift.
+template <typename T>
+void scale_shift_line(int64_t width, const T* __restrict du, const T* __restrict scale,
+                      const T* __restrict shift, T* __restrict dx) {
+  for (int64_t i = 0; i < width; ++i) dx[i] = scale[i] * du[i] + shift[i];
 }
 
 }  // namespace diagrad::kernels

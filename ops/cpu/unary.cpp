@@ -14,6 +14,10 @@ template <typename F>
 concept DerivativeOnVectors = requires(const F& f, Vec<float> x) {
   f.derivative(x);
 };
+template <typename F, typename T>
+concept SelectsGradient = requires(const F& f, T x) {
+  f.gradient(x, x);
+};
 
 void unary_cpu(UnaryFunction function, double a, double b, const Tensor& x, const Tensor& y) {
   dispatch_floating(x.dtype(), "unary", [&](auto tag) {
@@ -34,7 +38,13 @@ void unary_backward_cpu(UnaryFunction function, double a, double b, const Tensor
   dispatch_floating(dy.dtype(), "unary", [&](auto tag) {
     using T = typename decltype(tag)::type;
     unary::visit<T>(function, a, b, [&](auto f) {
-      const auto gradient = [f](auto v, auto slope) { return slope * f.derivative(v); };
+      const auto gradient = [f](auto v, auto slope) {
+        if constexpr (SelectsGradient<decltype(f), decltype(v)>) {
+          return f.gradient(v, slope);
+        } else {
+          return slope * f.derivative(v);
+        }
+      };
       if constexpr (DerivativeOnVectors<decltype(f)>) {
         elementwise_math<T>(dx, gradient, saved, dy);
       } else {
