@@ -8,8 +8,8 @@ struct DropoutSpec {
   double p = 0.5;  ///< probability of a zero, in [0, 1]
 };
 
-/// While training, sets elements of x to zero with probability p and scales the others by
-/// 1 / (1 - p). Each call takes the next mask of the innermost RandomScope and throws outside every
+/// While training, multiplies elements of x by 0 with probability p and the others by 1 / (1 - p).
+/// Each call takes the next mask of the innermost RandomScope and throws outside every
 /// scope. In evaluation and at p = 0 it is the identity and takes none.
 /// Source: Srivastava et al., "Dropout", JMLR 2014.
 class Dropout : public Module {
