@@ -29,13 +29,13 @@ LogSum log_sum_exp(const T* logits, int64_t classes, T* scratch) {
   const T largest = *top;
   map_math(
       classes, [=](MathVec<T> x) { return exp_of(x - largest); }, scratch, logits);
-  // The 1 of the largest is left to log1p, which keeps the digits of small sums.
+  // Without the 1 of the largest, so that log1p, which is slower, keeps the digits of small sums.
   const int64_t place = top - logits;
   double others = static_cast<double>(scratch[place]) - 1.0;  // 0, or NaN for an infinite largest
-  for (int64_t k = 0; k < classes; ++k) {
-    if (k != place) others += static_cast<double>(scratch[k]);
-  }
-  return {static_cast<double>(largest), std::log1p(others)};
+  for (int64_t k = 0; k < place; ++k) others += static_cast<double>(scratch[k]);
+  for (int64_t k = place + 1; k < classes; ++k) others += static_cast<double>(scratch[k]);
+  const double log_sum = others < 0.5 ? std::log1p(others) : std::log(1.0 + others);
+  return {static_cast<double>(largest), log_sum};
 }
 
 /// -sum_k q_k log softmax_k of one row.

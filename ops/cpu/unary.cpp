@@ -19,6 +19,15 @@ concept SelectsGradient = requires(const F& f, T x) {
   f.gradient(x, x);
 };
 
+template <typename F, typename V>
+V gradient_of(const F& f, V v, V dy) {
+  if constexpr (SelectsGradient<F, V>) {
+    return f.gradient(v, dy);
+  } else {
+    return dy * f.derivative(v);
+  }
+}
+
 void unary_cpu(UnaryFunction function, double a, double b, const Tensor& x, const Tensor& y) {
   dispatch_floating(x.dtype(), "unary", [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -38,13 +47,7 @@ void unary_backward_cpu(UnaryFunction function, double a, double b, const Tensor
   dispatch_floating(dy.dtype(), "unary", [&](auto tag) {
     using T = typename decltype(tag)::type;
     unary::visit<T>(function, a, b, [&](auto f) {
-      const auto gradient = [f](auto v, auto slope) {
-        if constexpr (SelectsGradient<decltype(f), decltype(v)>) {
-          return f.gradient(v, slope);
-        } else {
-          return slope * f.derivative(v);
-        }
-      };
+      const auto gradient = [f](auto v, auto dy_value) { return gradient_of(f, v, dy_value); };
       if constexpr (DerivativeOnVectors<decltype(f)>) {
         elementwise_math<T>(dx, gradient, saved, dy);
       } else {
