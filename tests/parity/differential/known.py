@@ -1,0 +1,71 @@
+"""Differences from PyTorch that are meant. Each stands in docs/api.md, too, and has a test."""
+import collections
+
+import torch
+
+# `where(x, o, dy, want)` gives True for each element of the tensor that may differ: a bool tensor
+# that broadcasts to its shape, from the inputs in f64, the options, the cotangent of output 0 (None
+# where there is none) and PyTorch's result in f64.
+Known = collections.namedtuple("Known", "operations tensors where reason")
+
+NORMALISATIONS = ["batch_norm", "batch_norm_relu", "bn_scale_add_relu", "conv_batch_norm_relu",
+                  "conv_bn_scale_add_relu", "group_norm", "layer_norm"]
+
+
+def everywhere(condition):
+    return torch.as_tensor(bool(condition))
+
+
+def has_equal_values(x, o):
+    """Whether some group of values that is normalised is constant."""
+    if "groups" in o:
+        x = x.reshape(x.shape[0], -1, int(o["groups"][0]), x.shape[-1] // int(o["groups"][0]))
+        x = x.movedim(2, 1).flatten(2)
+    return x.numel() > 0 and ((x.amax(-1) == x.amin(-1)) & x.isfinite().all(-1)).any()
+
+
+def channels_of_infinite_weights(w, o):
+    """The input channels of a convolution that some weight without a finite value reads."""
+    bad = ~w.isfinite().flatten(1, -2)
+    return bad.reshape(int(o["groups"][0]), -1, w.shape[-1]).any(1).flatten()
+
+
+KNOWN = [
+    Known(["softplus"], ["output/0", "gradient/0"], lambda x, o, dy, want: x[0] > 20.0,
+          "PyTorch takes x for log(1 + e^x) above 20"),
+    Known(["clamp"], ["gradient/0"],
+          lambda x, o, dy, want: (x[0] == o["low"][0]) | (x[0] == o["high"][0]),
+          "on a bound ours is dy, PyTorch's 0 where both bounds are given and dy where one is"),
+    Known(["pow"], ["output/0", "gradient/0"],
+          lambda x, o, dy, want: (x[0] == -torch.inf) & (o["exponent"][0] % 1.0 != 0.0),
+          "powers of -infinity by square roots in PyTorch, by C's pow in ours"),
+    Known(["cross_entropy"], ["gradient/0"], lambda x, o, dy, want: everywhere(not dy.isfinite()),
+          "ours is one product with the gradient of the loss, PyTorch's a difference of two"),
+    Known(["cross_entropy_soft"], ["output/0"],
+          lambda x, o, dy, want: everywhere(((x[1] == 0.0) & (x[0] == -torch.inf)).any()),
+          "a target of 0 at a logit of -infinity adds 0 in ours, NaN in PyTorch"),
+    Known(["cross_entropy_soft"], ["gradient/0"],
+          lambda x, o, dy, want: everywhere(not dy.isfinite()),
+          "as in cross_entropy"),
+    Known(["bce_with_logits"], ["output/0"],
+          lambda x, o, dy, want: everywhere(((x[1] == 1.0) & (x[0] == -torch.inf)).any()),
+          "(-infinity, 1) is infinite in ours, as (infinity, 0) is in both"),
+    Known(NORMALISATIONS + ["var"], [f"gradient/{i}" for i in range(8)],
+          lambda x, o, dy, want: ~want.isfinite(),
+          "where infinite terms meet, NaN or an infinity by the order of the sum"),
+    Known(["group_norm", "layer_norm"], ["output/0", "gradient/0", "gradient/1"],
+          lambda x, o, dy, want: everywhere(has_equal_values(x[0], o)),
+          "of equal values 0 or what rounding leaves, divided by sqrt(epsilon)"),
+    Known(["conv1d", "conv2d", "conv2d_fast"], ["gradient/0"],
+          lambda x, o, dy, want: channels_of_infinite_weights(x[1], o),
+          "zeros beside dy are multiplied: NaN with an infinite weight"),
+]
+
+
+def known_elements(operation, tensor, x, o, dy, want):
+    """Which elements of a tensor may differ from PyTorch's."""
+    allowed = torch.zeros_like(want, dtype=torch.bool)
+    for entry in KNOWN:
+        if operation in entry.operations and tensor in entry.tensors:
+            allowed |= entry.where(x, o, dy, want)
+    return allowed
