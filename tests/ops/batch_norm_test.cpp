@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "diagrad/autograd/engine.h"
 #include "diagrad/core/random.h"
@@ -74,6 +75,37 @@ TEST_CASE("f32 statistics hold where the mean is 10,000 times the deviation") {
           worst, std::abs(static_cast<double>(y.data<float>()[i]) - wide_y.data<double>()[i]));
     }
     CHECK(worst < 1e-6);
+  }
+}
+
+TEST_CASE("an infinite gamma gives infinities of the sign of x - mean") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    CAPTURE(name(dtype));
+    for (const double last : {5.0, 0.7}) {  // the mean of the first is exact, the other is rounded
+      const Tensor x = Tensor::from<double>({1, 2, 4, last}, {4, 1}).to(dtype);
+      const Tensor gamma = Tensor::full({1}, infinity, dtype);
+      const Tensor y = batch_norm(x, gamma, {}, {}, {}, {.training = true}).to(DType::f64);
+      const Tensor wide = x.to(DType::f64);
+      double mean = 0.0;
+      for (int64_t i = 0; i < 4; ++i) mean += wide.data<double>()[i] / 4.0;
+      for (int64_t i = 0; i < 4; ++i) {
+        CHECK(y.data<double>()[i] == (wide.data<double>()[i] > mean ? infinity : -infinity));
+      }
+    }
+  }
+}
+
+TEST_CASE("an infinite gradient gives an infinite gradient of gamma, by the sign of x - mean") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    CAPTURE(name(dtype));
+    const Tensor x = Tensor::from<double>({0.1, 0.2, 0.4, 0.8}, {4, 1}).to(dtype);
+    const Tensor gamma = Tensor::ones({1}, dtype);
+    gamma.set_requires_grad(true);
+    const Tensor y = batch_norm(x, gamma, {}, {}, {}, {.training = true});
+    backward(y, Tensor::from<double>({infinity, 1, 1, 1}, {4, 1}).to(dtype));
+    CHECK(gamma.grad().item() == -infinity);
   }
 }
 
