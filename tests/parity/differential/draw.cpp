@@ -129,6 +129,12 @@ Input Draw::floats(const Shape& shape, const Range& range) {
   return input;
 }
 
+Input Draw::off_grid(const Shape& shape, const Range& range) {
+  Input input{numbers(shape, range, values_ == Values::grid ? Values::plain : values_)};
+  choose_layout(input);
+  return input;
+}
+
 Input Draw::constants(const Shape& shape, const Range& range) {
   return {numbers(shape, range, Values::plain), false};
 }

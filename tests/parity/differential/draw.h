@@ -61,6 +61,9 @@ class Draw {
   Shape broadcasting(const Shape& shape);
 
   Input floats(const Shape& shape, const Range& range = {});
+  /// Never on the grid: what is added in front of a relu, where a sum of 0 would be a matter of
+  /// rounding.
+  Input off_grid(const Shape& shape, const Range& range = {});
   /// Without a gradient, in order, no special values: running statistics and the like.
   Input constants(const Shape& shape, const Range& range);
   Input labels(const Shape& shape, int64_t classes);  ///< i64 in [0, classes)

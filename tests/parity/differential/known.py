@@ -18,16 +18,28 @@ def everywhere(condition):
 
 def has_equal_values(x, o):
     """Whether some group of values that is normalised is constant."""
-    if "groups" in o:
+    if "training" in o:
+        x = x.flatten(0, -2).mT
+    elif "groups" in o:
         x = x.reshape(x.shape[0], -1, int(o["groups"][0]), x.shape[-1] // int(o["groups"][0]))
         x = x.movedim(2, 1).flatten(2)
     return x.numel() > 0 and ((x.amax(-1) == x.amin(-1)) & x.isfinite().all(-1)).any()
 
 
-def channels_of_infinite_weights(w, o):
-    """The input channels of a convolution that some weight without a finite value reads."""
-    bad = ~w.isfinite().flatten(1, -2)
-    return bad.reshape(int(o["groups"][0]), -1, w.shape[-1]).any(1).flatten()
+def infinite_weights(w, o, axis):
+    """Channels of a convolution with a weight that is not finite: of x (axis -1) or y (axis 0)."""
+    bad = ~w.isfinite()
+    if axis == 0:
+        return bad.flatten(1).any(1)
+    groups = int(o["groups"][0]) if "groups" in o else 1
+    return bad.reshape(groups, -1, w.shape[-1]).any(1).flatten()
+
+
+def infinite_scale(operation, x):
+    """Whether gamma or a factor of the tail has a value that is not finite."""
+    gamma = 2 if operation.startswith("conv_") else 1
+    places = [gamma, *range(gamma + 5, len(x))]
+    return any(x[i] is not None and not x[i].isfinite().all() for i in places)
 
 
 KNOWN = [
@@ -48,17 +60,28 @@ KNOWN = [
           lambda x, o, dy, want: everywhere(not dy.isfinite()),
           "as in cross_entropy"),
     Known(["bce_with_logits"], ["output/0"],
-          lambda x, o, dy, want: everywhere(((x[1] == 1.0) & (x[0] == -torch.inf)).any()),
-          "(-infinity, 1) is infinite in ours, as (infinity, 0) is in both"),
+          lambda x, o, dy, want: everywhere((x[0] == -torch.inf).any()),
+          "(-infinity, y) is infinite for y > 0 in ours, as (infinity, 0) is in both"),
     Known(NORMALISATIONS + ["var"], [f"gradient/{i}" for i in range(8)],
           lambda x, o, dy, want: ~want.isfinite(),
           "where infinite terms meet, NaN or an infinity by the order of the sum"),
-    Known(["group_norm", "layer_norm"], ["output/0", "gradient/0", "gradient/1"],
+] + [
+    Known([name], ["output/0"] + [f"gradient/{i}" for i in range(8)],
+          lambda x, o, dy, want, name=name: everywhere(infinite_scale(name, x)),
+          "ours is (x - mean) gamma, PyTorch's x gamma - mean gamma: NaN for an infinite gamma")
+    for name in NORMALISATIONS
+] + [
+    Known(["group_norm", "layer_norm", "batch_norm", "batch_norm_relu", "bn_scale_add_relu"],
+          ["output/0"] + [f"gradient/{i}" for i in range(8)],
           lambda x, o, dy, want: everywhere(has_equal_values(x[0], o)),
           "of equal values 0 or what rounding leaves, divided by sqrt(epsilon)"),
-    Known(["conv1d", "conv2d", "conv2d_fast"], ["gradient/0"],
-          lambda x, o, dy, want: channels_of_infinite_weights(x[1], o),
+    Known(["conv1d", "conv2d", "conv2d_fast", "conv_batch_norm_relu", "conv_bn_scale_add_relu"],
+          ["gradient/0"], lambda x, o, dy, want: infinite_weights(x[1], o, -1),
           "zeros beside dy are multiplied: NaN with an infinite weight"),
+    Known(["conv2d_fast"], ["output/0"], lambda x, o, dy, want: infinite_weights(x[1], o, 0),
+          "the transform of an infinite weight is NaN"),
+    Known(["hardswish"], ["gradient/0"], lambda x, o, dy, want: x[0].isnan(),
+          "the derivative at NaN is NaN, in PyTorch NaN or dy by position"),
 ]
 
 

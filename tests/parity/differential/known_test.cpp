@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "diagrad/autograd/engine.h"
+#include "diagrad/core/math_mode.h"
+#include "diagrad/ops/activation.h"
 #include "diagrad/ops/batch_norm.h"
 #include "diagrad/ops/conv1d.h"
 #include "diagrad/ops/conv2d.h"
@@ -68,12 +70,25 @@ TEST_CASE("differs: batch_norm, group_norm, layer_norm with an infinite gradient
   }
 }
 
-TEST_CASE("differs: group_norm, layer_norm of equal values are beta") {
+TEST_CASE("differs: batch_norm, group_norm, layer_norm of equal values are beta") {
   const Tensor x = Tensor::full({1, 3}, 0.1, DType::f64);
   const Tensor beta = Tensor::from<double>({1.0, 2.0, 3.0}, {3});
-  for (const Tensor& y : {group_norm(x, {}, beta, {.groups = 1}), layer_norm(x, Tensor(), beta)}) {
+  const Tensor rows = Tensor::full({7, 3}, 0.1, DType::f64);
+  for (const Tensor& y : {group_norm(x, {}, beta, {.groups = 1}), layer_norm(x, Tensor(), beta),
+                          batch_norm(rows, {}, beta, {}, {}, {.training = true})}) {
     for (int64_t i = 0; i < 3; ++i) CHECK(at(y, i) == at(beta, i));
   }
+}
+
+TEST_CASE("differs: hardswish, the derivative at NaN is NaN") {
+  const Tensor x = leaf({std::numeric_limits<double>::quiet_NaN()}, {1});
+  CHECK(std::isnan(at(gradient(hardswish(x), x, Tensor::ones({1}, DType::f64)), 0)));
+}
+
+TEST_CASE("differs: softplus is log(1 + e^x) above 20, too") {
+  const Tensor y = softplus(Tensor::full({1}, 25.0, DType::f64));
+  CHECK(at(y, 0) > 25.0);
+  CHECK(at(y, 0) == 25.0 + std::log1p(std::exp(-25.0)));
 }
 
 TEST_CASE("differs: conv1d, conv2d, zeros beside dy meet an infinite weight") {
@@ -85,6 +100,17 @@ TEST_CASE("differs: conv1d, conv2d, zeros beside dy meet an infinite weight") {
   const Tensor image = leaf({1.0, 2.0, 3.0, 4.0}, {1, 1, 4, 1});
   const Tensor y = conv2d(image, w.strided({1, 1, 3, 1}, {3, 3, 1, 1}));
   CHECK(std::isnan(at(gradient(y, image, Tensor::ones({1, 1, 2, 1}, DType::f64)), 3)));
+}
+
+TEST_CASE("differs: conv2d, an infinite weight in fast mode is NaN in its channel alone") {
+  const MathModeScope fast(MathMode::fast);
+  const Tensor x = Tensor::ones({1, 16, 16, 16});
+  const Tensor w = Tensor::ones({32, 3, 3, 16});
+  w.data<float>()[0] = std::numeric_limits<float>::infinity();
+  const Tensor y = conv2d(x, w);
+  for (int64_t i = 0; i < y.numel(); ++i) {
+    CHECK(std::isfinite(y.data<float>()[i]) == (i % 32 != 0));
+  }
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ void draw_norm_inputs(Draw& draw, int64_t channels, bool training, CaseBody& bod
   const bool affine = draw.chance(70);
   const Shape shape{channels};
   body.inputs.push_back(affine ? draw.floats(shape, {0.5, 1.5}) : Input{Tensor(), false});
-  body.inputs.push_back(affine ? draw.floats(shape) : Input{Tensor(), false});
+  body.inputs.push_back(affine ? draw.off_grid(shape) : Input{Tensor(), false});
   const bool running = !training || draw.chance(60);
   body.inputs.push_back(running ? draw.constants(shape, {-1.0, 1.0}) : Input{Tensor(), false});
   body.inputs.push_back(running ? draw.constants(shape, {0.5, 2.0}) : Input{Tensor(), false});
@@ -124,7 +124,7 @@ CaseBody draw_bn_scale_add_relu(Draw& draw) {
   const auto factors = draw.pick({Factors::none, Factors::given, Factors::pooled});
   body.inputs = {draw.floats(shape)};
   draw_norm_inputs(draw, shape.back(), options.training, body);
-  body.inputs.push_back(draw.floats(shape));
+  body.inputs.push_back(draw.off_grid(shape));
   body.inputs.push_back(factors == Factors::none ? Input{Tensor(), false}
                                                  : draw.floats({shape[0], shape.back()}));
   body.options["factors"] = {static_cast<double>(factors)};
@@ -153,7 +153,7 @@ Operation conv_norm_case(std::string name, bool tail) {
                            draw.floats({channels, kernel, kernel, shape.back()}, {-1.0, 1.0})};
             draw_norm_inputs(draw, channels, options.training, body);
             if (tail) {
-              body.inputs.push_back(draw.floats(result));
+              body.inputs.push_back(draw.off_grid(result));
               body.inputs.push_back(factors == Factors::none ? Input{Tensor(), false}
                                                              : draw.floats({shape[0], channels}));
             }
