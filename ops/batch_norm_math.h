@@ -25,9 +25,8 @@ struct BatchNormAffine {
   DG_HOST_DEVICE BatchNormAffine(double mean, double rstd, double gamma, double beta)
       : pivot(static_cast<T>(mean)),
         scale(static_cast<T>(gamma * rstd)),
-        shift(static_cast<T>(std::isfinite(gamma)
-                                 ? beta + pivot_error(pivot, mean) * gamma * rstd
-                                 : beta)) {}
+        shift(static_cast<T>(std::isfinite(gamma) ? beta + pivot_error(pivot, mean) * gamma * rstd
+                                                  : beta)) {}
 };
 
 /// dx = a * g + b * (x - pivot) + c for one channel, from the sums over its N values of the

@@ -92,7 +92,7 @@ struct Pow {
   }
 };
 
-/// The derivative is 1 on the bounds themselves and 0 at NaN, as in PyTorch.
+/// The derivative is 1 on the bounds themselves (docs/api.md) and 0 at NaN.
 template <typename T>
 struct Clamp {
   static constexpr Saves kSaves = Saves::input;
