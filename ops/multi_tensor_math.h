@@ -43,19 +43,23 @@ struct AdamwBiasCorrection {
 };
 
 /// Adam with decoupled weight decay w (Loshchilov and Hutter 2019), as PyTorch's AdamW, at its t-th
-/// step: p *= 1 - lr w;  m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g^2;
+/// step: p -= lr w p;  m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g^2;
 /// p -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
+/// The factors are computed in double and then rounded to T: 1 - beta and 1 - lr w of rounded
+/// numbers near 1 have few digits left in f32.
 template <typename T>
 struct AdamwUpdate {
-  T keep;  ///< 1 - lr w
+  T decay;  ///< lr w
   T step_size, root_factor;
-  T beta1, beta2, epsilon, scale;
+  T rate1, rate2;  ///< 1 - beta1, 1 - beta2
+  T beta2, epsilon, scale;
 
   AdamwUpdate(const AdamwHyperparameters& values, const AdamwBiasCorrection& correction)
-      : keep(static_cast<T>(1.0 - values.lr * values.weight_decay)),
+      : decay(static_cast<T>(values.lr * values.weight_decay)),
         step_size(static_cast<T>(correction.step_size)),
         root_factor(static_cast<T>(correction.root_factor)),
-        beta1(static_cast<T>(values.beta1)),
+        rate1(static_cast<T>(1.0 - values.beta1)),
+        rate2(static_cast<T>(1.0 - values.beta2)),
         beta2(static_cast<T>(values.beta2)),
         epsilon(static_cast<T>(values.epsilon)),
         scale(static_cast<T>(values.gradient_scale)) {}
@@ -63,9 +67,9 @@ struct AdamwUpdate {
   DG_HOST_DEVICE void operator()(T& p, T g, T& m, T& v) const {
     using std::sqrt;
     g *= scale;
-    m += (T(1) - beta1) * (g - m);
-    v = beta2 * v + (T(1) - beta2) * g * g;
-    p = keep * p - step_size * m / (sqrt(v) / root_factor + epsilon);
+    m += rate1 * (g - m);
+    v = beta2 * v + rate2 * g * g;
+    p -= decay * p + step_size * m / (sqrt(v) / root_factor + epsilon);
   }
 };
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "diagrad/core/error.h"
 #include "diagrad/ops/multi_tensor.h"
 
 namespace diagrad::train {
@@ -33,6 +34,12 @@ Option beta_option(const char* name, double default_value, const char* help) {
 
 Adamw::Adamw(std::vector<ParameterGroup> groups, const AdamwOptions& options)
     : Optimizer(std::move(groups)), options_(options), first_(make_slots()), second_(make_slots()) {
+  DG_CHECK(
+      options.beta1 >= 0.0 && options.beta1 < 1.0 && options.beta2 >= 0.0 && options.beta2 < 1.0 &&
+          options.epsilon >= 0.0,
+      "optimizer: adamw with beta1 {}, beta2 {}, epsilon {}; betas must lie in [0, 1), epsilon "
+      "must not be negative",
+      options.beta1, options.beta2, options.epsilon);
   for (const ParameterGroup& group : this->groups()) {
     auto& row = steps_.emplace_back();
     for (size_t i = 0; i < group.parameters.size(); ++i) {
