@@ -13,8 +13,11 @@ namespace diagrad::train {
 class Ema {
  public:
   /// `model`: handles of the live tensors, by name. The average starts as a copy.
+  /// Throws for a decay outside [0, 1] and for two names of one tensor, which would be averaged and
+  /// swapped twice.
   Ema(nn::StateDict model, double decay);
 
+  /// Throws for a step below 1.
   void update(int64_t step) const;
   /// Exchanges the values of model and average, bit for bit; twice is as before.
   void swap() const;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string_view>
 #include <utility>
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/registry.h"
 #include "diagrad/ops/multi_tensor.h"
+#include "diagrad/train/optim/overlap.h"
 
 namespace diagrad::train {
 namespace {
@@ -41,6 +43,19 @@ bool fits(const std::string& entry, const NamedParameter& parameter) {
   return entry == "1d" ? parameter.tensor.rank() <= 1 : fits(entry, parameter.name);
 }
 
+/// Refuses a tensor in two places.
+void check_distinct(std::string_view what, const std::vector<ParameterGroup>& groups) {
+  std::vector<Tensor> tensors;
+  for (const ParameterGroup& group : groups) {
+    for (const NamedParameter& parameter : group.parameters) tensors.push_back(parameter.tensor);
+  }
+  check_no_overlap(what, tensors, [&](size_t number) {
+    size_t group = 0;
+    while (number >= groups[group].parameters.size()) number -= groups[group++].parameters.size();
+    return fmt::format("parameter {} of group {}", groups[group].parameters[number].name, group);
+  });
+}
+
 Registry<OptimizerInfo>& registry() {
   static Registry<OptimizerInfo> all("optimizer");
   return all;
@@ -68,11 +83,23 @@ std::vector<ParameterGroup> make_groups(const std::vector<NamedParameter>& param
 }
 
 Optimizer::Optimizer(std::vector<ParameterGroup> groups) : groups_(std::move(groups)) {
-  for (const ParameterGroup& group : groups_) {
-    for (const NamedParameter& parameter : group.parameters) {
+  std::map<std::string, size_t> group_of;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (const NamedParameter& parameter : groups_[g].parameters) {
       DG_CHECK(parameter.tensor.is_contiguous(),
                "optimizer: parameter {} of shape {} is not contiguous", parameter.name,
                parameter.tensor.shape());
+    }
+  }
+  check_distinct("optimizer", groups_);
+  // After the tensors: one tensor listed twice has one name too, but that is not what is wrong.
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (const NamedParameter& parameter : groups_[g].parameters) {
+      const auto [first, is_new] = group_of.emplace(parameter.name, g);
+      DG_CHECK(is_new,
+               "optimizer: two parameters are called {}, in group {} and in group {}; their state "
+               "could not be told apart",
+               parameter.name, first->second, g);
     }
   }
 }
@@ -106,6 +133,7 @@ void Optimizer::add_slots(nn::StateDict& state, const std::string& name,
 }
 
 double gradient_norm(const std::vector<ParameterGroup>& groups) {
+  check_distinct("gradient_norm", groups);
   std::vector<Tensor> gradients;
   for (const ParameterGroup& group : groups) {
     for (const NamedParameter& parameter : group.parameters) {

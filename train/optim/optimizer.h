@@ -32,6 +32,8 @@ std::vector<ParameterGroup> make_groups(const std::vector<NamedParameter>& param
 /// state too. Results do not depend on the number of threads.
 class Optimizer {
  public:
+  /// Throws Error(usage) for a parameter that is not contiguous and, naming both places, for one
+  /// tensor or one name in two places: it would be updated twice, its state kept once.
   explicit Optimizer(std::vector<ParameterGroup> groups);
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
@@ -59,7 +61,7 @@ class Optimizer {
 };
 
 /// The Euclidean norm of all gradients together, summed in double precision in a fixed order. Not
-/// finite if and only if one of them is not.
+/// finite if and only if one of them is not. Throws for a tensor in two places, as Optimizer.
 double gradient_norm(const std::vector<ParameterGroup>& groups);
 
 /// What to multiply gradients of this norm by so that it becomes at most `largest`, as PyTorch's

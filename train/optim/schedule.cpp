@@ -61,7 +61,9 @@ Warmup parse_warmup(std::string_view text) {
 
 LearningRate::LearningRate(const LearningRateSpec& spec)
     : peak_(spec.peak), steps_(spec.epochs * spec.steps_per_epoch) {
-  DG_CHECK(spec.steps_per_epoch >= 1, "schedule: {} steps per epoch", spec.steps_per_epoch);
+  DG_CHECK(spec.epochs >= 1 && spec.steps_per_epoch >= 1,
+           "schedule: {} epochs of {} steps; both must be at least 1", spec.epochs,
+           spec.steps_per_epoch);
   const ScheduleInfo& info = find_schedule(spec.schedule);
   const Warmup warmup = parse_warmup(spec.warmup);
   DG_CHECK(info.has_warmup || warmup.is_none(),
@@ -81,8 +83,13 @@ LearningRate::LearningRate(const LearningRateSpec& spec)
   schedule_ = info.make(settings);
 }
 
+int64_t LearningRate::within_run(int64_t step) const {
+  DG_CHECK(step >= 0, "schedule: step {}; steps are counted from 0", step);
+  return std::min(step, steps_ - 1);
+}
+
 double LearningRate::lr(int64_t step) const {
-  step = std::min(step, steps_ - 1);
+  step = within_run(step);
   if (step < warmup_) {
     return peak_ * static_cast<double>(step + 1) / static_cast<double>(warmup_ + 1);
   }
@@ -90,7 +97,7 @@ double LearningRate::lr(int64_t step) const {
 }
 
 std::optional<double> LearningRate::momentum(int64_t step) const {
-  return schedule_->momentum(std::min(step, steps_ - 1));
+  return schedule_->momentum(within_run(step));
 }
 
 int64_t LearningRate::highest() const {

@@ -82,7 +82,7 @@ class LearningRate {
   /// Throws Error(usage) for a schedule, an option or a warm-up that does not exist or fit.
   explicit LearningRate(const LearningRateSpec& spec);
 
-  /// For 0 <= step; beyond the last step, that of the last one.
+  /// Beyond the last step, that of the last one. Throws for a step below 0, as momentum() does.
   double lr(int64_t step) const;
   std::optional<double> momentum(int64_t step) const;
   int64_t steps() const { return steps_; }
@@ -90,6 +90,8 @@ class LearningRate {
   int64_t highest() const;
 
  private:
+  int64_t within_run(int64_t step) const;
+
   double peak_;
   int64_t steps_;
   int64_t warmup_;

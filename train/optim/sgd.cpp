@@ -25,6 +25,7 @@ namespace {
 
 Sgd::Sgd(std::vector<ParameterGroup> groups, const SgdOptions& options)
     : Optimizer(std::move(groups)), options_(options) {
+  DG_CHECK(options.momentum >= 0.0, "optimizer: momentum {} of sgd is negative", options.momentum);
   DG_CHECK(!options.nesterov || options.momentum > 0.0,
            "optimizer: nesterov of sgd needs a momentum above 0, got {}", options.momentum);
   if (options.momentum > 0.0) momentum_ = make_slots();

@@ -87,6 +87,64 @@ TEST_CASE("adamw counts the steps of each parameter for its bias correction") {
   CHECK(optimizer.state().at("step.late").item() == 1.0);
 }
 
+TEST_CASE("one tensor in two places is refused with both, by an optimizer and by the norm") {
+  const NamedParameter a = parameter("a", Tensor::ones({3}));
+  const NamedParameter b = parameter("b", Tensor::ones({3}));
+  const auto complaint = [](std::vector<ParameterGroup> groups) {
+    return error_message([&] { Sgd(std::move(groups), {}); });
+  };
+  CHECK(complaint({{{a}, 0.0}, {{b}, 0.1}}).empty());
+  CHECK(complaint({{{b, a}, 0.0}, {{a}, 0.1}}) ==
+        "optimizer: parameter a of group 0 and parameter a of group 1 are one tensor or share "
+        "memory, shapes [3] and [3]; list it once");
+  CHECK(complaint({{{a, b, {"again", a.tensor}}, 0.0}}) ==
+        "optimizer: parameter a of group 0 and parameter again of group 0 are one tensor or share "
+        "memory, shapes [3] and [3]; list it once");
+  // Another handle of the same memory, and a view of a part of it.
+  CHECK_FALSE(complaint({{{a, {"handle", a.tensor.detach()}}, 0.0}}).empty());
+  CHECK_FALSE(
+      complaint({{{{"part", a.tensor.detach().strided({1}, {1}, 2)}}, 0.0}, {{a}, 0.0}}).empty());
+  // Parts of one block of memory that do not overlap are two parameters; empty ones share nothing.
+  const Tensor block = Tensor::ones({4});
+  CHECK(complaint({{{{"head", block.strided({2}, {1})}, {"tail", block.strided({2}, {1}, 2)}}}})
+            .empty());
+  CHECK(complaint({{{{"none", Tensor::zeros({0})}, {"nothing", Tensor::zeros({0})}}}}).empty());
+
+  a.tensor.set_grad(Tensor::full({3}, std::sqrt(3.0)));
+  CHECK(gradient_norm({{{a}, 0.0}}) == Approx(3.0));
+  CHECK(error_message([&] {
+          gradient_norm({{{a}, 0.0}, {{a}, 0.0}});
+        }).find("gradient_norm: parameter a of group 0 and parameter a of group 1 are one") == 0);
+}
+
+TEST_CASE("two parameters of one name are refused: a checkpoint keeps their state by name") {
+  const NamedParameter a = parameter("w", Tensor::ones({3}));
+  const NamedParameter b = parameter("w", Tensor::ones({3}));
+  CHECK(error_message([&] {
+          Sgd({{{a}, 0.0}, {{b}, 0.0}}, {});
+        }) ==
+        "optimizer: two parameters are called w, in group 0 and in group 1; their state could not "
+        "be told apart");
+}
+
+TEST_CASE("a negative momentum is refused") {
+  CHECK(error_message([] { Sgd({}, {.momentum = -0.5}); }) ==
+        "optimizer: momentum -0.5 of sgd is negative");
+}
+
+TEST_CASE("the moving average refuses one tensor under two names and numbers out of range") {
+  const Tensor x = Tensor::ones({2});
+  CHECK(error_message([&] {
+          Ema({{"x", x}, {"y", x}}, 0.5);
+        }) == "ema: x and y are one tensor or share memory, shapes [2] and [2]; list it once");
+  CHECK(error_message([&] { Ema({{"x", x}}, 1.5); }) == "ema: decay 1.5 is outside [0, 1]");
+  const Ema ema({{"x", x}}, 0.5);
+  for (const int64_t step : {0, -9}) {
+    CHECK(error_message([&] { ema.update(step); }) ==
+          "ema: step " + std::to_string(step) + "; steps are counted from 1");
+  }
+}
+
 TEST_CASE("optimizers are made from a name and options") {
   const auto complaint = [](const char* text, std::optional<double> momentum = {}) {
     return error_message([&] { make_optimizer(text, momentum, {}); });

@@ -148,5 +148,14 @@ TEST_CASE("schedules that make no sense are refused in one line") {
   CHECK(complaint("step").find("schedule: 'step' is unknown") == 0);
 }
 
+TEST_CASE("steps below 0 and runs without steps are refused") {
+  const LearningRate rate = schedule("constant", 2, 5);
+  CHECK(error_message([&] { (void)rate.lr(-1); }) == "schedule: step -1; steps are counted from 0");
+  CHECK_FALSE(error_message([&] { (void)rate.momentum(-1); }).empty());
+  CHECK(error_message([] { schedule("constant", 0, 5); }) ==
+        "schedule: 0 epochs of 5 steps; both must be at least 1");
+  CHECK_FALSE(error_message([] { schedule("constant", 2, 0); }).empty());
+}
+
 }  // namespace
 }  // namespace diagrad::train
