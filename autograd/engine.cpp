@@ -35,10 +35,32 @@ void accumulate_leaf(AutogradMeta& meta, Tensor gradient) {
   if (meta.grad != nullptr) {
     meta.grad->bump_version();
     add_gradients(*meta.grad, gradient, *meta.grad);
-    return;
+  } else {
+    const bool own = gradient.is_exclusive() && gradient.is_contiguous();
+    meta.grad = std::make_unique<Tensor>(own ? std::move(gradient) : gradient.clone());
   }
-  const bool own = gradient.is_exclusive() && gradient.is_contiguous();
-  meta.grad = std::make_unique<Tensor>(own ? std::move(gradient) : gradient.clone());
+  meta.grad->set_lost_graph(LostGraph::gradient);
+}
+
+/// A handle of the data for whoever looks at a gradient from outside. Not the one of the pass: that
+/// may be a tensor of the user's, which a derivative returned.
+Tensor as_gradient(const Tensor& gradient) {
+  Tensor handle = gradient.detach();
+  handle.set_lost_graph(LostGraph::gradient);
+  return handle;
+}
+
+const char* reason_without_graph(const Tensor& tensor) {
+  switch (tensor.lost_graph()) {
+    case LostGraph::gradient:
+      return ": it is a gradient, or computed from one, and gradients carry no graph";
+    case LostGraph::no_grad:
+      return ": it was computed while recording was off (NoGrad); leave that scope before the "
+             "forward pass";
+    case LostGraph::none:
+      break;
+  }
+  return "";
 }
 
 /// A parameter seen through single-input operations outside every call scope: gradients of
@@ -98,8 +120,8 @@ class Pass {
 
 void Pass::add_root(const Tensor& output, const Tensor& gradient) {
   DG_CHECK(output.requires_grad(),
-           "backward: the root of shape {} does not depend on any tensor that requires gradients",
-           output.shape());
+           "backward: the root of shape {} does not depend on any tensor that requires gradients{}",
+           output.shape(), reason_without_graph(output));
   DG_CHECK(gradient.defined() || output.numel() == 1,
            "backward: the root has shape {}; a gradient of that shape is needed for a tensor with "
            "more than one element (or reduce it with sum or mean)",
@@ -117,8 +139,8 @@ void Pass::add_root(const Tensor& output, const Tensor& gradient) {
 }
 
 void Pass::capture(const Tensor& input) {
-  DG_CHECK(input.requires_grad(), "grad: an input of shape {} does not require gradients",
-           input.shape());
+  DG_CHECK(input.requires_grad(), "grad: an input of shape {} does not require gradients{}",
+           input.shape(), reason_without_graph(input));
   const Edge edge = producer_of(input);
   captures_[{edge.node.get(), edge.output}];
   needed_.insert(edge.node.get());
@@ -180,7 +202,7 @@ void Pass::apply_hooks(Node& node, std::vector<Tensor>& gradients) {
   for (const Node::HookEntry& entry : hooks) {
     Tensor& gradient = gradients[static_cast<size_t>(entry.output)];
     if (!gradient.defined()) continue;
-    if (Tensor replaced = entry.hook(gradient); replaced.defined()) {
+    if (Tensor replaced = entry.hook(as_gradient(gradient)); replaced.defined()) {
       DG_CHECK(replaced.shape() == gradient.shape() && replaced.dtype() == gradient.dtype(),
                "hook on the result of {}: returned {} {}, expected {} {}", node.op().name,
                replaced.dtype(), replaced.shape(), gradient.dtype(), gradient.shape());
@@ -308,7 +330,10 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
   pass.run();
   std::vector<Tensor> results;
   results.reserve(inputs.size());
-  for (const Tensor& input : inputs) results.push_back(pass.captured(input));
+  for (const Tensor& input : inputs) {
+    const Tensor gradient = pass.captured(input);
+    results.push_back(gradient.defined() ? as_gradient(gradient) : gradient);
+  }
   return results;
 }
 

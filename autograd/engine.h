@@ -18,6 +18,9 @@ struct BackwardOptions {
 /// The graph is freed as the pass goes unless retained. Runs iteratively on the calling thread,
 /// in an order that depends on the graph alone: later operations first.
 ///
+/// The gradients carry no graph: there are no second derivatives. An operation that takes one
+/// beside what requires gradients throws; detach() makes it a constant.
+///
 /// Throws: root does not require gradients; root has more than one element and no gradient was
 /// given; the graph was freed by an earlier backward; a saved tensor was changed in place; an
 /// operation has no derivative; a derivative returns the wrong count, shape, dtype or device.

@@ -14,10 +14,44 @@ bool any_requires_grad(std::span<const Tensor> inputs) {
                                        [](const Tensor& input) { return input.requires_grad(); });
 }
 
+/// What the results of an operation that is not recorded have lost. A gradient under no_grad is a
+/// constant, as everything is there.
+LostGraph lost_by(std::span<const Tensor> inputs) {
+  LostGraph lost = LostGraph::none;
+  for (const Tensor& input : inputs) {
+    if (!input.defined()) continue;
+    const LostGraph own = input.requires_grad() ? LostGraph::no_grad : input.lost_graph();
+    if (own == LostGraph::gradient && grad_enabled()) return own;
+    if (own == LostGraph::no_grad) lost = own;
+  }
+  return lost;
+}
+
+void mark(std::span<Tensor> outputs, LostGraph reason) {
+  for (const Tensor& output : outputs) {
+    if (is_floating(output.dtype())) output.set_lost_graph(reason);
+  }
+}
+
+void check_no_gradient_input(const OpInfo& op, std::span<const Tensor> inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& input = inputs[i];
+    DG_CHECK(!input.defined() || input.requires_grad() || input.lost_graph() != LostGraph::gradient,
+             "{}: input {} of shape {} is a gradient, or computed from one, beside an input that "
+             "requires gradients; gradients carry no graph, so its derivative would be missing; "
+             "use its detach() as a constant",
+             op.name, i, input.shape());
+  }
+}
+
 void attach(const OpInfo& op, std::span<const Tensor> inputs, std::span<Tensor> outputs,
             BackwardFunction backward) {
   if (OpObserver* observer = current_observer()) observer->on_forward(op, inputs, outputs);
-  if (!any_requires_grad(inputs)) return;
+  if (!any_requires_grad(inputs)) {
+    mark(outputs, lost_by(inputs));
+    return;
+  }
+  check_no_gradient_input(op, inputs);
   std::vector<Edge> edges;
   edges.reserve(inputs.size());
   for (const Tensor& input : inputs) edges.push_back(producer_of(input));
@@ -33,6 +67,7 @@ void attach(const OpInfo& op, std::span<const Tensor> inputs, std::span<Tensor> 
     auto meta = std::make_shared<AutogradMeta>();
     meta->requires_grad = true;
     meta->producer = {node, static_cast<int>(i)};
+    outputs[i].set_lost_graph(LostGraph::none);
     outputs[i].set_grad_meta(std::move(meta));
   }
 }

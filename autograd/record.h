@@ -27,6 +27,9 @@ namespace diagrad::autograd {
 /// context.needs(i) is false. Nothing is recorded, and what was saved is dropped, when no input
 /// requires a gradient or recording is off. A null derivative is an operation without a rule:
 /// backward through it throws. Inputs may be undefined (an absent bias).
+///
+/// Gradients carry no graph: throws for an input that is a result of backward() or grad(), or was
+/// computed from one, beside an input that requires gradients. Its detach() is a constant.
 Tensor record(const OpInfo& op, std::initializer_list<Tensor> inputs, Tensor output,
               BackwardFunction backward);
 Tensor record(const OpInfo& op, std::span<const Tensor> inputs, Tensor output,

@@ -21,6 +21,7 @@ void GradientTrace::on_edge(const Node& /*consumer*/, const Edge& edge, const Ca
                             [&](const Contribution& item) { return item.call == call; });
   if (share == entry->shares.end()) {
     entry->shares.push_back({call, gradient.clone()});
+    entry->shares.back().gradient.set_lost_graph(LostGraph::gradient);
     return;
   }
   add_gradients(share->gradient, gradient, share->gradient);

@@ -19,6 +19,7 @@ struct Tensor::Impl {
   Shape strides;
   int64_t offset = 0;
   DType dtype = DType::f32;
+  LostGraph lost_graph = LostGraph::none;
   std::shared_ptr<GradMeta> meta;
 };
 
@@ -191,6 +192,7 @@ Tensor Tensor::strided(const Shape& shape, const Shape& strides, int64_t offset)
   view->shape = shape;
   view->strides = strides;
   view->dtype = dtype();
+  view->lost_graph = lost_graph();
   if (shape.numel() > 0) {
     const bool is_number = !__builtin_add_overflow(impl().offset, offset, &view->offset);
     const auto extent = is_number ? extent_of(shape, strides, view->offset) : std::nullopt;
@@ -213,6 +215,7 @@ Tensor Tensor::contiguous() const {
 Tensor Tensor::clone() const {
   Tensor result = empty_like(*this);
   result.copy_(*this);
+  result.set_lost_graph(lost_graph());
   return result;
 }
 
@@ -220,11 +223,14 @@ Tensor Tensor::to(DType dtype) const {
   if (dtype == this->dtype()) return *this;
   Tensor result = empty(shape(), dtype, device());
   result.copy_(*this);
+  if (is_floating(dtype)) result.set_lost_graph(lost_graph());
   return result;
 }
 
 Tensor Tensor::detach() const {
-  return strided(shape(), strides());
+  Tensor constant = strided(shape(), strides());
+  constant.set_lost_graph(LostGraph::none);
+  return constant;
 }
 
 namespace {
@@ -336,6 +342,15 @@ void Tensor::set_grad(Tensor grad) const {
            "set_grad: the gradient is {} {}, the tensor {} {}; both must agree", grad.dtype(),
            grad.shape(), dtype(), shape());
   impl_->meta->grad = grad.defined() ? std::make_unique<Tensor>(std::move(grad)) : nullptr;
+}
+
+LostGraph Tensor::lost_graph() const {
+  return impl().lost_graph;
+}
+
+void Tensor::set_lost_graph(LostGraph reason) const {
+  (void)impl();
+  impl_->lost_graph = reason;
 }
 
 const std::shared_ptr<GradMeta>& Tensor::grad_meta() const {

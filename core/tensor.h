@@ -28,6 +28,13 @@ struct GradMeta {
   std::unique_ptr<Tensor> grad;
 };
 
+/// Why a tensor has no graph although gradients had to do with its making.
+enum class LostGraph : uint8_t {
+  none,
+  gradient,  ///< a result of backward or grad, or computed from one: gradients carry no graph
+  no_grad,   ///< computed from what requires gradients while recording was off
+};
+
 /// A strided view of a block of memory: a cheap handle, copies share the data. Elements of one
 /// dtype, on one device, at `offset + sum(index[i] * strides[i])`; a stride of 0 repeats.
 /// Functions of this class never record a graph; the differentiable forms are in ops.
@@ -82,7 +89,7 @@ class Tensor {
   /// 0, becomes the nearest value there is where it is out of range, and 0 where it is NaN; of a
   /// larger integer the low bits stay.
   Tensor to(DType dtype) const;
-  /// A handle of the same data that knows nothing of a graph.
+  /// A handle of the same data that knows nothing of a graph: a constant.
   Tensor detach() const;
 
   /// In place; they count a version, so that a saved tensor notices. Nothing is recorded. Both
@@ -112,6 +119,11 @@ class Tensor {
 
   const std::shared_ptr<GradMeta>& grad_meta() const;
   void set_grad_meta(std::shared_ptr<GradMeta> meta) const;
+
+  /// Kept by views, copies and conversions, dropped by detach(). autograd sets it, so that a
+  /// derivative that is not there is an error and not a silent zero.
+  LostGraph lost_graph() const;
+  void set_lost_graph(LostGraph reason) const;
 
   /// Whether both handles are of the same tensor (not merely equal or sharing data).
   bool is_same(const Tensor& other) const { return impl_ == other.impl_; }

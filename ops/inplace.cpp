@@ -34,6 +34,9 @@ Tensor checked_source(const char* op, const Tensor& dst, const Tensor& source) {
            "{}: the source of shape {} requires gradients, and an in-place change is not recorded; "
            "use its detach(), or the operation that makes a new tensor",
            op, source.shape());
+  if (grad_enabled() && source.lost_graph() == LostGraph::gradient) {
+    dst.set_lost_graph(LostGraph::gradient);
+  }
   const bool overlaps = dst.shares_storage(source) && !is_same_view(dst, source);
   return overlaps ? source.clone() : source;
 }
