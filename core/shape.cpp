@@ -15,6 +15,13 @@ Shape::Shape(std::span<const int64_t> sizes) {
   rank_ = static_cast<int>(sizes.size());
 }
 
+size_t Shape::position_from_end(int axis) const {
+  DG_CHECK(rank_ > 0, "shape []: has no axes, so no axis {}", axis);
+  DG_CHECK(axis >= -rank_ && axis < rank_, "shape {}: has no axis {}, only {} to {}", *this, axis,
+           -rank_, rank_ - 1);
+  return static_cast<size_t>(axis + rank_);
+}
+
 void Shape::push_back(int64_t size) {
   insert(rank_, size);
 }
@@ -22,16 +29,18 @@ void Shape::push_back(int64_t size) {
 void Shape::insert(int axis, int64_t size) {
   DG_CHECK(rank_ < kMaxRank, "shape {} has {} axes already, at most {} are supported", *this, rank_,
            kMaxRank);
-  DG_CHECK(axis >= 0 && axis <= rank_, "shape {}: no axis can be inserted at {}, only at 0 to {}",
-           *this, axis, rank_);
-  std::copy_backward(sizes_.begin() + axis, sizes_.begin() + rank_, sizes_.begin() + rank_ + 1);
-  sizes_[static_cast<size_t>(axis)] = size;
+  DG_CHECK(axis >= -rank_ - 1 && axis <= rank_,
+           "shape {}: no axis can be inserted at {}, only at {} to {}", *this, axis, -rank_ - 1,
+           rank_);
+  const int place = axis < 0 ? axis + rank_ + 1 : axis;
+  std::copy_backward(sizes_.begin() + place, sizes_.begin() + rank_, sizes_.begin() + rank_ + 1);
+  sizes_[static_cast<size_t>(place)] = size;
   ++rank_;
 }
 
 void Shape::erase(int axis) {
-  DG_CHECK(axis >= 0 && axis < rank_, "shape {}: has no axis {} to erase", *this, axis);
-  std::copy(sizes_.begin() + axis + 1, sizes_.begin() + rank_, sizes_.begin() + axis);
+  const auto place = static_cast<int>(position(axis));
+  std::copy(sizes_.begin() + place + 1, sizes_.begin() + rank_, sizes_.begin() + place);
   --rank_;
 }
 
@@ -40,11 +49,16 @@ int64_t Shape::numel() const {
 }
 
 int64_t Shape::numel(int first, int last) const {
+  const int begin = first < 0 ? first + rank_ : first;
+  const int end = last < 0 ? last + rank_ : last;
+  DG_CHECK(begin >= 0 && begin <= end && end <= rank_,
+           "shape {}: axes [{}, {}) are no range of its {} axes", *this, first, last, rank_);
   int64_t product = 1;
   bool overflows = false;
-  for (int axis = first; axis < last; ++axis) {
-    if ((*this)[axis] == 0) return 0;
-    overflows |= __builtin_mul_overflow(product, (*this)[axis], &product);
+  for (int axis = begin; axis < end; ++axis) {
+    const int64_t size = sizes_[static_cast<size_t>(axis)];
+    if (size == 0) return 0;
+    overflows |= __builtin_mul_overflow(product, size, &product);
   }
   DG_CHECK(!overflows, "shape {} has more elements than 2^63 - 1; check its sizes", *this);
   return product;

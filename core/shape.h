@@ -25,20 +25,22 @@ class Shape {
 
   int rank() const { return rank_; }
   bool empty() const { return rank_ == 0; }
-  int64_t& operator[](int axis) { return sizes_[static_cast<size_t>(axis)]; }
-  int64_t operator[](int axis) const { return sizes_[static_cast<size_t>(axis)]; }
-  int64_t back() const { return sizes_[static_cast<size_t>(rank_ - 1)]; }
+  /// Counted from the end when negative, as everywhere below. Throws for an axis that is not there.
+  int64_t& operator[](int axis) { return sizes_[position(axis)]; }
+  int64_t operator[](int axis) const { return sizes_[position(axis)]; }
+  int64_t back() const { return sizes_[position(rank_ - 1)]; }
   const int64_t* begin() const { return sizes_.data(); }
   const int64_t* end() const { return sizes_.data() + rank_; }
 
   void push_back(int64_t size);
-  /// In front of `axis`, or behind the last one. Both throw for an axis that is not there.
+  /// The new size is at `axis` of the new shape: 0 is in front of all, -1 behind the last one.
   void insert(int axis, int64_t size);
   void erase(int axis);
 
   /// Product of all sizes; 1 for rank 0. Throws when it does not fit 63 bits.
   int64_t numel() const;
-  /// Product of the sizes of axes [first, last).
+  /// Product of the sizes of axes [first, last), 1 for none. Throws for bounds outside [-rank,
+  /// rank] or in the wrong order.
   int64_t numel(int first, int last) const;
 
   /// `[8,3,32,32]`
@@ -47,6 +49,15 @@ class Shape {
   bool operator==(const Shape& other) const;
 
  private:
+  size_t position(int axis) const {
+    if (static_cast<unsigned>(axis) < static_cast<unsigned>(rank_)) [[likely]] {
+      return static_cast<size_t>(axis);
+    }
+    return position_from_end(axis);
+  }
+  /// Of a negative axis; throws for one that is not there.
+  size_t position_from_end(int axis) const;
+
   std::array<int64_t, kMaxRank> sizes_{};
   int rank_ = 0;
 };

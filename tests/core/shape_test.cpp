@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "diagrad/core/tensor.h"
@@ -79,17 +80,52 @@ TEST_CASE("more axes than fit are an error") {
   CHECK(eight.numel() == 40320);
 }
 
-TEST_CASE("axes are inserted and erased where there are some") {
+TEST_CASE("axes are inserted and erased where there are some, from either end") {
   Shape shape{5, 7};
   CHECK(error_message([&] { shape.insert(3, 1); }) ==
-        "shape [5,7]: no axis can be inserted at 3, only at 0 to 2");
-  CHECK_FALSE(error_message([&] { shape.insert(-1, 1); }).empty());
-  CHECK(error_message([&] { shape.erase(2); }) == "shape [5,7]: has no axis 2 to erase");
-  CHECK_FALSE(error_message([&] { shape.erase(-1); }).empty());
+        "shape [5,7]: no axis can be inserted at 3, only at -3 to 2");
+  CHECK_FALSE(error_message([&] { shape.insert(-4, 1); }).empty());
+  CHECK(error_message([&] { shape.erase(2); }) == "shape [5,7]: has no axis 2, only -2 to 1");
+  CHECK_FALSE(error_message([&] { shape.erase(-3); }).empty());
   CHECK(shape == Shape{5, 7});
   shape.insert(2, 9);
+  CHECK(shape == Shape{5, 7, 9});
+  shape.erase(-1);
+  shape.insert(-1, 9);
+  shape.insert(-4, 3);
+  CHECK(shape == Shape{3, 5, 7, 9});
+  shape.erase(-4);
   shape.erase(2);
   CHECK(shape == Shape{5, 7});
+}
+
+TEST_CASE("sizes are indexed from either end, and an axis that is not there is an error") {
+  Shape shape{2, 3, 5};
+  CHECK(shape[0] == 2);
+  CHECK(shape[-1] == 5);
+  CHECK(shape[-3] == 2);
+  shape[-2] = 7;
+  CHECK(shape == Shape{2, 7, 5});
+  CHECK(Tensor::zeros({2, 3}).shape()[-1] == 3);
+  const Shape& fixed = shape;
+  for (const int axis : {3, -4, 5, 8, -9, std::numeric_limits<int>::min()}) {
+    CHECK(error_message([&] { (void)fixed[axis]; }) ==
+          fmt::format("shape [2,7,5]: has no axis {}, only -3 to 2", axis));
+    CHECK_FALSE(error_message([&] { shape[axis] = 1; }).empty());
+  }
+  CHECK(error_message([] { (void)Shape{}[0]; }) == "shape []: has no axes, so no axis 0");
+  CHECK(error_message([] { (void)Shape{}.back(); }) == "shape []: has no axes, so no axis -1");
+}
+
+TEST_CASE("a range of axes is counted from either end and must be one") {
+  const Shape shape{2, 3, 5};
+  CHECK(shape.numel(0, -1) == 6);
+  CHECK(shape.numel(-2, 3) == 15);
+  CHECK(shape.numel(3, 3) == 1);
+  CHECK(error_message([&] { (void)shape.numel(0, 4); }) ==
+        "shape [2,3,5]: axes [0, 4) are no range of its 3 axes");
+  CHECK_FALSE(error_message([&] { (void)shape.numel(2, 1); }).empty());
+  CHECK_FALSE(error_message([&] { (void)shape.numel(-4, 3); }).empty());
 }
 
 TEST_CASE("counts that overflow are an error, not a small tensor") {
