@@ -96,6 +96,9 @@ std::vector<Tensor> gradients_of(const std::vector<Tensor>& outputs,
 
 GradcheckResult gradcheck(const TensorFunction& function, std::span<const Tensor> inputs,
                           const GradcheckOptions& options) {
+  DG_CHECK(options.step > 0.0 && options.max_elements >= 1,
+           "gradcheck: step {} and at most {} elements per input; both must be positive",
+           options.step, options.max_elements);
   const std::vector<Tensor> checked = inputs_to_check(inputs);
   RandomStream random(options.seed, stream_id("gradcheck"));
   const std::vector<Tensor> outputs = floating_outputs(function, inputs);

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <utility>
 
+#include "diagrad/core/error.h"
+
 namespace diagrad::autograd {
 namespace {
 
@@ -58,15 +60,29 @@ Edge producer_of(const Tensor& tensor) {
   return static_cast<const AutogradMeta&>(*tensor.grad_meta()).producer;
 }
 
+size_t BackwardContext::output_index(int output) const {
+  DG_CHECK(output >= 0 && static_cast<size_t>(output) < gradients_.size(),
+           "backward of {}: there is no output {}, the operation has {}", op_name(), output,
+           gradients_.size());
+  return static_cast<size_t>(output);
+}
+
+size_t BackwardContext::input_index(int input) const {
+  DG_CHECK(input >= 0 && static_cast<size_t>(input) < needed_.size(),
+           "backward of {}: there is no input {}, the operation has {}", op_name(), input,
+           needed_.size());
+  return static_cast<size_t>(input);
+}
+
 Tensor BackwardContext::gradient(int output) const {
-  const auto index = static_cast<size_t>(output);
+  const size_t index = output_index(output);
   if (gradients_[index].defined()) return gradients_[index];
   const TensorInfo& info = node_.outputs()[index];
   return Tensor::zeros(info.shape, info.dtype, info.device);
 }
 
 Tensor BackwardContext::reuse_grad_buffer(int output) const {
-  const auto index = static_cast<size_t>(output);
+  const size_t index = output_index(output);
   const Tensor& gradient = gradients_[index];
   if (gradient.defined() && gradient.is_exclusive() && gradient.is_contiguous()) return gradient;
   const TensorInfo& info = node_.outputs()[index];
@@ -74,14 +90,15 @@ Tensor BackwardContext::reuse_grad_buffer(int output) const {
 }
 
 Tensor BackwardContext::take_grad_accumulator(int input) const {
+  const size_t index = input_index(input);
   if (sums_.empty()) return {};
-  Tensor* const sum = sums_[static_cast<size_t>(input)];
+  Tensor* const sum = sums_[index];
   const bool own = sum != nullptr && sum->defined() && sum->is_exclusive() && sum->is_contiguous();
   return own ? std::exchange(*sum, Tensor()) : Tensor();
 }
 
 bool BackwardContext::has_gradient(int output) const {
-  return gradients_[static_cast<size_t>(output)].defined();
+  return gradients_[output_index(output)].defined();
 }
 
 }  // namespace diagrad::autograd

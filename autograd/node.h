@@ -107,7 +107,8 @@ struct AutogradMeta : GradMeta {
 /// The edge to the producer of `tensor`; empty when it requires no gradient.
 Edge producer_of(const Tensor& tensor);
 
-/// What a derivative sees: the gradients of the outputs and which inputs want one.
+/// What a derivative sees: the gradients of the outputs and which inputs want one. Everything that
+/// takes the number of an input or output throws for one that the operation does not have.
 class BackwardContext {
  public:
   /// `sums` may be empty; else, per input, the sum of its gradients so far, or null.
@@ -121,7 +122,7 @@ class BackwardContext {
   /// Whether a gradient flowed into the output.
   bool has_gradient(int output) const;
   /// Whether the gradient of this input is asked for.
-  bool needs(int input) const { return needed_[static_cast<size_t>(input)]; }
+  bool needs(int input) const { return needed_[input_index(input)]; }
 
   // Two ways to touch less memory. Both give a contiguous tensor that nobody else sees.
 
@@ -133,6 +134,9 @@ class BackwardContext {
   Tensor take_grad_accumulator(int input) const;
 
  private:
+  size_t output_index(int output) const;
+  size_t input_index(int input) const;
+
   const Node& node_;
   std::span<const Tensor> gradients_;
   std::vector<bool> needed_;

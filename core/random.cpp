@@ -71,6 +71,7 @@ Tensor normal(const Shape& shape, double mean, double standard_deviation, Random
 }
 
 std::vector<int64_t> permutation(int64_t size, RandomStream& random) {
+  DG_CHECK(size >= 0, "permutation: size {} is negative", size);
   std::vector<int64_t> order(static_cast<size_t>(size));
   std::iota(order.begin(), order.end(), int64_t{0});
   for (int64_t i = size - 1; i > 0; --i) {

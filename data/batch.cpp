@@ -54,6 +54,8 @@ Collator::Collator(const DatasetInfo& info, int64_t count, const ImageSize& size
 }
 
 void Collator::put(int64_t place, Sample& sample, const Geometry& geometry) {
+  DG_CHECK(place >= 0 && place < count_, "collator: place {} of a batch of {} images", place,
+           count_);
   DG_ASSERT(geometry.size() == size_, "an image of {}x{} in a batch of {}x{}",
             geometry.size().height, geometry.size().width, size_.height, size_.width);
   // The boxes first: rows that describe them follow.

@@ -124,6 +124,29 @@ TEST_CASE("a derivative that returns something else is told what was expected") 
         "backward of mine: the gradient of input 0 is f32 [2,3] on cpu, expected f64 [2,3] on cpu");
 }
 
+TEST_CASE("a derivative that asks for an input or output that is not there is told so") {
+  const auto error_of_rule = [](const std::function<void(const BackwardContext&)>& ask) {
+    const Tensor x = leaf({2}, 5);
+    const Tensor y =
+        autograd::record({"mine"}, {x}, x.clone(), [=](const BackwardContext& context) {
+          ask(context);
+          return Gradients{context.gradient()};
+        });
+    return testing::error_message([&] { backward(sum(y)); });
+  };
+  for (const int number : {1, -1}) {
+    const std::string output =
+        "backward of mine: there is no output " + std::to_string(number) + ", the operation has 1";
+    const std::string input =
+        "backward of mine: there is no input " + std::to_string(number) + ", the operation has 1";
+    CHECK(error_of_rule([=](const auto& c) { (void)c.gradient(number); }) == output);
+    CHECK(error_of_rule([=](const auto& c) { (void)c.has_gradient(number); }) == output);
+    CHECK(error_of_rule([=](const auto& c) { (void)c.reuse_grad_buffer(number); }) == output);
+    CHECK(error_of_rule([=](const auto& c) { (void)c.needs(number); }) == input);
+    CHECK(error_of_rule([=](const auto& c) { (void)c.take_grad_accumulator(number); }) == input);
+  }
+}
+
 TEST_CASE("gradcheck says when it cannot check") {
   const auto identity = [](std::span<const Tensor> in) { return std::vector<Tensor>{in[0] * 1.0}; };
   const Tensor plain = Tensor::ones({2}, DType::f64);

@@ -112,5 +112,16 @@ TEST_CASE("gradcheck counts an output that was cut off the graph") {
   CHECK(gradcheck(all_cut, {&x, 1}).message.find("derivative 0, central") != std::string::npos);
 }
 
+TEST_CASE("gradcheck refuses a step or a count of elements that is not positive") {
+  const Tensor x = leaf({3}, 1);
+  const auto twice = [](std::span<const Tensor> in) { return std::vector<Tensor>{in[0] * 2.0}; };
+  CHECK(testing::error_message([&] {
+          gradcheck(twice, {&x, 1}, {.step = 0.0});
+        }) == "gradcheck: step 0 and at most 64 elements per input; both must be positive");
+  CHECK_FALSE(testing::error_message([&] {
+                gradcheck(twice, {&x, 1}, {.max_elements = 0});
+              }).empty());
+}
+
 }  // namespace
 }  // namespace diagrad

@@ -95,6 +95,13 @@ TEST_CASE("whole numbers below a bound are equally likely") {
   CHECK(testing::error_message([&] { random.below(0); }) == "random: bound 0 is below 1");
 }
 
+TEST_CASE("a permutation of a negative number of things is refused") {
+  RandomStream random(4, 1);
+  CHECK(testing::error_message([&] { permutation(-1, random); }) ==
+        "permutation: size -1 is negative");
+  CHECK(permutation(0, random).empty());
+}
+
 TEST_CASE("permutations hold each number once, at every place equally often") {
   RandomStream random(4, stream_id("permutation"));
   constexpr size_t kSize = 6;

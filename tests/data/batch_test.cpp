@@ -223,5 +223,16 @@ TEST_CASE("targets that contradict themselves are refused") {
         "[4] that names itself");
 }
 
+TEST_CASE("a collator has places for the images of its batch and no others") {
+  const Mixed set(true);
+  data::Collator collator(set.info(), 2, {4, 4});
+  data::Sample sample;
+  for (const int64_t place : {-1, 2}) {
+    CHECK(error_message([&] {
+            collator.put(place, sample, data::Geometry({4, 4}));
+          }) == "collator: place " + std::to_string(place) + " of a batch of 2 images");
+  }
+}
+
 }  // namespace
 }  // namespace diagrad
