@@ -6,6 +6,7 @@
 #include <map>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/registry.h"
 #include "diagrad/core/spelling.h"
 
 namespace diagrad::data {
@@ -50,6 +51,8 @@ void refuse_value_of_step(const std::string& item) {
 }  // namespace
 
 bool register_augmentation(AugmentationInfo info) {
+  check_registration("augmentation", info.name, info.make != nullptr);
+  DG_CHECK(find_step(info.name) == nullptr, "augmentation '{}' is registered twice", info.name);
   const auto place =
       std::find_if(steps().begin(), steps().end(),
                    [&](const AugmentationInfo& other) { return other.name > info.name; });

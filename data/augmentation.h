@@ -61,6 +61,7 @@ struct AugmentationInfo {
 };
 
 /// `const bool registered = register_augmentation({...});` at namespace scope of the step's file.
+/// Throws for a name that is empty or taken, and without `make`.
 bool register_augmentation(AugmentationInfo info);
 /// All steps, in order of their names.
 const std::vector<AugmentationInfo>& augmentations();

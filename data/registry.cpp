@@ -78,6 +78,12 @@ DatasetSplits open_named(const DatasetFormat& format, const std::string& text) {
 }  // namespace
 
 bool register_dataset(DatasetFormat format) {
+  DG_CHECK(!format.name.empty(), "data set: an entry is registered without a name");
+  DG_CHECK(find_format(format.name) == nullptr, "data set '{}' is registered twice", format.name);
+  DG_CHECK(format.make || (format.recognizes && format.open),
+           "data set '{}' is registered with neither .make nor both .recognizes and .open: nothing "
+           "could read it",
+           format.name);
   const auto place =
       std::find_if(formats().begin(), formats().end(),
                    [&](const DatasetFormat& other) { return other.name > format.name; });

@@ -29,6 +29,7 @@ struct DatasetFormat {
 };
 
 /// `const bool registered = register_dataset({...});` at namespace scope of the format's file.
+/// Throws for a name that is empty or taken, and where it could neither make nor read a data set.
 bool register_dataset(DatasetFormat format);
 /// All formats, in order of their names.
 const std::vector<DatasetFormat>& dataset_formats();

@@ -8,6 +8,7 @@
 
 #include "diagrad/autograd/call_scope.h"
 #include "diagrad/core/error.h"
+#include "diagrad/core/registry.h"
 #include "diagrad/core/spelling.h"
 #include "diagrad/ops/channel_scale.h"
 
@@ -134,6 +135,10 @@ Tensor Attention::rescale(const Tensor& x, State& state) {
 }
 
 bool register_attention(AttentionInfo info) {
+  check_registration("attention", info.name, info.make != nullptr);
+  DG_CHECK(info.parameters != nullptr,
+           "attention '{}' is registered without .parameters, the number of parameters of a unit",
+           info.name);
   const auto place = std::lower_bound(
       all().begin(), all().end(), info,
       [](const AttentionInfo& a, const AttentionInfo& b) { return a.name < b.name; });

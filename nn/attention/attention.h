@@ -130,6 +130,7 @@ struct AttentionInfo {
 };
 
 /// `const bool registered = register_attention({...});` at namespace scope of the variant's file.
+/// Throws for a name that is empty or taken, and without `make` or `parameters`.
 bool register_attention(AttentionInfo info);
 /// All variants, in order of their names.
 const std::vector<AttentionInfo>& attention_variants();

@@ -94,6 +94,40 @@ TEST_CASE("a data set is found by its name or folder where DIAGRAD_DATA points")
         "data: 'cifar10' has no option 'size' (it has none)");
 }
 
+TEST_CASE("a folder that holds one data set under its official name stands for it, two do not") {
+  const TemporaryFolder folder;
+  const std::string ten = folder.path("cifar-10-batches-bin");
+  folder.write("cifar-10-batches-bin/data_batch_1.bin", cifar_records(4, 10));
+  folder.write("cifar-10-batches-bin/test_batch.bin", cifar_records(2, 10));
+  folder.write("notes.txt", {});
+  const data::DatasetSplits splits = open_dataset(folder.path());
+  CHECK(splits.train->info().name == "cifar10");
+  CHECK(splits.train->size() == 4);
+  CHECK(splits.test->size() == 2);
+  const std::string hundred = folder.path("cifar-100-binary");
+  folder.write("cifar-100-binary/train.bin", cifar_records(4, 100, 2));
+  folder.write("cifar-100-binary/test.bin", cifar_records(2, 100, 2));
+  CHECK(error_message([&] { open_dataset(folder.path()); }) ==
+        "data: " + folder.path() + " holds 2 data sets, name one of them: " + ten + " or " +
+            hundred);
+}
+
+TEST_CASE("a data set that nothing could read, or of a taken name, is refused with its name") {
+  const auto complaint = [](data::DatasetFormat format) {
+    return error_message([&] { data::register_dataset(std::move(format)); });
+  };
+  CHECK(complaint({.name = "mine"}) ==
+        "data set 'mine' is registered with neither .make nor both .recognizes and .open: nothing "
+        "could read it");
+  CHECK(complaint({.name = "mine", .recognizes = [](const std::string&) { return true; }})
+            .find("data set 'mine'") == 0);
+  CHECK(
+      complaint({.name = "mine", .open = [](const std::string&) { return data::DatasetSplits(); }})
+          .find("data set 'mine'") == 0);
+  CHECK(complaint({.name = "shapes"}) == "data set 'shapes' is registered twice");
+  CHECK(complaint({}) == "data set: an entry is registered without a name");
+}
+
 TEST_CASE("what is no data set is named with what is known") {
   const TemporaryFolder folder;
   std::string known;
