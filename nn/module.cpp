@@ -1,6 +1,10 @@
 #include "diagrad/nn/module.h"
 
+#include <cxxabi.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 #include <typeinfo>
 #include <unordered_set>
 
@@ -40,10 +44,19 @@ std::vector<NamedTensor> collect(const Module& root, Member member) {
   return found;
 }
 
+/// The class of a module as it is written in the source: `diagrad::nn::Linear`.
+std::string class_of(const Module& module) {
+  const char* mangled = typeid(module).name();
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> name(
+      abi::__cxa_demangle(mangled, nullptr, nullptr, &status), &std::free);
+  return status == 0 ? name.get() : mangled;
+}
+
 }  // namespace
 
 Tensor Module::forward(const Tensor& x) {
-  fail(ErrorKind::usage, "module {}: has no forward of one tensor, got {}", typeid(*this).name(),
+  fail(ErrorKind::usage, "module {}: has no forward of one tensor, got {}", class_of(*this),
        x.shape());
 }
 
@@ -64,7 +77,7 @@ Module& Module::get_submodule(const std::string& path) {
 
 Tensor Module::call(const Inputs& inputs) {
   DG_CHECK(!inputs.time.defined() && !inputs.class_label.defined(),
-           "module {}: takes an image alone, got {} beside it", typeid(*this).name(),
+           "module {}: takes an image alone, got {} beside it", class_of(*this),
            inputs.time.defined() ? "a time" : "a class");
   return forward(inputs.image);
 }

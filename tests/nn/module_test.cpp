@@ -81,7 +81,15 @@ TEST_CASE("the mode reaches every module, and forward is not a must") {
   CHECK_FALSE(pair.shared_->is_training());
   CHECK(error_message([&] {
           pair.forward(Tensor::zeros({2}));
-        }).find("has no forward of one tensor, got [2]") != std::string::npos);
+        }).find("Pair: has no forward of one tensor, got [2]") != std::string::npos);
+}
+
+TEST_CASE("messages name the class of a module as the source does") {
+  CHECK(error_message([] { Module().forward(Tensor::zeros({2})); }) ==
+        "module diagrad::nn::Module: has no forward of one tensor, got [2]");
+  CHECK(error_message([] {
+          Module().call({.image = Tensor::zeros({2}), .time = Tensor::zeros({2})});
+        }) == "module diagrad::nn::Module: takes an image alone, got a time beside it");
 }
 
 TEST_CASE("conversion to another dtype is seen by every handle") {
