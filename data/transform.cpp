@@ -42,6 +42,10 @@ const Normalization& normalization(std::string_view name) {
     if (preset.name == name) return preset;
     names.push_back(preset.name);
   }
+  DG_CHECK(!name.empty(),
+           "normalization: no preset is named; set DatasetInfo::normalization of the data set or "
+           "use --normalization (one of: {})",
+           fmt::join(names, ", "));
   fail(ErrorKind::usage, "normalization: no preset '{}'{} (use one of: {})", name,
        did_you_mean(name, names), fmt::join(names, ", "));
 }

@@ -159,6 +159,15 @@ TEST_CASE("the presets cifar10 and cifar100 are what real images measure") {
   if (!hundred.empty()) check_measured("cifar100", data::open_cifar100(hundred).train);
 }
 
+TEST_CASE("a data set without a normalization is told where to name one") {
+  CHECK(error_message([] { normalization(""); }) ==
+        "normalization: no preset is named; set DatasetInfo::normalization of the data set or use "
+        "--normalization (one of: cifar, cifar10, cifar100, half)");
+  CHECK(error_message([] { normalization("cifar1O"); }) ==
+        "normalization: no preset 'cifar1O', did you mean 'cifar10'? (use one of: cifar, cifar10, "
+        "cifar100, half)");
+}
+
 TEST_CASE("a transform rejects what does not fit the image") {
   const auto message = [](const Shape& image, const std::vector<std::string>& steps) {
     return error_message(
