@@ -100,6 +100,7 @@ function(diagrad_add_install_rules)
   if(EXISTS ${PROJECT_SOURCE_DIR}/recipes)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/diagrad)
   endif()
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
   install(EXPORT diagradTargets NAMESPACE diagrad::
           DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/diagrad)
   configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/diagradConfig.cmake.in

@@ -26,6 +26,7 @@ variant=$build/contributing/diagrad/nn/attention/my_gate.cpp  # by tests/contrib
 grep -q '"my-gate"' "$variant" || { echo "package: CONTRIBUTING.md has no my-gate"; exit 1; }
 
 step "install" cmake --install "$build" --prefix "$work/prefix"
+step "the license is installed" cmp "$source/LICENSE" "$work/prefix/share/doc/diagrad/LICENSE"
 step "configure" cmake -S "$source/tests/package" -B "$work/build" -G Ninja \
     -D CMAKE_CXX_COMPILER="$compiler" -D CMAKE_BUILD_TYPE=Release \
     -D CMAKE_PREFIX_PATH="$work/prefix" -D VARIANT="$variant"
