@@ -1,0 +1,44 @@
+#include <doctest/doctest.h>
+
+#include "diagrad/models/registry.h"
+#include "diagrad/models/resnet.h"
+
+namespace diagrad::models {
+namespace {
+
+// What a caller who says nothing gets. Other tests say what they need, so that a changed default
+// shows here alone.
+
+TEST_CASE("defaults of make_resnet: ResNet-20 for CIFAR-10 without attention") {
+  const ResNetOptions options;
+  CHECK(options.depth == 20);
+  CHECK_FALSE(options.bottleneck);
+  CHECK(options.width == 16);
+  CHECK(options.channels == 3);
+  CHECK(options.input == Size2(32));
+  CHECK(options.classes == 10);
+  CHECK(options.init == nn::ConvInit::fan_out_normal);
+  CHECK(options.attention == "none");
+  CHECK(options.sharing.empty());
+  CHECK(options.seed == 0);
+  int64_t parameters = 0;
+  for (const nn::NamedTensor& named : make_resnet({})->named_parameters()) {
+    parameters += named.tensor.numel();
+  }
+  CHECK(parameters == 272'474);
+}
+
+TEST_CASE("defaults of a model: 10 classes, no attention, an image in and logits out") {
+  const ModelSpec spec;
+  CHECK(spec.classes == 10);
+  CHECK(spec.attention == "none");
+  CHECK(spec.sharing.empty());
+  CHECK(spec.seed == 0);
+  const ModelInfo info;
+  REQUIRE(info.calls.size() == 1);
+  CHECK(info.calls.front() == CallForm::image);
+  CHECK(info.output == Output::logits);
+}
+
+}  // namespace
+}  // namespace diagrad::models
