@@ -157,6 +157,7 @@ TEST_CASE("defaults of attention: a stateless vector of the mean, per block, bef
   CHECK(State{}.call == 0);
   CHECK(AttentionFactory("none").pool() == Pool::all);
   CHECK(AttentionFactory("se").sharing() == Sharing::block);
+  CHECK(AttentionFactory("dia-lstm").sharing() == Sharing::stage);  // the variant's own
 }
 
 }  // namespace
