@@ -34,30 +34,34 @@ struct SgdUpdate {
 
 /// What an AdamW step number t changes of the update.
 struct AdamwBiasCorrection {
-  double step_size;    ///< lr / (1 - beta1^t)
-  double root_factor;  ///< sqrt(1 - beta2^t)
+  double step_size;     ///< lr / (1 - beta1^t)
+  double root_inverse;  ///< 1 / sqrt(1 - beta2^t)
+  double decay;         ///< of the parameter, in units of the step size: w (1 - beta1^t)
 
-  AdamwBiasCorrection(const AdamwHyperparameters& values, int64_t t)
-      : step_size(values.lr / (1.0 - std::pow(values.beta1, static_cast<double>(t)))),
-        root_factor(std::sqrt(1.0 - std::pow(values.beta2, static_cast<double>(t)))) {}
+  AdamwBiasCorrection(const AdamwHyperparameters& values, int64_t t) {
+    const double first = 1.0 - std::pow(values.beta1, static_cast<double>(t));
+    const double second = 1.0 - std::pow(values.beta2, static_cast<double>(t));
+    step_size = values.lr / first;
+    root_inverse = 1.0 / std::sqrt(second);
+    decay = values.weight_decay * first;
+  }
 };
 
 /// Adam with decoupled weight decay w (Loshchilov and Hutter 2019), as PyTorch's AdamW, at its t-th
-/// step: p -= lr w p;  m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g^2;
-/// p -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
-/// The factors are computed in double and then rounded to T: 1 - beta and 1 - lr w of rounded
-/// numbers near 1 have few digits left in f32.
+/// step: m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g^2;
+/// p -= lr w p + lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
+/// The factors are computed in double and then rounded to T: 1 - beta of a rounded beta near 1 has
+/// few digits left in f32, and a factor 1 - lr w few digits of lr w.
 template <typename T>
 struct AdamwUpdate {
-  T decay;  ///< lr w
-  T step_size, root_factor;
+  T step_size, root_inverse, decay;
   T rate1, rate2;  ///< 1 - beta1, 1 - beta2
   T beta2, epsilon, scale;
 
   AdamwUpdate(const AdamwHyperparameters& values, const AdamwBiasCorrection& correction)
-      : decay(static_cast<T>(values.lr * values.weight_decay)),
-        step_size(static_cast<T>(correction.step_size)),
-        root_factor(static_cast<T>(correction.root_factor)),
+      : step_size(static_cast<T>(correction.step_size)),
+        root_inverse(static_cast<T>(correction.root_inverse)),
+        decay(static_cast<T>(correction.decay)),
         rate1(static_cast<T>(1.0 - values.beta1)),
         rate2(static_cast<T>(1.0 - values.beta2)),
         beta2(static_cast<T>(values.beta2)),
@@ -69,7 +73,7 @@ struct AdamwUpdate {
     g *= scale;
     m += rate1 * (g - m);
     v = beta2 * v + rate2 * g * g;
-    p -= decay * p + step_size * m / (sqrt(v) / root_factor + epsilon);
+    p -= step_size * (m / (sqrt(v) * root_inverse + epsilon) + decay * p);
   }
 };
 
