@@ -18,10 +18,19 @@ function(diagrad_add_folder folder)
     target_compile_options(diagrad_${folder} PRIVATE -mprefer-vector-width=512)
   endif()
   # Text, files and the command line need no speed of their own, and compile a fifth faster so.
+  set(sanitized OFF)
+  if(DIAGRAD_SANITIZE)
+    set(sanitized ON)
+  endif()
   if(folder STREQUAL "train" AND DIAGRAD_SANITIZE)
     target_compile_options(diagrad_train PRIVATE -O0)
   elseif(folder STREQUAL "train")
     target_compile_options(diagrad_train PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
+  if(folder STREQUAL "core")
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/core/toml.cpp PROPERTIES
+      SKIP_PRECOMPILE_HEADERS ON
+      COMPILE_OPTIONS "$<IF:$<BOOL:${sanitized}>,-O0,$<$<CONFIG:Release>:-O1>>")
   endif()
   # One for all folders whose flags are the same.
   if(DIAGRAD_PCH)

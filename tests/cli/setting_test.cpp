@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "diagrad/core/toml.h"
 #include "diagrad/train/cli/recipes.h"
-#include "diagrad/train/run/toml.h"
 #include "tests/support/op_case.h"
 
 namespace diagrad::cli {
@@ -79,7 +79,7 @@ TEST_CASE("the config of a run reads back to the same options") {
   options.threads = 7;
   const std::string text = train::to_toml(options);
   train::Options back;
-  for (const Setting& setting : train::parse_toml(text, "config.toml")) assign(back, setting);
+  for (const Setting& setting : parse_toml(text, "config.toml")) assign(back, setting);
   CHECK(train::to_toml(back) == text);
 }
 

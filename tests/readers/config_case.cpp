@@ -1,9 +1,9 @@
 #include "diagrad/core/option.h"
+#include "diagrad/core/toml.h"
 #include "diagrad/data/augmentation.h"
 #include "diagrad/train/cli/recipes.h"
 #include "diagrad/train/cli/setting.h"
 #include "diagrad/train/run/job.h"
-#include "diagrad/train/run/toml.h"
 #include "tests/readers/reader_case.h"
 
 namespace diagrad::testing {
@@ -11,7 +11,7 @@ namespace {
 
 void read_config(const std::string& text) {
   train::Options options;
-  for (const train::Setting& setting : train::parse_toml(text, "run.toml")) {
+  for (const Setting& setting : parse_toml(text, "run.toml")) {
     cli::assign(options, setting);
   }
   options.validate();

@@ -8,12 +8,12 @@
 #include "diagrad/core/option.h"
 #include "diagrad/core/spelling.h"
 #include "diagrad/core/text.h"
+#include "diagrad/core/toml.h"
 #include "diagrad/models/registry.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/cli/list_request.h"
 #include "diagrad/train/cli/recipes.h"
 #include "diagrad/train/optim/optimizer.h"
-#include "diagrad/train/run/toml.h"
 
 namespace diagrad::cli {
 namespace {
@@ -92,7 +92,7 @@ const std::vector<Setting>& OptionSet::settings() const {
     all.insert(all.end(), more.begin(), more.end());
   };
   if (!recipe_.empty()) add(find_recipe(recipe_).settings());
-  if (!config_.empty()) add(train::read_toml(config_));
+  if (!config_.empty()) add(read_toml(config_));
   add(flags_);
   all_ = std::move(all);
   return all_;

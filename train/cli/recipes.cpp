@@ -5,7 +5,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/spelling.h"
 #include "diagrad/core/text.h"
-#include "diagrad/train/run/toml.h"
+#include "diagrad/core/toml.h"
 
 namespace diagrad::cli {
 namespace {
@@ -33,7 +33,7 @@ std::string Recipe::reaches() const {
 }
 
 std::vector<Setting> Recipe::settings() const {
-  return train::parse_toml(text, fmt::format("recipe {}", name));
+  return parse_toml(text, fmt::format("recipe {}", name));
 }
 
 const Recipe& find_recipe(std::string_view name) {

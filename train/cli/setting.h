@@ -3,12 +3,10 @@
 #include <string>
 #include <vector>
 
+#include "diagrad/core/toml.h"
 #include "diagrad/train/run/options.h"
-#include "diagrad/train/run/toml.h"
 
 namespace diagrad::cli {
-
-using train::Setting;
 
 /// The names of all training options, in the order of --help.
 std::vector<std::string> option_names();

@@ -13,12 +13,12 @@
 #include "diagrad/core/file_text.h"
 #include "diagrad/core/json_text.h"
 #include "diagrad/core/text.h"
+#include "diagrad/core/toml.h"
 #include "diagrad/train/optim/optimizer.h"
 #include "diagrad/train/report/html.h"
 #include "diagrad/train/run/format.h"
 #include "diagrad/train/run/options.h"
 #include "diagrad/train/run/result.h"
-#include "diagrad/train/run/toml.h"
 
 namespace diagrad::train {
 namespace {

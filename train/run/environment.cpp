@@ -10,8 +10,8 @@
 
 #include "diagrad/core/build_info.h"
 #include "diagrad/core/threads.h"
+#include "diagrad/core/toml.h"
 #include "diagrad/train/run/run_folder.h"
-#include "diagrad/train/run/toml.h"
 
 namespace diagrad::train {
 namespace {

@@ -12,8 +12,8 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/file_text.h"
 #include "diagrad/core/json_text.h"
+#include "diagrad/core/toml.h"
 #include "diagrad/train/run/run_folder.h"
-#include "diagrad/train/run/toml.h"
 
 // Which folder a run has: what it is called, and where one goes on.
 

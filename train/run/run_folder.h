@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "diagrad/core/log_file.h"
 #include "diagrad/train/run/checkpoint_folder.h"
-#include "diagrad/train/run/log_file.h"
 #include "diagrad/train/run/options.h"
 #include "diagrad/train/tasks/metric.h"
 

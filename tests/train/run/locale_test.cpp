@@ -8,9 +8,9 @@
 
 #include "diagrad/core/option.h"
 #include "diagrad/core/process.h"
+#include "diagrad/core/toml.h"
 #include "diagrad/train/run/options.h"
 #include "diagrad/train/run/run_folder.h"
-#include "diagrad/train/run/toml.h"
 #include "tests/data/support.h"
 
 // A program may set a locale before it calls the library: numbers are written and read the same.

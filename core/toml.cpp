@@ -1,4 +1,4 @@
-#include "diagrad/train/run/toml.h"
+#include "diagrad/core/toml.h"
 
 #include <fmt/format.h>
 
@@ -26,7 +26,7 @@ constexpr void require(bool holds) {
 #include "diagrad/core/file.h"
 #include "diagrad/core/text.h"
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 constexpr int64_t kLargest = 1 << 20;
@@ -129,4 +129,4 @@ std::string toml_library_version() {
   return fmt::format("{}.{}.{}", TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH);
 }
 
-}  // namespace diagrad::train
+}  // namespace diagrad

@@ -6,7 +6,7 @@
 
 #include "diagrad/core/function_ref.h"
 
-namespace diagrad::train {
+namespace diagrad {
 
 /// A text file that grows by whole lines and can be cut back to an earlier one. Lines wait in
 /// memory until flush(). Throws Error(checkpoint) where the file cannot be read or written.
@@ -35,4 +35,4 @@ class LogFile {
   std::string waiting_;
 };
 
-}  // namespace diagrad::train
+}  // namespace diagrad

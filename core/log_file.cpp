@@ -1,4 +1,4 @@
-#include "diagrad/train/run/log_file.h"
+#include "diagrad/core/log_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,7 +12,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/core/file.h"
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 [[noreturn]] void fail_with_reason(const char* action, const std::string& path) {
@@ -79,4 +79,4 @@ void LogFile::flush(bool to_disk) {
   if (to_disk && fdatasync(descriptor_) != 0) fail_with_reason("flush", path_);
 }
 
-}  // namespace diagrad::train
+}  // namespace diagrad

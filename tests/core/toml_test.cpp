@@ -1,4 +1,4 @@
-#include "diagrad/train/run/toml.h"
+#include "diagrad/core/toml.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 #include "tests/data/support.h"
 #include "tests/support/op_case.h"
 
-namespace diagrad::train {
+namespace diagrad {
 namespace {
 
 using testing::error_message;
@@ -110,4 +110,4 @@ TEST_CASE("a config file that cannot be read is refused") {
 }
 
 }  // namespace
-}  // namespace diagrad::train
+}  // namespace diagrad

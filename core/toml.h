@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace diagrad::train {
+namespace diagrad {
 
 /// One option as a user wrote it, on the command line, in a config file or in a recipe.
 struct Setting {
@@ -25,4 +25,4 @@ std::vector<Setting> read_toml(const std::string& path);
 /// Of toml++: "3.3.0".
 std::string toml_library_version();
 
-}  // namespace diagrad::train
+}  // namespace diagrad
