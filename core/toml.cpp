@@ -89,9 +89,64 @@ size_t line_of_header(std::string_view text) {
   return 1;
 }
 
+bool is_ascii(char c) {
+  return static_cast<unsigned char>(c) < 0x80;
+}
+
+/// Where a text in quotes that begins at `begin` ends. `stray` becomes the place of a letter beyond
+/// ASCII that follows a backslash at the end of a line.
+size_t end_of_quotes(std::string_view text, size_t begin, size_t& stray) {
+  const char quote = text[begin];
+  const std::string three(3, quote);
+  const bool is_long = text.substr(begin, 3) == three;
+  size_t at = begin + (is_long ? 3 : 1);
+  while (at < text.size()) {
+    if (quote == '"' && text[at] == '\\') {
+      at += 2;
+      const size_t next = std::min(text.find_first_not_of(" \t\r\n", at - 1), text.size());
+      if (is_long && next > at - 1 && next < text.size() && !is_ascii(text[next])) stray = next;
+    } else if (is_long ? text.substr(at, 3) == three : text[at] == quote) {
+      return at + (is_long ? 3 : 1);
+    } else if (!is_long && text[at] == '\n') {
+      return at;
+    } else {
+      ++at;
+    }
+  }
+  return text.size();
+}
+
+/// The place of the first letter beyond ASCII outside of quotes and comments, where none belongs;
+/// npos if there is none. What toml++ 3.3 does with one is undefined: it takes some of its own
+/// branches for unreachable.
+size_t stray_letter(std::string_view text) {
+  size_t stray = std::string_view::npos;
+  size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+  while (at < text.size() && stray == std::string_view::npos) {
+    if (text[at] == '#') {
+      at = std::min(text.find('\n', at), text.size());
+    } else if (text[at] == '"' || text[at] == '\'') {
+      at = end_of_quotes(text, at, stray);
+    } else {
+      if (!is_ascii(text[at])) return at;
+      ++at;
+    }
+  }
+  return stray;
+}
+
+void refuse_stray_letter(std::string_view text, std::string_view source) {
+  const size_t at = stray_letter(text);
+  if (at == std::string_view::npos) return;
+  const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<int64_t>(at), '\n');
+  fail(ErrorKind::usage, "{}:{}: a letter beyond ASCII outside of quotes; put the text in quotes",
+       source, line);
+}
+
 }  // namespace
 
 std::vector<Setting> parse_toml(std::string_view text, std::string_view source) {
+  refuse_stray_letter(text, source);
   toml::table table;
   try {
     table = toml::parse(text);

@@ -79,6 +79,19 @@ TEST_CASE("a table header without a key is refused with its line, it does not en
   }
 }
 
+TEST_CASE("a letter beyond ASCII outside of quotes and comments is refused with its line") {
+  for (const char* text : {"\xC3\xA9 = 1", "a = \xC3\xA9", "a = 1 \xEF\xB9\xA0", "[\xD0\xB6]",
+                           "b = \"\"\"x\\\n  \xC3\xA9\"\"\"", "a = '\\' \xC3\xA9"}) {
+    const std::string message = complaint("# \xC3\xA9\nt = \"\xC3\xA9\"\n" + std::string(text));
+    const std::string line = std::string(text)[0] == 'b' ? "4" : "3";
+    CHECK(message ==
+          "run.toml:" + line + ": a letter beyond ASCII outside of quotes; put the text in quotes");
+  }
+  CHECK(value_of("'\xC3\xA9\\'  # \xC3\xA9") == std::vector<std::string>{"\xC3\xA9\\"});
+  CHECK(value_of("\"\"\"\\\\\xC3\xA9\"\"\"") == std::vector<std::string>{"\\\xC3\xA9"});
+  CHECK(parse_toml("\xEF\xBB\xBF\"\xC3\xA9\" = 1", "run.toml").at(0).name == "\xC3\xA9");
+}
+
 TEST_CASE("messages repeat little of a text and stay one line") {
   CHECK(complaint("\"a\\nb\" = 1\n\"a\\nb\" = 2").find('\n') == std::string::npos);
   CHECK(complaint("a = x" + std::string(100000, 'y')).size() < 300);
