@@ -155,11 +155,12 @@ void image_gradient(const GroupNormBackward& pass, const Images& images,
 }
 
 template <typename T>
-void add_up(const Tensor& result, const double* shares, int64_t count, int64_t stride) {
+void add_up(const Tensor& result, const double* shares, int64_t count, int64_t stride,
+            int64_t first) {
   if (!result.defined()) return;
   for (int64_t c = 0; c < result.numel(); ++c) {
     double sum = 0.0;
-    for (int64_t image = 0; image < count; ++image) sum += shares[image * stride + c];
+    for (int64_t image = 0; image < count; ++image) sum += shares[image * stride + first + c];
     result.data<T>()[c] = static_cast<T>(sum);
   }
 }
@@ -173,8 +174,8 @@ void backward(const GroupNormBackward& pass) {
   images.for_each([&](int64_t image) {
     image_gradient<T>(pass, images, tiling, image, shares.data() + image * stride);
   });
-  add_up<T>(pass.dbeta, shares.data(), images.count, stride);
-  add_up<T>(pass.dgamma, shares.data() + images.channels, images.count, stride);
+  add_up<T>(pass.dbeta, shares.data(), images.count, stride, 0);
+  add_up<T>(pass.dgamma, shares.data(), images.count, stride, images.channels);
 }
 
 void forward_cpu(const GroupNormForward& pass) {

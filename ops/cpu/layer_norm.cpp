@@ -177,16 +177,17 @@ void backward(const GroupNormBackward& pass) {
     }
     sums.flush();
   });
-  const auto add_up = [&](const Tensor& result, const double* first) {
+  const auto add_up = [&](const Tensor& result, int64_t first) {
     if (!result.defined()) return;
     for (int64_t i = 0; i < width; ++i) {
       double sum = 0.0;
-      for (int64_t chunk = 0; chunk < plan.count; ++chunk) sum += first[chunk * stride + i];
+      for (int64_t chunk = 0; chunk < plan.count; ++chunk)
+        sum += parts.data()[chunk * stride + first + i];
       result.data<T>()[i] = static_cast<T>(sum);
     }
   };
-  add_up(pass.dgamma, parts.data());
-  add_up(pass.dbeta, parts.data() + width);
+  add_up(pass.dgamma, 0);
+  add_up(pass.dbeta, width);
 }
 
 void forward_cpu(const GroupNormForward& pass) {

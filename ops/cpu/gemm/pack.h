@@ -34,6 +34,7 @@ void pack_panel_from_rows(const PanelSplit<T>& split, int64_t panel, int64_t row
 template <typename T>
 void pack_panel_from_columns(const PanelSplit<T>& split, int64_t panel, int64_t rows,
                              const T* columns, int64_t stride, T* packed) {
+  if (rows == 0) return;  // there may be no matrix
   constexpr int kCount = kLanes<T>;
   const int64_t width = split.vectors(panel) * kCount;
   const int64_t valid = split.columns(panel);
