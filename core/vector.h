@@ -32,7 +32,12 @@ inline constexpr int kVectorRegisters = 16;
 
 /// Before a loop over an array of vectors with a constant number of turns: unrolls it completely.
 #if defined(__clang__)
+#if __has_feature(address_sanitizer)
+// Unrolled, the checks of each access take minutes to compile.
+#define DG_UNROLL _Pragma("clang loop unroll(disable)")
+#else
 #define DG_UNROLL _Pragma("clang loop unroll(full)")
+#endif
 #else
 #define DG_UNROLL _Pragma("GCC unroll 64")
 #endif
