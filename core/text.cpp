@@ -162,6 +162,14 @@ size_t columns(std::string_view text) {
   return count;
 }
 
+std::string_view first_columns(std::string_view text, size_t width) {
+  size_t end = 0;
+  for (size_t taken = 0; end < text.size(); ++end) {
+    if (!continues(text, end) && taken++ == width) break;
+  }
+  return text.substr(0, end);
+}
+
 bool comes_before(std::string_view a, std::string_view b) {
   const auto number_at = [](std::string_view text, size_t place) {
     const size_t end = text.find_first_not_of("0123456789", place);

@@ -31,6 +31,9 @@ std::string_view plain_line(std::string_view line);
 /// How many columns a text takes: one per UTF-8 character, colours none.
 size_t columns(std::string_view text);
 
+/// The beginning of a text that takes at most `width` columns, whole characters; it has no colours.
+std::string_view first_columns(std::string_view text, size_t width);
+
 /// The order of names with numbers in them: resnet8, resnet20, resnet110.
 bool comes_before(std::string_view a, std::string_view b);
 

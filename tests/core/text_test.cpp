@@ -110,6 +110,14 @@ TEST_CASE("numbers are written as people read them") {
   CHECK(rate(0.821) == "0.82");
 }
 
+TEST_CASE("a text is cut between characters") {
+  CHECK(first_columns("caf\xC3\xA9s", 4) == "caf\xC3\xA9");
+  CHECK(first_columns("\xC3\xA9t\xC3\xA9", 2) == "\xC3\xA9t");
+  CHECK(first_columns("\xE2\x82\xAC", 0).empty());
+  CHECK(first_columns("ab", 2) == "ab");
+  CHECK(first_columns("ab", 5) == "ab");
+}
+
 TEST_CASE("a table aligns its columns") {
   const std::vector<std::string> lines = table({"name", ">count"}, {{"a", "7"}, {"longer", "123"}});
   CHECK(lines == std::vector<std::string>{"name    count", "a           7", "longer    123"});

@@ -200,7 +200,7 @@ void EvalCommand::print_json(Console& console, const TrainedModel& trained,
 
 /// A name for a terminal, cut to `width` columns.
 std::string short_name(const std::string& name, size_t width) {
-  return printable(name).substr(0, width);
+  return std::string(first_columns(printable(name), width));
 }
 
 void print_block(Console& console, const train::Matrix& matrix) {
