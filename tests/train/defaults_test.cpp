@@ -102,9 +102,9 @@ TEST_CASE("defaults of what stands behind a name: the papers' and PyTorch's") {
                                                        {"dia-lstm:cells", "1"},
                                                        {"dia-lstm:output", "sigmoid"},
                                                        {"dia-lstm:dropout", "0.1"}};
-  for (const auto& [name, value] : expected) {
-    CAPTURE(name);
-    CHECK(found[name] == value);
+  for (const auto& option : expected) {
+    CAPTURE(option.first);
+    CHECK(found[option.first] == option.second);
   }
   CHECK(find_optimizer("sgd").lr == 0.1);
   CHECK(find_optimizer("sgd").momentum == 0.9);

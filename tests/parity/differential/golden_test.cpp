@@ -120,7 +120,9 @@ TEST_CASE("differential: every operation is in the table, and every row of it ha
     CHECK_MESSAGE(reference.find("    \"" + operation.name + "\": ") != std::string::npos,
                   operation.name << " is not in REFERENCES of reference.py");
   }
-  for (const auto& [name, header] : testing::declared_operations()) {
+  for (const auto& operation : testing::declared_operations()) {
+    const auto& name = operation.first;
+    const auto& header = operation.second;
     CHECK_MESSAGE(covered.count(name) == 1,
                   name << " of ops/" << header << " is in no file of tests/parity/differential");
   }

@@ -84,11 +84,10 @@ struct LateStart {
   }
 
   void check() const {
-    for (const auto& [named, reference] :
-         {std::pair(early, early_reference), std::pair(late, late_reference)}) {
-      CAPTURE(named.name);
-      const double expected = reference.value();
-      CHECK(std::abs(named.tensor.item() - expected) <= 1e-12 * std::abs(expected));
+    for (const auto& pair : {std::pair(early, early_reference), std::pair(late, late_reference)}) {
+      CAPTURE(pair.first.name);
+      const double expected = pair.second.value();
+      CHECK(std::abs(pair.first.tensor.item() - expected) <= 1e-12 * std::abs(expected));
     }
   }
 };
