@@ -89,7 +89,7 @@ TEST_CASE("differential: operations agree with the stored results of PyTorch") {
         const Results results = evaluate(test, seed, dtype);
         const auto dy = results.find("cotangent/0");
         for (const auto& [key, result] : results) {
-          const std::string full = name + "/" + key;
+          const std::string full = fmt::format("{}/{}", name, key);
           const auto found = golden.find(full);
           const bool single = dtype == DType::f32;
           if (found == golden.end() || (single && !errors.contains(full))) continue;
