@@ -38,7 +38,9 @@ PlannedRun plan_run(const train::RunParts& parts, std::vector<std::string>& note
   train::check_room(parts, checkpoints, run.folder);
   if (!begin.path.empty()) {
     run.resumed_at = begin.progress.step;
-    run.state = fmt::format("goes on after step {}, {} done", thousands(run.resumed_at),
+    const int64_t offset = begin.progress.schedule_step - begin.progress.step;
+    run.state = fmt::format("goes on after step {} of {}, {} done", thousands(run.resumed_at),
+                            thousands(parts.schedule.steps() - offset),
                             plural(begin.progress.epoch, "epoch"));
   }
   return run;
