@@ -7,9 +7,8 @@
 #include "diagrad/ops/dropout_kernels.h"
 
 namespace diagrad {
-namespace {
 
-DropoutMask make_mask(const char* op, const DropoutOptions& options) {
+DropoutMask dropout_mask(const char* op, const DropoutOptions& options) {
   DG_CHECK(options.p >= 0.0 && options.p <= 1.0, "{}: probability {} is outside [0, 1]", op,
            options.p);
   DropoutMask mask;
@@ -19,6 +18,8 @@ DropoutMask make_mask(const char* op, const DropoutOptions& options) {
   mask.scale = options.p < 1.0 ? 1.0 / (1.0 - options.p) : 0.0;
   return mask;
 }
+
+namespace {
 
 template <typename Table>
 Tensor masked(const char* op, const Table& kernel, const DropoutMask& mask, const Tensor& x) {
@@ -35,12 +36,12 @@ Tensor masked(const char* op, const Table& kernel, const DropoutMask& mask, cons
 }  // namespace
 
 Tensor dropout(const Tensor& x, const DropoutOptions& options) {
-  return masked("dropout", dropout_kernel, make_mask("dropout", options), x);
+  return masked("dropout", dropout_kernel, dropout_mask("dropout", options), x);
 }
 
 Tensor drop_path(const Tensor& x, const DropoutOptions& options) {
   DG_CHECK(x.rank() >= 1, "drop_path: expected input [B,...], got {}", x.shape());
-  return masked("drop_path", drop_path_kernel, make_mask("drop_path", options), x);
+  return masked("drop_path", drop_path_kernel, dropout_mask("drop_path", options), x);
 }
 
 }  // namespace diagrad

@@ -2,6 +2,7 @@
 
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/ops/cpu/philox_words.h"
 #include "diagrad/ops/dropout_kernels.h"
 
 namespace diagrad {
@@ -12,32 +13,6 @@ constexpr int64_t kGrainValues = 16384;
 /// Philox blocks made at once, so that the loop over them vectorises; and per chunk of dropout.
 constexpr int64_t kBlocks = 64;
 constexpr int64_t kGrainBlocks = 1024;
-
-/// The words of Philox blocks first to first + kBlocks - 1, as philox4x32 gives them, with the
-/// rounds outside.
-void make_words(const DropoutMask& mask, uint64_t first, uint32_t* __restrict words) {
-  uint32_t state[4][kBlocks];
-  for (uint64_t k = 0; k < kBlocks; ++k) {
-    state[0][k] = static_cast<uint32_t>(first + k);
-    state[1][k] = static_cast<uint32_t>((first + k) >> 32);
-    state[2][k] = static_cast<uint32_t>(mask.stream);
-    state[3][k] = static_cast<uint32_t>(mask.stream >> 32);
-  }
-  auto key0 = static_cast<uint32_t>(mask.seed);
-  auto key1 = static_cast<uint32_t>(mask.seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    for (int64_t k = 0; k < kBlocks; ++k) {
-      const Philox4 block =
-          philox_round({{state[0][k], state[1][k], state[2][k], state[3][k]}}, key0, key1);
-      for (int i = 0; i < 4; ++i) state[i][k] = block.word[i];
-    }
-    key0 += kPhiloxWeyl0;
-    key1 += kPhiloxWeyl1;
-  }
-  for (int64_t k = 0; k < kBlocks; ++k) {
-    for (int64_t i = 0; i < 4; ++i) words[4 * k + i] = state[i][k];
-  }
-}
 
 template <typename T>
 void keep_or_drop(int64_t count, const uint32_t* __restrict words, uint32_t threshold, T scale,
@@ -53,7 +28,7 @@ void drop_elements(const DropoutMask& mask, const T* x, int64_t size, T* y) {
   parallel_for((size + 3) / 4, kGrainBlocks, [=](int64_t first, int64_t last) {
     uint32_t words[4 * kBlocks];
     for (int64_t block = first; block < last; block += kBlocks) {
-      make_words(mask, static_cast<uint64_t>(block), words);
+      kernels::philox_words<kBlocks>(mask.seed, mask.stream, static_cast<uint64_t>(block), words);
       const int64_t start = 4 * block;
       const int64_t end = std::min({4 * last, start + 4 * kBlocks, size});
       keep_or_drop(end - start, words, threshold, scale, x + start, y + start);
