@@ -9,6 +9,7 @@
 #include "diagrad/ops/linear.h"
 #include "diagrad/ops/lstm_gates.h"
 #include "diagrad/ops/matmul.h"
+#include "diagrad/ops/scaled_dot_product.h"
 #include "tests/parity/differential/operation.h"
 
 namespace diagrad::parity {
@@ -238,12 +239,71 @@ CaseBody draw_dia_cell(Draw& draw) {
   return body;
 }
 
+/// Shapes and options of attention; draws q and k.
+struct AttentionCase {
+  Shape q, k, v;
+  ScaledDotProductOptions options;
+
+  AttentionCase(Draw& draw, CaseBody& body) {
+    const Shape heads = draw.shape_or_empty(2, 2, 3);
+    const int64_t width = draw.between(1, 20);
+    q = {heads[0], heads[1], draw.between(1, 60), width};
+    k = {heads[0], heads[1], draw.between(1, 60), width};
+    v = {heads[0], heads[1], k[2], draw.between(1, 20)};
+    options.causal = draw.chance(30);
+    options.scale = draw.pick({0.0, 0.25, 1.0});
+    body.options = {{"causal", {as_number(options.causal)}}, {"scale", {options.scale}}};
+    body.inputs = {draw.floats(q), draw.floats(k)};
+  }
+
+  /// PyTorch takes a mask or the causal flag, not both.
+  Input mask(Draw& draw) const {
+    const int64_t kind = options.causal ? 0 : draw.between(0, 2);
+    const Shape shape = draw.broadcasting({q[0], q[1], q[2], k[2]});
+    if (kind == 0) return {Tensor(), false};
+    return kind == 1 ? draw.bits(shape) : draw.constants(shape, {-2.0, 2.0});
+  }
+};
+
+CaseBody draw_attention(Draw& draw) {
+  CaseBody body;
+  const AttentionCase test(draw, body);
+  body.inputs.push_back(draw.floats(test.v));
+  body.inputs.push_back(test.mask(draw));
+  body.run = [options = test.options](In in) {
+    ScaledDotProductOptions with_mask = options;
+    with_mask.mask = in[3];
+    return Out{scaled_dot_product_attention(in[0], in[1], in[2], with_mask)};
+  };
+  return body;
+}
+
+CaseBody draw_attention_weights(Draw& draw) {
+  CaseBody body;
+  const AttentionCase test(draw, body);
+  for (Input& input : body.inputs) input.differentiable = false;
+  body.inputs.push_back(test.mask(draw));
+  std::vector<int64_t> rows;
+  for (int64_t count = draw.between(0, 5); count > 0; --count) {
+    rows.push_back(draw.between(0, test.q[2] - 1));
+  }
+  body.options["rows"] = {rows.begin(), rows.end()};
+  body.run = [options = test.options, rows](In in) {
+    ScaledDotProductOptions with_mask = options;
+    with_mask.mask = in[2];
+    return Out{attention_weights(in[0], in[1], rows, with_mask)};
+  };
+  return body;
+}
+
 }  // namespace
 
 std::vector<Operation> layer_operations() {
   return {
       {"linear", draw_linear},
       {"matmul", draw_matmul},
+      {"scaled_dot_product_attention", draw_attention},
+      {"attention_weights", draw_attention_weights},
       batch_norm_case(false),
       batch_norm_case(true),
       {"bn_scale_add_relu", draw_bn_scale_add_relu},

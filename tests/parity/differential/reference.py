@@ -85,6 +85,28 @@ def matrix_product(x, o):
     return [a @ b]
 
 
+def attention(x, o):
+    mask = x[3]
+    if mask is not None:
+        mask = mask.bool() if mask.dtype == torch.uint8 else mask
+        mask = mask.expand(*x[0].shape[:3], x[1].shape[2])
+    return [F.scaled_dot_product_attention(*x[:3], attn_mask=mask, is_causal=bool(o["causal"][0]),
+                                           scale=o["scale"][0] or None)]
+
+
+def attention_weights(x, o):
+    q, k, mask = x
+    scores = q @ k.mT * (o["scale"][0] or q.shape[-1] ** -0.5)
+    if o["causal"][0]:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.uint8).tril()
+    if mask is not None and mask.dtype == torch.uint8:
+        scores = scores.masked_fill(mask == 0, -torch.inf)
+    elif mask is not None:
+        scores = scores + mask
+    weights = scores.softmax(-1).masked_fill((scores == -torch.inf).all(-1, keepdim=True), 0.0)
+    return [weights[..., integers(o, "rows"), :]]
+
+
 def normalised(x, gamma, beta, mean, var, o):
     """The result and, where they are given, the running statistics after it."""
     statistics = [] if mean is None else [mean.clone(), var.clone()]
@@ -245,6 +267,8 @@ REFERENCES = {
     "global_avg_pool": lambda x, o: [x[0].reshape(x[0].shape[0], -1, x[0].shape[-1]).mean(1)],
     "linear": lambda x, o: [F.linear(x[0], x[1], x[2])],
     "matmul": matrix_product,
+    "scaled_dot_product_attention": attention,
+    "attention_weights": attention_weights,
     "batch_norm": batch_norm,
     "batch_norm_relu": batch_norm_relu,
     "bn_scale_add_relu": bn_scale_add_relu,
