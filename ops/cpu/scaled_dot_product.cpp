@@ -187,17 +187,19 @@ void weights_of_rows(const AttentionWeights& pass, int64_t head, Range rows) {
     kernels::update_softmax<T>(range.last - range.first, panel.width, block.data(), largest, total,
                                correction);
   });
-  T log_sum[kPanelLanes<T>];
+  T inverse[kPanelLanes<T>];
   for (int64_t lane = 0; lane < panel.width; ++lane) {
-    log_sum[lane] = kernels::log_sum_or_infinity<T>(largest[lane] + log_of(total[lane]));
+    largest[lane] = kernels::log_sum_or_infinity<T>(largest[lane]);
+    inverse[lane] = total[lane] == T(0) ? T(0) : T(1) / total[lane];
   }
   T* const weights =
       pass.weights.data<T>() + (head * static_cast<int64_t>(pass.rows.size()) + rows.first) * keys;
   for_each_block([&](Range range) {
-    kernels::scores_to_weights<T>(range.last - range.first, panel.width, log_sum, block.data());
+    kernels::scores_to_weights<T>(range.last - range.first, panel.width, largest, block.data());
     for (int64_t lane = 0; lane < count; ++lane) {
       for (int64_t key = range.first; key < range.last; ++key) {
-        weights[lane * keys + key] = block.data()[(key - range.first) * panel.width + lane];
+        weights[lane * keys + key] =
+            block.data()[(key - range.first) * panel.width + lane] * inverse[lane];
       }
     }
   });

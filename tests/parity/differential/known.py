@@ -82,6 +82,9 @@ KNOWN = [
           "the transform of an infinite weight is NaN"),
     Known(["hardswish"], ["gradient/0"], lambda x, o, dy, want: x[0].isnan(),
           "the derivative at NaN is NaN, in PyTorch NaN or dy by position"),
+    Known(["scaled_dot_product_attention"], ["output/0"] + [f"gradient/{i}" for i in range(3)],
+          lambda x, o, dy, want: ~want.isfinite(),
+          "a NaN or infinity that a mask or the causal flag hides does not reach the result"),
 ]
 
 

@@ -14,6 +14,7 @@
 #include "diagrad/ops/group_norm.h"
 #include "diagrad/ops/layer_norm.h"
 #include "diagrad/ops/losses.h"
+#include "diagrad/ops/scaled_dot_product.h"
 #include "diagrad/ops/unary.h"
 
 namespace diagrad::parity {
@@ -34,6 +35,19 @@ double at(const Tensor& x, int64_t i) {
 /// The gradient of `x` for the gradient `dy` of `y`.
 Tensor gradient(const Tensor& y, const Tensor& x, const Tensor& dy) {
   return autograd::grad({y}, {x}, {dy}).front();
+}
+
+TEST_CASE("differs: scaled_dot_product_attention") {
+  const Tensor q = leaf({1.0, -1.0}, {1, 1, 2, 1});
+  const Tensor k = leaf({0.5, kInfinity}, {1, 1, 2, 1});
+  const Tensor v = leaf({3.0, 4.0}, {1, 1, 2, 1});
+  const Tensor y = scaled_dot_product_attention(q, k, v, {.causal = true});
+  CHECK(at(y.contiguous(), 0) == 3.0);
+  const Tensor hidden = Tensor::from<uint8_t>({1, 0}, {2});
+  const Tensor nan = leaf({0.5, std::nan("")}, {1, 1, 2, 1});
+  CHECK(at(scaled_dot_product_attention(q, nan, v, {.mask = hidden}).contiguous(), 1) == 3.0);
+  const Tensor low = leaf({-kInfinity, -kInfinity}, {1, 1, 2, 1});
+  CHECK(at(scaled_dot_product_attention(q, low, v).contiguous(), 0) == 0.0);
 }
 
 TEST_CASE("differs: clamp at its bounds") {
