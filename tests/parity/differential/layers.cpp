@@ -158,7 +158,8 @@ Operation conv_norm_case(std::string name, bool tail) {
               body.inputs.push_back(factors == Factors::none ? Input{Tensor(), false}
                                                              : draw.floats({shape[0], channels}));
             }
-            body.options["padding"] = {static_cast<double>(kernel / 2)};
+            const int64_t half = kernel / 2;
+            body.options["padding"] = {static_cast<double>(half)};
             body.options["factors"] = {static_cast<double>(factors)};
             body.run = [=](In in) {
               const Convolution convolution{in[1], {.padding = kernel / 2}};
