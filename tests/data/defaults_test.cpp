@@ -90,6 +90,11 @@ TEST_CASE("defaults of augmentation: a border of 4, a square of 16, the first se
   }
   CHECK(found.at("pad-crop:border") == "4");
   CHECK(found.at("cutout:size") == "16");
+  CHECK(found.at("random-erasing:probability") == "0.25");
+  CHECK(found.at("random-erasing:min-area") == "0.02");
+  CHECK(parse_float("", found.at("random-erasing:max-area")) == 1.0 / 3.0);
+  CHECK(found.at("random-erasing:min-aspect") == "0.3");
+  CHECK(found.at("random-erasing:mode") == "const");
   const auto steps = parse_augmentations({"pad-crop"});
   const std::vector<uint8_t> pixels(8 * 8 * 3, 200);
   std::vector<float> by_default(pixels.size());
