@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ struct Batch {
   std::vector<BatchTarget> targets;  ///< in the order of DatasetInfo::targets
   std::vector<int64_t> indices;      ///< of the images in the data set
   int64_t number = 0;                ///< of the batch in its epoch
+  /// Only where the images are mixed (mix.h): the share of image b in its mixture with image B-1-b.
+  std::optional<double> own_share = {};
 
   int64_t size() const { return static_cast<int64_t>(indices.size()); }  ///< images in it
   /// Throws Error(data) for a target that is not there, with those there are.

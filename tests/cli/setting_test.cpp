@@ -112,6 +112,9 @@ train::Options authors_settings(const std::string& attention, const std::string&
   options.val_split = 0;
   options.augment = {"pad-crop:border=4", "flip"};
   options.normalization = "cifar";
+  options.mixup = 0.0;
+  options.cutmix = 0.0;
+  options.mix_switch = 0.5;
   options.drop_last = false;
   options.epochs = 180;
   options.batch = 128;

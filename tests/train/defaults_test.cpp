@@ -32,6 +32,9 @@ TEST_CASE("defaults of a run") {
   CHECK(options.val_split == 0);
   CHECK(options.augment == std::vector<std::string>{"pad-crop:border=4", "flip"});
   CHECK(options.normalization.empty());
+  CHECK(options.mixup == 0.0);
+  CHECK(options.cutmix == 0.0);
+  CHECK(options.mix_switch == 0.5);
   CHECK_FALSE(options.drop_last);
   CHECK_FALSE(options.overfit_one_batch);
   CHECK(options.epochs == 15);
@@ -159,6 +162,7 @@ TEST_CASE("defaults of tasks, metrics and benches") {
   CHECK_FALSE(evaluation.keep_outputs);
   CHECK(TaskInfo{}.call == models::CallForm::image);
   CHECK(TaskInfo{}.output == models::Output::logits);
+  CHECK_FALSE(TaskInfo{}.can_mix);
   CHECK(Metric{}.higher_is_better);
   CHECK_FALSE(Metric{}.is_share);
   const StepBenchOptions bench;

@@ -1,6 +1,6 @@
 #include "diagrad/train/cli/plan.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -123,9 +123,10 @@ RunPlan plan_runs(const TrainJob& job, const std::vector<Options>& runs) {
 
 std::vector<std::string> plan_lines(const RunPlan& plan, const TrainJob& job) {
   const Options& o = job.options;
-  std::string augmentation;
-  for (const std::string& step : o.augment)
-    augmentation += (augmentation.empty() ? "" : ", ") + step;
+  std::vector<std::string> steps = o.augment;
+  if (o.mixup > 0.0) steps.push_back(fmt::format("mixup {}", o.mixup));
+  if (o.cutmix > 0.0) steps.push_back(fmt::format("cutmix {}", o.cutmix));
+  const std::string augmentation = fmt::format("{}", fmt::join(steps, ", "));
   std::string batch = plural(o.batch, "image");
   if (o.accumulate > 1) batch += fmt::format(", {} batches per step", o.accumulate);
   std::vector<std::pair<const char*, std::string>> rows = {

@@ -31,6 +31,7 @@ void keep_one_batch(TrainJob& job) {
   o.max_steps = o.workers = o.save_every = o.keep_every = o.val_split = 0;
   o.accumulate = 1;
   o.augment = {"none"};
+  o.mixup = o.cutmix = 0.0;
   o.schedule = "constant";
   o.warmup = "0";
 }

@@ -93,6 +93,12 @@ void add_data(OptionTable& t) {
                    "list of steps, see 'diagrad augmentations': pad-crop:border=4,flip; or none"));
   t.push_back(text(kData, "normalization", &O::normalization,
                    "preset: cifar, cifar10, cifar100, half; empty: the data's own"));
+  t.push_back(number(kData, "mixup", &O::mixup, 0.0, 100.0,
+                     "alpha of mixup: a batch and its reverse, averaged; 0: off"));
+  t.push_back(number(kData, "cutmix", &O::cutmix, 0.0, 100.0,
+                     "alpha of cutmix: a batch with a box of its reverse; 0: off"));
+  t.push_back(number(kData, "mix-switch", &O::mix_switch, 0.0, 1.0,
+                     "share of the batches that cutmix gets where both are on"));
   t.push_back(flag(kData, "drop-last", &O::drop_last, "leave out a last batch that is not full"));
   t.push_back(flag(kData, "overfit-one-batch", &O::overfit_one_batch,
                    "train on one batch without augmentation: a quick test of model and settings"));

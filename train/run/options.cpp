@@ -70,6 +70,9 @@ void Options::validate() const {
   if (!sharing.empty()) nn::parse_sharing(sharing);
   DG_CHECK(lr >= 0.0, "lr: {} must be above 0, e.g. 0.1, or 0 for the optimizer's default", lr);
   check_each(*this);
+  DG_CHECK((mixup == 0.0 && cutmix == 0.0) || find_task(task).can_mix,
+           "{}: the targets of task {} cannot be mixed; leave --mixup and --cutmix out",
+           mixup > 0.0 ? "mixup" : "cutmix", find_task(task).name);
   // Made for their checks alone.
   make_task(task);
   make_optimizer(optimizer, momentum, {});

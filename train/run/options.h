@@ -32,6 +32,9 @@ struct Options {
   int64_t val_split = 0;
   std::vector<std::string> augment = {"pad-crop:border=4", "flip"};
   std::string normalization;
+  double mixup = 0.0;
+  double cutmix = 0.0;
+  double mix_switch = 0.5;
   bool drop_last = false;
   bool overfit_one_batch = false;
 

@@ -31,6 +31,10 @@ Stepper::Stepper(const Task& task, nn::Module& model, Optimizer& optimizer, cons
       model_(model),
       optimizer_(optimizer),
       options_(options),
+      mixing_{.mixup = options.mixup,
+              .cutmix = options.cutmix,
+              .cutmix_share = options.mix_switch,
+              .seed = static_cast<uint64_t>(options.seed)},
       dtype_(dtype_of(model)) {}
 
 StepResult Stepper::run(std::span<const data::Batch> batches, const StepPlace& place, double lr) {
@@ -61,8 +65,8 @@ void Stepper::all_passes(std::span<const data::Batch> batches, const StepPlace& 
 
 void Stepper::pass(const data::Batch& batch, int64_t number, double weight, StepResult& result) {
   const nn::RandomScope random(static_cast<uint64_t>(options_.seed), static_cast<uint64_t>(number));
-  data::Batch converted = batch;
-  converted.images = batch.images.to(dtype_);
+  data::Batch converted = mixing_.is_on() ? data::mix(batch, mixing_, number) : batch;
+  converted.images = converted.images.to(dtype_);
   TaskStep step = task_.forward(model_, converted);
   const double loss = step.loss.item();
   result.loss += weight * loss;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "diagrad/data/loader.h"
+#include "diagrad/data/mix.h"
 #include "diagrad/train/optim/optimizer.h"
 #include "diagrad/train/run/options.h"
 #include "diagrad/train/tasks/task.h"
@@ -44,9 +45,10 @@ struct StepPlace {
 /// Several batches are accumulated, each weighted by its share of the images, so that the loss
 /// is the mean over all of them; normalisation statistics stay per batch.
 ///
-/// Random layers draw from (seed, batch number). When the loss or the norm of the gradient is not
-/// finite, nothing is updated: the batches are run again under an observer, and Error(diverged)
-/// names the first operation, forward or backward, whose output is not finite.
+/// Random layers, and the mixing of a batch, draw from (seed, batch number). When the loss or the
+/// norm of the gradient is not finite, nothing is updated: the batches are run again under an
+/// observer, and Error(diverged) names the first operation, forward or backward, whose output is
+/// not finite.
 class Stepper {
  public:
   Stepper(const Task& task, nn::Module& model, Optimizer& optimizer, const Options& options);
@@ -63,6 +65,7 @@ class Stepper {
   nn::Module& model_;
   Optimizer& optimizer_;
   const Options& options_;
+  data::MixOptions mixing_;
   DType dtype_;
 };
 

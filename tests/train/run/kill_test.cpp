@@ -27,7 +27,8 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 /// A run of the program with everything on that a checkpoint must keep: statistics of batch norm,
-/// dropout masks (between the two cells), momentum, moving average, accumulated gradients.
+/// dropout masks (between the two cells), mixed batches, momentum, moving average, accumulated
+/// gradients.
 std::vector<std::string> command(const std::string& out, int threads, int workers) {
   const char* model = std::getenv("DIAGRAD_KILL_MODEL");
   const std::string text = fmt::format(
@@ -35,8 +36,8 @@ std::vector<std::string> command(const std::string& out, int threads, int worker
       "--data shapes:size=16,train=200,test=100 --batch 8 --accumulate 2 --epochs 4 --save-every 3 "
       "--keep-every 2 --lr 0.01 --optimizer sgd:nesterov=true --schedule onecycle --clip-grad-norm "
       "5 "
-      "--task classify:label-smoothing=0.1 --ema-decay 0.99 --resume auto --quiet --threads {} "
-      "--workers {} "
+      "--task classify:label-smoothing=0.1 --ema-decay 0.99 --mixup 0.8 --cutmix 1 --resume auto "
+      "--quiet --threads {} --workers {} "
       "--out {}",
       DIAGRAD_PROGRAM, model != nullptr ? model : "resnet8", threads, workers, out);
   std::vector<std::string> words;

@@ -4,6 +4,7 @@
 #include "diagrad/nn/module.h"
 #include "diagrad/ops/losses.h"
 #include "diagrad/train/tasks/classify/evaluator.h"
+#include "diagrad/train/tasks/classify/mixed_targets.h"
 #include "diagrad/train/tasks/classify/score.h"
 #include "diagrad/train/tasks/task.h"
 
@@ -42,9 +43,16 @@ class Classify : public Task {
     const Tensor& labels = batch.target("label").values;
     const Tensor logits = call(model, batch);
     TaskStep step;
-    step.loss = cross_entropy(logits, labels, {.label_smoothing = label_smoothing_});
     step.sums.examples = labels.numel();
-    step.sums.values = {static_cast<double>(count_correct(logits, labels))};
+    if (batch.own_share) {
+      step.loss = cross_entropy_soft(
+          logits, mixed_targets(labels, *batch.own_share, logits.size(1), label_smoothing_)
+                      .to(logits.dtype()));
+      step.sums.values = {std::numeric_limits<double>::quiet_NaN()};  // no class is the right one
+    } else {
+      step.loss = cross_entropy(logits, labels, {.label_smoothing = label_smoothing_});
+      step.sums.values = {static_cast<double>(count_correct(logits, labels))};
+    }
     return step;
   }
 
@@ -68,6 +76,7 @@ Option label_smoothing_option() {
                    .help = "one class per image, by softmax cross-entropy",
                    .options = {label_smoothing_option()},
                    .targets = {data::label_target()},
+                   .can_mix = true,
                    .make = [](const OptionValues& options) -> std::shared_ptr<const Task> {
                      return std::make_shared<Classify>(options.get_float("label-smoothing"));
                    }});

@@ -219,6 +219,17 @@ TEST_CASE("a task that data or model cannot serve is refused with what is missin
           "colors brings 12 validation images of its own; leave --val-split out");
 }
 
+TEST_CASE("a task whose targets cannot be mixed refuses mixup and cutmix in one line") {
+  Options options;
+  options.task = "mean-color";
+  options.validate();
+  options.cutmix = 1.0;
+  CHECK(error_message([&] { options.validate(); }) ==
+        "cutmix: the targets of task mean-color cannot be mixed; leave --mixup and --cutmix out");
+  options.mixup = 1.0;
+  CHECK(error_message([&] { options.validate(); }).find("mixup: the targets of task ") == 0);
+}
+
 /// Every text file of the tree but those of this folder.
 TEST_CASE("nothing outside its folder names the second task") {
   const fs::path root(DIAGRAD_SOURCE_DIR);
