@@ -44,6 +44,9 @@ struct ModelInfo {
   std::vector<Option> options = {};
   std::vector<CallForm> calls = {CallForm::image};  ///< those that it takes
   Output output = Output::logits;
+  /// What `--no-decay` is where the user gives none: patterns for the model with these options,
+  /// each of which must fit a parameter. Null: every parameter decays.
+  std::function<std::vector<std::string>(const OptionValues&)> no_decay = {};
   std::function<std::shared_ptr<nn::Module>(const ModelSpec&, const OptionValues&)> make = {};
 };
 

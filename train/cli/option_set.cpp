@@ -109,6 +109,7 @@ train::Options OptionSet::checked() const {
   options.validate();
   if (!options.momentum) options.momentum = train::find_optimizer(options.optimizer).momentum;
   check_name("model", options.model, names_of(models::list()), "models");
+  options.fill_no_decay();
   check_name("attention", parse_selection("attention", options.attention).name,
              names_of(nn::attention_variants()), "attention");
   // Made for its checks alone: unknown options and values out of range.

@@ -4,8 +4,10 @@ namespace diagrad::train {
 
 std::unique_ptr<Optimizer> make_optimizer(const Options& options,
                                           const std::vector<NamedParameter>& parameters) {
+  const bool all_decay = options.no_decay == std::vector<std::string>{"none"};
   return make_optimizer(options.optimizer, options.momentum,
-                        make_groups(parameters, options.weight_decay, options.no_decay));
+                        make_groups(parameters, options.weight_decay,
+                                    all_decay ? std::vector<std::string>() : options.no_decay));
 }
 
 LearningRate make_learning_rate(const Options& options, int64_t steps_per_epoch) {

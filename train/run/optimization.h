@@ -10,7 +10,8 @@
 
 namespace diagrad::train {
 
-/// The optimizer that the options ask for, over two groups (make_groups).
+/// The optimizer that the options ask for, over two groups (make_groups); a `no_decay` of `none`
+/// alone leaves the second one empty.
 std::unique_ptr<Optimizer> make_optimizer(const Options& options,
                                           const std::vector<NamedParameter>& parameters);
 

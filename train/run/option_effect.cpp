@@ -85,8 +85,11 @@ bool is_same_warmup(const Options& a, const Options& b) {
 }
 
 bool is_same_no_decay(const Options& a, const Options& b) {
-  return std::set<std::string>(a.no_decay.begin(), a.no_decay.end()) ==
-         std::set<std::string>(b.no_decay.begin(), b.no_decay.end());
+  const auto entries = [](const Options& options) {
+    const std::set<std::string> all(options.no_decay.begin(), options.no_decay.end());
+    return all == std::set<std::string>{"none"} ? std::set<std::string>() : all;
+  };
+  return entries(a) == entries(b);
 }
 
 /// The options that have several spellings of one meaning.

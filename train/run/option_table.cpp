@@ -122,8 +122,8 @@ void add_optimization(OptionTable& t) {
   t.push_back(number(kOptimization, "weight-decay", &O::weight_decay, 0.0, 1.0,
                      "sgd: added to the gradient; adamw: decoupled"));
   t.push_back(text(kOptimization, "no-decay", &O::no_decay,
-                   "parameters without weight decay: names with * and ?, or 1d for biases and "
-                   "norms"));
+                   "parameters without weight decay: names with * and ?, 1d for biases and norms; "
+                   "none; empty: the model's default"));
   t.push_back(number(kOptimization, "clip-grad-norm", &O::clip_grad_norm, 0.0, 1e30,
                      "largest norm of the whole gradient; 0: any"));
   t.push_back(below(kOptimization, "ema-decay", &O::ema_decay, 1.0,

@@ -5,8 +5,10 @@
 #include <type_traits>
 
 #include "diagrad/core/error.h"
+#include "diagrad/models/registry.h"
 #include "diagrad/nn/attention/attention.h"
 #include "diagrad/train/run/optimization.h"
+#include "diagrad/train/run/option_effect.h"
 #include "diagrad/train/tasks/task.h"
 
 namespace diagrad::train {
@@ -62,6 +64,16 @@ double Options::learning_rate() const {
 void Options::fill_defaults() {
   lr = learning_rate();
   if (!momentum) momentum = find_optimizer(optimizer).momentum;
+  fill_no_decay();
+}
+
+void Options::fill_no_decay() {
+  if (!no_decay.empty()) return;
+  for (const models::ModelInfo& info : models::list()) {
+    if (info.name != model || !info.no_decay) continue;
+    no_decay =
+        info.no_decay(OptionValues("model-opt", {model, model_options(*this)}, info.options));
+  }
 }
 
 void Options::validate() const {

@@ -73,8 +73,11 @@ struct Options {
   /// makes no sense by itself or beside another. Names of models, attention and data are checked by
   /// their registries.
   void validate() const;
-  /// Fills in what follows from the optimizer: `lr` where it is 0, `momentum` where there is one.
+  /// Fills in what follows from the optimizer, `lr` where it is 0, `momentum` where there is one,
+  /// and from the model: `no_decay`.
   void fill_defaults();
+  /// `no_decay`, where it is empty: what the model proposes, if it is registered. Not for `none`.
+  void fill_no_decay();
   /// `lr`, or the optimizer's default where it is 0.
   double learning_rate() const;
 };
