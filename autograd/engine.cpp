@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -67,7 +68,9 @@ const char* reason_without_graph(const Tensor& tensor) {
 /// different calls that meet there are kept apart for the listener.
 bool leads_straight_to_leaf(const Node* node) {
   while (!node->is_leaf()) {
-    if (node->label().defined() || node->inputs().size() != 1) return false;
+    if (node->label().defined() || node->is_checkpoint() || node->inputs().size() != 1) {
+      return false;
+    }
     const Edge& edge = node->inputs().front();
     if (edge.node == nullptr) return false;
     node = edge.node.get();
@@ -98,8 +101,12 @@ class Pass {
     }
   };
 
-  void discover();
+  /// Adds the nodes behind `roots` that are not known yet to those to be processed.
+  void discover(std::span<const Edge> roots);
+  void check(const Node& node) const;
   void process(Node& node);
+  void add_gradient(const Edge& edge, Tensor gradient);
+  void expand(Node& node, std::vector<Tensor> gradients);
   void apply_hooks(Node& node, std::vector<Tensor>& gradients);
   Gradients call(const Node& node, std::span<const Tensor> gradients,
                  std::span<Tensor* const> sums) const;
@@ -107,11 +114,17 @@ class Pass {
   void pass_on(const Node& node, Gradients gradients);
   void split_on(const Node& node);
   bool needed(const Node& node) const { return needed_.count(&node) != 0; }
+  /// Whether the gradient of some input is asked for.
+  bool leads_on(const Node& node) const;
 
   bool to_leaves_;
   bool retain_graph_;
   std::vector<Edge> roots_;
-  std::vector<Node*> order_;  // later operations first
+  std::vector<Node*>
+      order_;  // still to be processed, the next one, which is the latest, at the end
+  std::unordered_set<const Node*> seen_;
+  std::unordered_set<const Node*> expanded_;  // made by this pass, for checkpoints
+  std::vector<Edge> expansions_;              // keep those alive: they are known by their addresses
   std::unordered_set<const Node*> needed_;
   std::unordered_map<const Node*, std::vector<Tensor>> pending_;
   std::unordered_map<const Node*, std::vector<Contribution>> splits_;
@@ -132,10 +145,7 @@ void Pass::add_root(const Tensor& output, const Tensor& gradient) {
            gradient.shape(), output.dtype(), output.shape());
   const Edge edge = producer_of(output);
   roots_.push_back(edge);
-  auto& slots = pending_[edge.node.get()];
-  slots.resize(edge.node->outputs().size());
-  accumulate(slots[static_cast<size_t>(edge.output)],
-             gradient.defined() ? gradient.detach() : Tensor::ones_like(output));
+  add_gradient(edge, gradient.defined() ? gradient.detach() : Tensor::ones_like(output));
 }
 
 void Pass::capture(const Tensor& input) {
@@ -146,51 +156,59 @@ void Pass::capture(const Tensor& input) {
   needed_.insert(edge.node.get());
 }
 
-void Pass::discover() {
-  std::unordered_set<const Node*> seen;
+void Pass::discover(std::span<const Edge> roots) {
+  std::vector<Node*> found;
   std::vector<Node*> stack;
   const auto visit = [&](const Edge& edge) {
-    if (edge.node != nullptr && seen.insert(edge.node.get()).second) {
+    if (edge.node != nullptr && seen_.insert(edge.node.get()).second) {
       stack.push_back(edge.node.get());
     }
   };
-  for (const Edge& root : roots_) visit(root);
+  for (const Edge& root : roots) visit(root);
   while (!stack.empty()) {
     Node* node = stack.back();
     stack.pop_back();
-    order_.push_back(node);
+    found.push_back(node);
     for (const Edge& edge : node->inputs()) visit(edge);
   }
   // Inputs are always older than what is computed from them, so age is a topological order.
-  std::sort(order_.begin(), order_.end(),
-            [](const Node* a, const Node* b) { return a->sequence() > b->sequence(); });
-  for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
-    const auto inputs = (*node)->inputs();
-    const bool leads_on = std::any_of(inputs.begin(), inputs.end(), [&](const Edge& edge) {
-      return edge.node != nullptr && needed(*edge.node);
-    });
-    if (leads_on || (to_leaves_ && (*node)->is_leaf())) needed_.insert(*node);
+  const auto is_older = [](const Node* a, const Node* b) { return a->sequence() < b->sequence(); };
+  std::sort(found.begin(), found.end(), is_older);
+  for (const Node* node : found) {
+    // What a checkpoint leads to shows when it is expanded.
+    if (leads_on(*node) || node->is_checkpoint() || (to_leaves_ && node->is_leaf())) {
+      needed_.insert(node);
+    }
   }
-  for (const Node* node : order_) {
-    const auto inputs = node->inputs();
-    const bool will_run = std::any_of(inputs.begin(), inputs.end(), [&](const Edge& edge) {
-      return edge.node != nullptr && needed(*edge.node);
-    });
-    if (!will_run) continue;
-    DG_CHECK(!node->freed(),
-             "backward: the graph behind {} was freed by an earlier backward; pass "
-             "{{.retain_graph = true}} to the first one, or run the forward pass again",
-             node->op().name);
-    DG_CHECK(node->has_rule(),
-             "backward: operation {} has no derivative; use detach() or no_grad around it",
-             node->op().name);
-  }
+  for (auto node = found.rbegin(); node != found.rend(); ++node) check(**node);
+  const auto middle = static_cast<std::ptrdiff_t>(order_.size());
+  order_.insert(order_.end(), found.begin(), found.end());
+  std::inplace_merge(order_.begin(), order_.begin() + middle, order_.end(), is_older);
+}
+
+bool Pass::leads_on(const Node& node) const {
+  const auto inputs = node.inputs();
+  return std::any_of(inputs.begin(), inputs.end(),
+                     [&](const Edge& edge) { return edge.node != nullptr && needed(*edge.node); });
+}
+
+void Pass::check(const Node& node) const {
+  if (!leads_on(node) && !node.is_checkpoint()) return;
+  DG_CHECK(!node.freed(),
+           "backward: the graph behind {} was freed by an earlier backward; pass "
+           "{{.retain_graph = true}} to the first one, or run the forward pass again",
+           node.op().name);
+  DG_CHECK(node.has_rule(),
+           "backward: operation {} has no derivative; use detach() or no_grad around it",
+           node.op().name);
 }
 
 void Pass::run() {
-  discover();
+  discover(roots_);
   const NoGrad no_grad;
-  for (Node* node : order_) {
+  while (!order_.empty()) {
+    Node* const node = order_.back();
+    order_.pop_back();
     if (needed(*node)) process(*node);
     pending_.erase(node);
   }
@@ -225,11 +243,11 @@ void Pass::process(Node& node) {
     if (to_leaves_ && meta != nullptr) accumulate_leaf(*meta, std::move(gradients.front()));
     return;
   }
-  const auto inputs = node.inputs();
-  const bool leads_on = std::any_of(inputs.begin(), inputs.end(), [&](const Edge& edge) {
-    return edge.node != nullptr && needed(*edge.node);
-  });
-  if (!leads_on) return;
+  if (node.is_checkpoint()) {
+    expand(node, std::move(gradients));
+    return;
+  }
+  if (!leads_on(node)) return;
   OpObserver* observer = current_observer();
   if (observer != nullptr) observer->on_backward_start(node.op(), gradients);
   Gradients results = call(node, gradients, sums_of_inputs(node));
@@ -237,7 +255,35 @@ void Pass::process(Node& node) {
   if (observer != nullptr) observer->on_backward(node.op(), results);
   if (edge_listener != nullptr) split_on(node);
   pass_on(node, std::move(results));
-  if (!retain_graph_) node.release();
+  if (!retain_graph_ || expanded_.count(&node) != 0) node.release();
+}
+
+/// The gradients of a checkpoint's outputs become those of the same outputs of its second run.
+void Pass::expand(Node& node, std::vector<Tensor> gradients) {
+  const std::vector<Tensor> outputs = node.expand();
+  DG_CHECK(outputs.size() == gradients.size(),
+           "backward of checkpoint: the function gave {} results, run again {}", gradients.size(),
+           outputs.size());
+  std::vector<Edge> roots;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    const Tensor& output = outputs[i];
+    const TensorInfo& info = node.outputs()[i];
+    DG_CHECK(output.requires_grad() && output.shape() == info.shape && output.dtype() == info.dtype,
+             "backward of checkpoint: run again, result {} of the function is not {} {} with a "
+             "gradient, as at first; it must give the same each time",
+             i, info.dtype, info.shape);
+    roots.push_back(producer_of(output));
+    add_gradient(roots.back(), std::move(gradients[i]));
+  }
+  discover(roots);
+  // What else is younger than the checkpoint was processed before it.
+  for (auto made = order_.rbegin(); made != order_.rend(); ++made) {
+    if ((*made)->sequence() < node.sequence()) break;
+    expanded_.insert(*made);
+  }
+  expansions_.insert(expansions_.end(), roots.begin(), roots.end());
+  if (!retain_graph_ || expanded_.count(&node) != 0) node.release();
 }
 
 /// The slots where the inputs' gradients are summed up. A listener hears every gradient by itself,
@@ -291,10 +337,14 @@ void Pass::pass_on(const Node& node, Gradients gradients) {
         splits_[edge.node.get()].push_back({node.label(), gradients[i]});
       }
     }
-    auto& slots = pending_[edge.node.get()];
-    slots.resize(edge.node->outputs().size());
-    accumulate(slots[static_cast<size_t>(edge.output)], std::move(gradients[i]));
+    add_gradient(edge, std::move(gradients[i]));
   }
+}
+
+void Pass::add_gradient(const Edge& edge, Tensor gradient) {
+  auto& slots = pending_[edge.node.get()];
+  slots.resize(edge.node->outputs().size());
+  accumulate(slots[static_cast<size_t>(edge.output)], std::move(gradient));
 }
 
 /// Runs the derivative of a node where several calls met once more for each of them: it is linear

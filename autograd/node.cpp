@@ -50,8 +50,14 @@ Node::~Node() {
   graveyard = nullptr;
 }
 
+void Node::set_expansion(std::function<std::vector<Tensor>()> run) {
+  expansion_ = std::move(run);
+  is_checkpoint_ = true;
+}
+
 void Node::release() {
   backward_ = nullptr;
+  expansion_ = nullptr;
   freed_ = !is_leaf_;
 }
 

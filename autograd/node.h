@@ -62,9 +62,16 @@ class Node {
   bool is_leaf() const { return is_leaf_; }
   std::shared_ptr<AutogradMeta> leaf() const { return leaf_.lock(); }
 
-  bool has_rule() const { return is_leaf_ || freed_ || backward_ != nullptr; }
+  bool has_rule() const { return is_leaf_ || freed_ || is_checkpoint_ || backward_ != nullptr; }
   bool freed() const { return freed_; }
   Gradients call(const BackwardContext& context) const { return backward_(context); }
+
+  /// Makes the node a checkpoint (checkpoint.h): backward puts the graph behind the outputs that
+  /// `run` gives, one for each output of the node, in its place.
+  void set_expansion(std::function<std::vector<Tensor>()> run);
+  bool is_checkpoint() const { return is_checkpoint_; }
+  std::vector<Tensor> expand() const { return expansion_(); }
+
   /// Drops the derivative and what it saved.
   void release();
 
@@ -82,9 +89,11 @@ class Node {
   std::vector<Edge> inputs_;
   std::vector<TensorInfo> outputs_;
   BackwardFunction backward_;
+  std::function<std::vector<Tensor>()> expansion_;
   std::weak_ptr<AutogradMeta> leaf_;
   std::vector<HookEntry> hooks_;
   bool is_leaf_ = false;
+  bool is_checkpoint_ = false;
   bool freed_ = false;
 };
 

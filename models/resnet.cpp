@@ -193,7 +193,8 @@ std::shared_ptr<Block> make_block(const BlockShape& shape, bool conv2_replaced, 
 
 class ResNet : public nn::Module {
  public:
-  ResNet(const ResNetOptions& options, int64_t blocks) {
+  ResNet(const ResNetOptions& options, int64_t blocks)
+      : checkpoint_blocks_(options.checkpoint_blocks) {
     // Attention draws from a stream of its own: nets that differ in it alone begin as equals.
     Weights weights{options.init, {options.seed, stream_id("weights")}};
     RandomStream attention_random(options.seed, stream_id("attention"));
@@ -217,11 +218,19 @@ class ResNet : public nn::Module {
     DG_CHECK(images.rank() == 4, "resnet: needs images [B,H,W,C], got shape {}", images.shape());
     nn::AttentionPass attention(plan_);
     Tensor x = bn1_->forward_relu(conv1_->forward(images));
-    for (size_t i = 0; i < blocks_.size(); ++i) x = blocks_[i]->run(x, attention.at(i));
+    for (size_t i = 0; i < blocks_.size(); ++i) x = run_block(i, x, attention);
     return fc_->forward(global_avg_pool(x));
   }
 
  private:
+  Tensor run_block(size_t i, const Tensor& x, nn::AttentionPass& pass) {
+    if (!checkpoint_blocks_) return blocks_[i]->run(x, pass.at(i));
+    return pass.checkpoint(x, [i, block = blocks_[i]](const Tensor& input, nn::AttentionPass& own) {
+      return block->run(input, own.at(i));
+    });
+  }
+
+  bool checkpoint_blocks_;
   nn::AttentionPlan plan_;
   std::shared_ptr<Conv2d> conv1_;
   std::shared_ptr<BatchNorm2d> bn1_;

@@ -22,6 +22,7 @@ struct ResNetOptions {
   nn::ConvInit init = nn::ConvInit::fan_out_normal;  ///< of the convolutions: the authors'
   std::string attention = "none";
   std::string sharing = {};
+  bool checkpoint_blocks = false;  ///< blocks are computed again in backward: less memory
   uint64_t seed = 0;
 };
 

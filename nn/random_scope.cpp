@@ -12,8 +12,10 @@ thread_local RandomScope* innermost = nullptr;
 
 }  // namespace
 
-RandomScope::RandomScope(uint64_t seed, uint64_t step)
-    : before_(std::exchange(innermost, this)), seed_(seed), step_(step) {}
+RandomScope::RandomScope(uint64_t seed, uint64_t step) : RandomScope(Place{seed, step, 0}) {}
+
+RandomScope::RandomScope(const Place& place)
+    : before_(std::exchange(innermost, this)), place_(place) {}
 
 RandomScope::~RandomScope() {
   innermost = before_;
@@ -23,8 +25,13 @@ RandomScope::Draw RandomScope::next() {
   DG_CHECK(innermost != nullptr,
            "dropout: drawn in training mode outside every RandomScope; open one per step, e.g. "
            "nn::RandomScope random(seed, step), or call eval()");
-  RandomScope& scope = *innermost;
-  return {scope.seed_, stream_id("layer", scope.step_, scope.draws_++)};
+  Place& place = innermost->place_;
+  return {place.seed, stream_id("layer", place.step, place.draws++)};
+}
+
+std::optional<RandomScope::Place> RandomScope::place() {
+  if (innermost == nullptr) return std::nullopt;
+  return innermost->place_;
 }
 
 }  // namespace diagrad::nn

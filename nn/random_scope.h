@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace diagrad::nn {
 
@@ -10,6 +11,14 @@ namespace diagrad::nn {
 class RandomScope {
  public:
   RandomScope(uint64_t seed, uint64_t step);
+  /// Where a scope stands: what it draws next follows from it.
+  struct Place {
+    uint64_t seed = 0;
+    uint64_t step = 0;
+    uint64_t draws = 0;
+  };
+  /// Goes on from there.
+  explicit RandomScope(const Place& place);
   ~RandomScope();
   RandomScope(const RandomScope&) = delete;
   RandomScope& operator=(const RandomScope&) = delete;
@@ -21,12 +30,12 @@ class RandomScope {
   };
   /// The next key of the innermost scope. Throws outside every scope.
   static Draw next();
+  /// That of the innermost scope; nothing outside every scope.
+  static std::optional<Place> place();
 
  private:
   RandomScope* before_;
-  uint64_t seed_;
-  uint64_t step_;
-  uint64_t draws_ = 0;
+  Place place_;
 };
 
 }  // namespace diagrad::nn

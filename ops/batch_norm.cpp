@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "diagrad/autograd/checkpoint.h"
 #include "diagrad/autograd/record.h"
 #include "diagrad/core/error.h"
 #include "diagrad/ops/batch_norm_checks.h"
@@ -72,8 +73,10 @@ Tensor record_batch_norm(const char* op, bool relu, const ConvBnInput& bn_input,
   const Tensor rstd = Tensor::empty_like(mean);
   const PointwisePrologue prologue = bn_input.prologue();
   if (options.training) {
-    batch_norm_statistics_kernel.on(device)(
-        {x, running_mean, running_var, options.momentum, options.epsilon, mean, rstd, prologue});
+    const bool tracks = !autograd::is_recomputing();
+    batch_norm_statistics_kernel.on(device)({x, tracks ? running_mean : Tensor(),
+                                             tracks ? running_var : Tensor(), options.momentum,
+                                             options.epsilon, mean, rstd, prologue});
   } else {
     DG_ASSERT(!prologue.defined(), "{}: a convolution in prologue, but in evaluation", op);
     batch_norm_running_kernel.on(device)(running_mean, running_var, options.epsilon, mean, rstd);

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "diagrad/autograd/checkpoint.h"
 #include "diagrad/autograd/record.h"
 #include "diagrad/core/error.h"
 #include "diagrad/ops/batch_norm_checks.h"
@@ -104,8 +105,15 @@ void BnScaleAddRelu::begin(const ConvBnInput& bn_input, const Tensor& gamma, con
   const Tensor mean = Tensor::empty({x.size(-1)}, DType::f64, device);
   const Tensor rstd = Tensor::empty_like(mean);
   const PointwisePrologue prologue = bn_input.prologue();
-  const BatchNormStatistics batch{
-      x, running_mean, running_var, options.momentum, options.epsilon, mean, rstd, prologue};
+  const bool tracks = !autograd::is_recomputing();
+  const BatchNormStatistics batch{x,
+                                  tracks ? running_mean : Tensor(),
+                                  tracks ? running_var : Tensor(),
+                                  options.momentum,
+                                  options.epsilon,
+                                  mean,
+                                  rstd,
+                                  prologue};
   const Tensor image_means = empty_if(pool, {x.size(0), x.size(-1)}, DType::f64, device);
   if (pool) {
     bn_scale_add_relu_statistics_kernel.on(device)({batch, options.training, image_means});

@@ -1,8 +1,11 @@
 #include "diagrad/nn/attention/pass.h"
 
+#include <memory>
+#include <span>
 #include <utility>
 
 #include "diagrad/core/error.h"
+#include "diagrad/nn/checkpoint.h"
 #include "diagrad/ops/channel_scale.h"
 #include "diagrad/ops/pool.h"
 #include "diagrad/ops/slice.h"
@@ -34,6 +37,37 @@ AttentionPass::AttentionPass(const AttentionPlan& plan)
 SiteAttention AttentionPass::at(size_t site) {
   DG_ASSERT(site < plan_->calls().size(), "attention: site {} of {}", site, plan_->calls().size());
   return {*this, site};
+}
+
+Tensor AttentionPass::checkpoint(const Tensor& x, const Run& run) {
+  if (tap_ != nullptr) return run(x, *this);
+  std::vector<Tensor> inputs = {x};
+  for (const State& state : states_) {
+    inputs.insert(inputs.end(), state.tensors.begin(), state.tensors.end());
+  }
+  // The states after the run, for this pass; the results of the checkpoint take their tensors'
+  // place.
+  const auto after = std::make_shared<std::vector<State>>();
+  const auto function = [before = *this, after, run](std::span<const Tensor> saved) {
+    AttentionPass pass = before;
+    std::vector<Tensor> results = {run(saved.front(), pass)};
+    for (size_t unit = 0; unit < pass.states_.size(); ++unit) {
+      State& state = pass.states_[unit];
+      if (state.call == before.states_[unit].call) continue;  // not called
+      for (Tensor& tensor : state.tensors) results.push_back(std::exchange(tensor, Tensor()));
+    }
+    *after = std::move(pass.states_);
+    return results;
+  };
+  const std::vector<Tensor> results = nn::checkpoint(function, inputs);
+  size_t next = 1;
+  for (size_t unit = 0; unit < states_.size(); ++unit) {
+    if ((*after)[unit].call == states_[unit].call) continue;
+    states_[unit] = std::move((*after)[unit]);
+    for (Tensor& tensor : states_[unit].tensors) tensor = results[next++];
+  }
+  after->clear();
+  return results.front();
 }
 
 Attention& SiteAttention::unit() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,13 @@ class AttentionPass {
 
   /// The attention of a site, by its index in the model's list. Sites are called in order.
   SiteAttention at(size_t site);
+
+  using Run = std::function<Tensor(const Tensor& x, AttentionPass& pass)>;
+  /// run(x, *this) as an activation checkpoint (autograd/checkpoint.h): the sites that `run` calls,
+  /// on the pass that it is given, are called again in backward, from the states of now. `run` may
+  /// hold no reference to what is gone by then; the plan must outlive the graph. A pass with a tap
+  /// runs without a checkpoint: the tap sees each call once.
+  Tensor checkpoint(const Tensor& x, const Run& run);
 
  private:
   friend class SiteAttention;
