@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "diagrad/core/error.h"
 #include "diagrad/core/registry.h"
 
 namespace diagrad::models {
@@ -52,6 +53,8 @@ const ModelInfo& find(const std::string& name) {
 
 std::shared_ptr<nn::Module> create(const std::string& name, const ModelSpec& spec) {
   const ModelInfo& info = find(name);
+  DG_CHECK(!spec.checkpoint_blocks || info.can_checkpoint,
+           "checkpoint-blocks: model {} does not offer it; leave it out", name);
   return info.make(spec, OptionValues("model-opt", {name, spec.options}, info.options));
 }
 

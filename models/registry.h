@@ -21,6 +21,7 @@ struct ModelSpec {
   std::string attention = "none";  ///< name[:option=value,...]
   std::string sharing = {};        ///< block, stage or network; empty: the attention's default
   std::vector<std::pair<std::string, std::string>> options = {};  ///< the model's, by --model-opt
+  bool checkpoint_blocks = false;                                 ///< see ModelInfo
   uint64_t seed = 0;                                              ///< of the first weights
 };
 
@@ -44,6 +45,9 @@ struct ModelInfo {
   std::vector<Option> options = {};
   std::vector<CallForm> calls = {CallForm::image};  ///< those that it takes
   Output output = Output::logits;
+  /// Whether it can compute its blocks again in backward instead of keeping what they save
+  /// (nn::AttentionPass::checkpoint, nn/checkpoint.h).
+  bool can_checkpoint = false;
   /// What `--no-decay` is where the user gives none: patterns for the model with these options,
   /// each of which must fit a parameter. Null: every parameter decays.
   std::function<std::vector<std::string>(const OptionValues&)> no_decay = {};

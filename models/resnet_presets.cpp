@@ -26,6 +26,7 @@ std::shared_ptr<nn::Module> make(int64_t depth, bool bottleneck, const ModelSpec
                                                                  : nn::ConvInit::fan_in_uniform,
                       .attention = spec.attention,
                       .sharing = spec.sharing,
+                      .checkpoint_blocks = spec.checkpoint_blocks,
                       .seed = spec.seed});
 }
 
@@ -34,6 +35,7 @@ bool register_depth(int64_t depth, bool bottleneck) {
                          .help = fmt::format("CIFAR ResNet of {} layers, {} blocks", depth,
                                              bottleneck ? "bottleneck" : "basic"),
                          .options = with_common({}),
+                         .can_checkpoint = true,
                          .make = [=](const ModelSpec& spec, const OptionValues& options) {
                            return make(depth, bottleneck, spec, options);
                          }});
@@ -46,6 +48,7 @@ bool register_any_depth() {
        .options = with_common(
            {int_option("depth", 20, 8, 10000, "layers"),
             choice_option("block", {"basic", "bottleneck"}, "two 3x3, or 1x1, 3x3, 1x1")}),
+       .can_checkpoint = true,
        .make = [](const ModelSpec& spec, const OptionValues& options) {
          return make(options.get_int("depth"), options.get_choice("block") == "bottleneck", spec,
                      options);

@@ -57,6 +57,7 @@ TEST_CASE("defaults of where and for how long a run goes") {
   CHECK(options.device == "cpu");
   CHECK(options.threads == 0);
   CHECK(options.workers == 2);
+  CHECK_FALSE(options.checkpoint_blocks);
   CHECK(options.out.empty());
   CHECK(options.resume.empty());
   CHECK(options.max_steps == 0);

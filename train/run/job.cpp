@@ -45,6 +45,7 @@ std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& inpu
                                .attention = options.attention,
                                .sharing = options.sharing,
                                .options = model_options(options),
+                               .checkpoint_blocks = options.checkpoint_blocks,
                                .seed = static_cast<uint64_t>(options.seed)};
   check_model(find_task(options.task), models::find(options.model));
   return models::create(options.model, spec);

@@ -142,6 +142,9 @@ void add_run(OptionTable& t) {
       runtime(count(kRun, "threads", &O::threads, 0, 1024, "of the computation; 0: all cores")));
   t.push_back(runtime(count(kRun, "workers", &O::workers, 0, 256,
                             "threads that prepare batches; 0: none beside the computation")));
+  t.push_back(runtime(flag(kRun, "checkpoint-blocks", &O::checkpoint_blocks,
+                           "compute each block again in backward: less memory, more time, same "
+                           "result")));
   t.push_back(runtime(text(kRun, "out", &O::out,
                            "run folder; empty: runs/<date-time>-<model>-<attention>-<data>")));
   t.push_back(runtime(text(kRun, "resume", &O::resume,

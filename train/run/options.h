@@ -59,6 +59,7 @@ struct Options {
   std::string device = "cpu";
   int64_t threads = 0;
   int64_t workers = 2;
+  bool checkpoint_blocks = false;
   std::string out;
   std::string resume;
   bool other_data = false;
