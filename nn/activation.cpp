@@ -12,6 +12,10 @@ Tensor GELU::forward(const Tensor& x) {
   return gelu(x);
 }
 
+Tensor GELUTanh::forward(const Tensor& x) {
+  return gelu_tanh(x);
+}
+
 Tensor SiLU::forward(const Tensor& x) {
   return silu(x);
 }

@@ -16,6 +16,12 @@ class GELU : public Module {
   Tensor forward(const Tensor& x) override;
 };
 
+/// gelu_tanh.
+class GELUTanh : public Module {
+ public:
+  Tensor forward(const Tensor& x) override;
+};
+
 class SiLU : public Module {
  public:
   Tensor forward(const Tensor& x) override;

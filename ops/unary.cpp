@@ -74,6 +74,9 @@ Tensor relu(const Tensor& x) {
 Tensor gelu(const Tensor& x) {
   return apply("gelu", UnaryFunction::gelu, x);
 }
+Tensor gelu_tanh(const Tensor& x) {
+  return apply("gelu_tanh", UnaryFunction::gelu_tanh, x);
+}
 Tensor silu(const Tensor& x) {
   return apply("silu", UnaryFunction::silu, x);
 }

@@ -21,6 +21,7 @@ enum class UnaryFunction {
   tanh,
   relu,
   gelu,
+  gelu_tanh,
   silu,
   softplus,
   hardswish
@@ -159,6 +160,27 @@ struct Gelu {
   }
 };
 
+/// 0.5 (1 + tanh(u)) = sigmoid(2 u), which keeps its digits where tanh(u) is near -1.
+template <typename T>
+struct GeluTanh {
+  static constexpr Saves kSaves = Saves::input;
+  static constexpr T kLinear = T(1.59576912160573071176);  // 2 sqrt(2 / pi)
+  static constexpr T kCubic = T(0.044715) * kLinear;
+  T a, b;
+  template <typename V>
+  DG_HOST_DEVICE V value(V x) const {
+    return x * sigmoid_of(x * (kLinear + kCubic * x * x));
+  }
+  template <typename V>
+  DG_HOST_DEVICE V derivative(V x) const {
+    // Bounded: s (1 - s) is 0 beyond, and no slope overflows.
+    const V square = x * x > T(1e4) ? V{} + T(1e4) : x * x;
+    const V s = sigmoid_of(x * (kLinear + kCubic * square));
+    const V slope = kLinear + T(3) * kCubic * square;
+    return s + x * (s * (T(1) - s)) * slope;
+  }
+};
+
 template <typename T>
 struct Silu {
   static constexpr Saves kSaves = Saves::input;
@@ -234,6 +256,8 @@ decltype(auto) visit(UnaryFunction function, double a, double b, Body&& body) {
       return body(Relu<T>{p, q});
     case UnaryFunction::gelu:
       return body(Gelu<T>{p, q});
+    case UnaryFunction::gelu_tanh:
+      return body(GeluTanh<T>{p, q});
     case UnaryFunction::silu:
       return body(Silu<T>{p, q});
     case UnaryFunction::softplus:

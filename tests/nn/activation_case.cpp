@@ -14,10 +14,10 @@ ModuleCase activation(const char* name) {
 }
 
 const ModuleCaseRegistration registered{
-    activation<nn::ReLU>("ReLU"),           activation<nn::GELU>("GELU"),
-    activation<nn::SiLU>("SiLU"),           activation<nn::Sigmoid>("Sigmoid"),
-    activation<nn::Tanh>("Tanh"),           activation<nn::Softplus>("Softplus"),
-    activation<nn::Hardswish>("Hardswish"),
+    activation<nn::ReLU>("ReLU"),         activation<nn::GELU>("GELU"),
+    activation<nn::GELUTanh>("GELUTanh"), activation<nn::SiLU>("SiLU"),
+    activation<nn::Sigmoid>("Sigmoid"),   activation<nn::Tanh>("Tanh"),
+    activation<nn::Softplus>("Softplus"), activation<nn::Hardswish>("Hardswish"),
 };
 
 }  // namespace

@@ -113,6 +113,7 @@ TEST_CASE("activations as modules are the functions of the same name") {
   const Tensor x = normal({50}, 0.0, 3.0, random);
   CHECK(equal(ReLU().forward(x), relu(x)));
   CHECK(equal(GELU().forward(x), gelu(x)));
+  CHECK(equal(GELUTanh().forward(x), gelu_tanh(x)));
   CHECK(equal(SiLU().forward(x), silu(x)));
   CHECK(equal(Sigmoid().forward(x), sigmoid(x)));
   CHECK(equal(Tanh().forward(x), diagrad::tanh(x)));

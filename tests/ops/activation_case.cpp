@@ -31,6 +31,10 @@ double relu_formula(double x) {
 double gelu_formula(double x) {
   return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
 }
+double gelu_tanh_formula(double x) {
+  const double u = std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * std::pow(x, 3.0));
+  return x / (1.0 + std::exp(-2.0 * u));
+}
 double silu_formula(double x) {
   return x / (1.0 + std::exp(-x));
 }
@@ -66,6 +70,7 @@ const Activation kSigmoid{"sigmoid", sigmoid, sigmoid_formula};
 const Activation kTanh{"tanh", tanh, tanh_formula};
 const Activation kRelu{"relu", relu, relu_formula, {0.0}};
 const Activation kGelu{"gelu", gelu, gelu_formula};
+const Activation kGeluTanh{"gelu_tanh", gelu_tanh, gelu_tanh_formula};
 const Activation kSilu{"silu", silu, silu_formula};
 const Activation kSoftplus{"softplus", softplus, softplus_formula};
 const Activation kHardswish{"hardswish", hardswish, hardswish_formula, {-3.0, 3.0}};
@@ -85,6 +90,9 @@ const OpCaseRegistration registered{
     make_case(kGelu, "tokens", {2, 9, 13}),
     make_case(kGelu, "more than one chunk", {17, 2, 1003}),
     make_case(kGelu, "no values", {3, 0}),
+    make_case(kGeluTanh, "tokens", {2, 9, 13}),
+    make_case(kGeluTanh, "more than one chunk", {17, 2, 1003}),
+    make_case(kGeluTanh, "no values", {3, 0}),
     make_case(kSilu, "tokens", {2, 9, 13}),
     make_case(kSilu, "one column", {7, 1}),
     make_case(kSilu, "no values", {0}),

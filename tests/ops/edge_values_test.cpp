@@ -70,6 +70,7 @@ TEST_CASE("functions of one variable and their derivatives at NaN and infinity")
       {"tanh", tanh, {kNan, 1, -1}, {kNan, 0, 0}},
       {"relu", relu, {kNan, kInf, 0}, {1, 1, 0}},
       {"gelu", gelu, {kNan, kInf, kNan}, {kNan, kNan, kNan}},
+      {"gelu_tanh", gelu_tanh, {kNan, kInf, kNan}, {kNan, kNan, kNan}},
       {"silu", silu, {kNan, kInf, kNan}, {kNan, kNan, kNan}},
       {"softplus", softplus, {kNan, kInf, 0}, {kNan, 1, 0}},
       {"hardswish", hardswish, {kNan, kInf, kNan}, {kNan, 1, 0}},

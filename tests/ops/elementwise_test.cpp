@@ -40,7 +40,7 @@ TEST_CASE("saturating activations stay finite far from 0, and so do their deriva
     for (const double x : {50.0, 1000.0, far}) {
       CAPTURE(x);
       const double stored = Tensor::full({}, x, dtype).item();  // x itself is no f32
-      for (const Function f : {relu, gelu, silu, softplus, hardswish}) {
+      for (const Function f : {relu, gelu, gelu_tanh, silu, softplus, hardswish}) {
         CHECK(at(f, x, dtype).value == stored);
         CHECK(at(f, x, dtype).derivative == 1.0);
         CHECK(std::abs(at(f, -x, dtype).value) < 1e-19);
@@ -111,8 +111,9 @@ TEST_CASE("derivatives at the kinks") {
 
 TEST_CASE("NaN passes through every function of one variable") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (const Function f : {neg, exp, log, sqrt, abs, sigmoid, tanh, relu, gelu, silu, softplus,
-                           hardswish, Function([](const Tensor& x) { return clamp(x, 0, 1); })}) {
+  for (const Function f :
+       {neg, exp, log, sqrt, abs, sigmoid, tanh, relu, gelu, gelu_tanh, silu, softplus, hardswish,
+        Function([](const Tensor& x) { return clamp(x, 0, 1); })}) {
     CHECK(std::isnan(at(f, nan, DType::f32).value));
     CHECK(std::isnan(at(f, nan, DType::f64).value));
   }

@@ -166,6 +166,7 @@ std::vector<Operation> elementwise_operations() {
       unary("tanh", tanh, {-4.0, 4.0}),
       unary("relu", relu),
       unary("gelu", gelu, {-6.0, 6.0}),
+      unary("gelu_tanh", gelu_tanh, {-6.0, 6.0}),
       unary("silu", silu, {-8.0, 8.0}),
       unary("softplus", softplus, {-32.0, 32.0}),
       unary("hardswish", hardswish, {-4.0, 4.0}),

@@ -220,6 +220,7 @@ REFERENCES = {
     "tanh": lambda x, o: [torch.tanh(x[0])],
     "relu": lambda x, o: [torch.relu(x[0])],
     "gelu": lambda x, o: [F.gelu(x[0])],
+    "gelu_tanh": lambda x, o: [F.gelu(x[0], approximate="tanh")],
     "silu": lambda x, o: [F.silu(x[0])],
     "softplus": lambda x, o: [F.softplus(x[0])],
     "hardswish": lambda x, o: [F.hardswish(x[0])],
