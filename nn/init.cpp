@@ -65,4 +65,8 @@ Tensor truncated_normal(const Shape& shape, double standard_deviation, RandomStr
   return result;
 }
 
+Tensor transformer_normal(const Shape& shape, RandomStream& random) {
+  return truncated_normal(shape, 0.02, random, 100.0);
+}
+
 }  // namespace diagrad::nn::init

@@ -39,4 +39,8 @@ Tensor xavier_uniform(const Shape& shape, Fans fans, RandomStream& random, doubl
 Tensor truncated_normal(const Shape& shape, double standard_deviation, RandomStream& random,
                         double cut = 2.0);
 
+/// N(0, 0.02^2) without what lies beyond +-2, which is a hundred standard deviations: first weights
+/// and positions of timm's vision transformers.
+Tensor transformer_normal(const Shape& shape, RandomStream& random);
+
 }  // namespace diagrad::nn::init

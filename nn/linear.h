@@ -5,13 +5,19 @@
 
 namespace diagrad::nn {
 
+enum class LinearInit {
+  fan_in_uniform,    ///< U(+-1/sqrt(I)), the bias too: PyTorch's default
+  truncated_normal,  ///< N(0, 0.02^2) within +-2, the bias 0: timm's transformers
+};
+
 struct LinearSpec {
   int64_t in_features = 0;
   int64_t out_features = 0;
   bool bias = true;
+  LinearInit init = LinearInit::fan_in_uniform;
 };
 
-/// y = x weight^T + bias, x [...,I]; weight [O,I], bias [O], both U(+-1/sqrt(I)) at first.
+/// y = x weight^T + bias, x [...,I]; weight [O,I], bias [O].
 class Linear : public Module {
  public:
   Linear(const LinearSpec& spec, RandomStream& random);

@@ -1,0 +1,27 @@
+#include "diagrad/nn/mlp.h"
+
+#include "diagrad/core/error.h"
+#include "diagrad/ops/activation.h"
+
+namespace diagrad::nn {
+
+Mlp::Mlp(const MlpSpec& spec, RandomStream& random) : gelu_(spec.gelu) {
+  DG_CHECK(spec.features > 0 && spec.hidden > 0,
+           "Mlp: {} features and {} hidden ones; both must be positive", spec.features,
+           spec.hidden);
+  fc1_ = add("fc1",
+             Linear({.in_features = spec.features, .out_features = spec.hidden, .init = spec.init},
+                    random));
+  fc2_ = add("fc2",
+             Linear({.in_features = spec.hidden, .out_features = spec.features, .init = spec.init},
+                    random));
+  dropout_ = add("dropout", Dropout({.p = spec.dropout}));
+}
+
+Tensor Mlp::forward(const Tensor& x) {
+  const Tensor y = fc1_->forward(x);
+  const Tensor hidden = gelu_ == GeluForm::exact ? gelu(y) : gelu_tanh(y);
+  return dropout_->forward(fc2_->forward(dropout_->forward(hidden)));
+}
+
+}  // namespace diagrad::nn
