@@ -51,6 +51,10 @@ struct ModelInfo {
   /// What `--no-decay` is where the user gives none: patterns for the model with these options,
   /// each of which must fit a parameter. Null: every parameter decays.
   std::function<std::vector<std::string>(const OptionValues&)> no_decay = {};
+  Shape input = {};  ///< [H,W,C] of the images that it is meant for; empty: of any size
+  /// What it does to images of another size than it was made for, as a note to the user: "its
+  /// positions are interpolated"; empty, or an empty text: nothing.
+  std::function<std::string(const OptionValues&)> at_other_sizes = {};
   std::function<std::shared_ptr<nn::Module>(const ModelSpec&, const OptionValues&)> make = {};
 };
 

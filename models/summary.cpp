@@ -35,17 +35,32 @@ class LayerWatch : public autograd::OpObserver {
       const auto found = input.defined() ? owners_.find(input.id()) : owners_.end();
       if (found != owners_.end()) owners.insert(found->second);
     }
-    if (owners.empty()) return;
-    LayerRow& row = row_of(owners);
+    if (owners.size() == 1 && inputs.size() == 1) {
+      // Reshaped, repeated or cast: still that parameter. Kept, so that its id stays its own.
+      owners_[outputs.front().id()] = *owners.begin();
+      aliases_.push_back(outputs.front());
+      return;
+    }
+    if (!owners.empty()) {
+      layer_ = *owners.begin();
+      add_call(row_of(owners), op, outputs);
+    } else if (op.multiply_adds > 0) {
+      // Products of activations alone, as self-attention makes them, belong to what holds the
+      // layer that ran before.
+      add_call(row_named(layer_.substr(0, layer_.rfind('.'))), op, outputs);
+    }
+  }
+
+  Summary summary;
+
+ private:
+  static void add_call(LayerRow& row, const autograd::OpInfo& op, std::span<const Tensor> outputs) {
     row.operation = op.name;
     row.output = outputs.front().shape();
     row.calls += 1;
     row.multiply_adds += op.multiply_adds;
   }
 
-  Summary summary;
-
- private:
   /// Several modules served by one operation make one row, under the name of what holds them all.
   LayerRow& row_of(const std::set<std::string>& owners) {
     const std::string& first = *owners.begin();
@@ -57,18 +72,25 @@ class LayerWatch : public autograd::OpObserver {
       if (dot == std::string::npos) return row_of({first});
       name.resize(dot);
     }
-    const auto [place, is_new] = rows_.emplace(name, summary.layers.size());
-    if (is_new) {
-      LayerRow& row = summary.layers.emplace_back();
-      row.name = name;
-      for (const std::string& owner : owners) row.parameters += sizes_.at(owner);
+    const bool is_new = rows_.count(name) == 0;
+    LayerRow& row = row_named(name);
+    for (const std::string& owner : owners) {
+      if (is_new) row.parameters += sizes_.at(owner);
     }
+    return row;
+  }
+
+  LayerRow& row_named(const std::string& name) {
+    const auto [place, is_new] = rows_.emplace(name, summary.layers.size());
+    if (is_new) summary.layers.emplace_back().name = name;
     return summary.layers[place->second];
   }
 
   std::map<const void*, std::string> owners_;
+  std::vector<Tensor> aliases_;
   std::map<std::string, int64_t> sizes_;
   std::map<std::string, size_t> rows_;
+  std::string layer_;  ///< the last one that ran
 };
 
 DType dtype_of(const nn::Module& model) {

@@ -9,7 +9,8 @@
 
 namespace diagrad::models {
 
-/// One module with parameters of its own, or what holds several that one operation serves.
+/// One module with parameters of its own, or what holds several that one operation serves; also
+/// what holds the layers around products of activations, such as self-attention, [heads,T,d].
 struct LayerRow {
   std::string name;           ///< as in the state dict
   std::string operation;      ///< conv2d, linear, batch_norm, ...

@@ -30,7 +30,7 @@ class BenchCommand : public Command {
   BenchReport measure() const;
 
   OptionSet set_;
-  std::string input_ = "32x32x3";
+  std::string input_;
   std::string trace_;
   int64_t steps_ = 10;
   int64_t warmup_ = 3;
@@ -43,7 +43,8 @@ void BenchCommand::declare(Arguments& arguments) {
   set_.declare(arguments, {"task", "model", "model-opt", "attention", "sharing", "classes",
                            "precision", "math", "seed", "batch", "optimizer", "device", "threads"});
   arguments.heading("Command");
-  arguments.option({"input", "HxWxC", input_, "size of one image"}, input_);
+  arguments.option({"input", "HxWxC", "", "size of one image; empty: the model's, or 32x32x3"},
+                   input_);
   arguments.option({"steps", "N", "10", "training steps that are timed"}, steps_);
   arguments.option({"warmup", "N", "3", "steps before them, at least one"}, warmup_);
   arguments.flag({"profile", "", "", "a table of operations: calls, time, GFLOP/s, GB/s"},
@@ -97,7 +98,7 @@ void BenchCommand::open_trace(std::optional<AtomicFile>& file) const {
 BenchReport BenchCommand::measure() const {
   BenchReport report{set_.read(), {}, {}, profile_};
   train::Options& options = report.options;
-  report.bench = {.input = parse_input(input_),
+  report.bench = {.input = input_of(input_, options.model),
                   .steps = steps_,
                   .warmup = warmup_,
                   .profile = profile_ || !trace_.empty()};

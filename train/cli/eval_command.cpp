@@ -14,12 +14,14 @@
 #include "diagrad/core/threads.h"
 #include "diagrad/data/identity.h"
 #include "diagrad/data/registry.h"
+#include "diagrad/models/registry.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
 #include "diagrad/train/cli/progress.h"
 #include "diagrad/train/run/evaluate.h"
 #include "diagrad/train/run/format.h"
+#include "diagrad/train/run/option_effect.h"
 #include "diagrad/train/run/trained_model.h"
 
 namespace diagrad::cli {
@@ -119,6 +121,19 @@ data::DatasetPtr test_set(const TrainedModel& trained, const data::DatasetSplits
   return data::with_classes(splits.test, run.classes);
 }
 
+/// Says what the model does to images of another size than it was made for.
+void note_size(const TrainedModel& trained, const data::DatasetInfo& info, Console& console) {
+  const train::Options& options = trained.info.options;
+  const models::ModelInfo& model = models::find(options.model);
+  const Shape& made_for = trained.info.data.input;
+  if (info.image == made_for || !model.at_other_sizes) return;
+  const std::string note = model.at_other_sizes(
+      {"model-opt", {options.model, train::model_options(options)}, model.options});
+  if (note.empty()) return;
+  console.note(fmt::format("{} was made for images of {}, these are {}: {}", options.model,
+                           made_for.str(), info.image.str(), note));
+}
+
 int EvalCommand::run() {
   DG_CHECK(!checkpoint_.empty(),
            "eval: name a checkpoint file or a run folder (see `diagrad eval --help`)");
@@ -134,6 +149,7 @@ int EvalCommand::run() {
   const MathModeScope math(parse_math_mode(math_.empty() ? trained.info.options.math : math_));
   const std::string& data = data_.empty() ? trained.info.options.data : data_;
   const data::DatasetPtr set = test_set(trained, data::open_dataset(data), console);
+  note_size(trained, set->info(), console);
   // A file that cannot be written is known now, not after the work.
   std::optional<AtomicFile> file;
   if (!logits_.empty()) open_logits(file);

@@ -2,6 +2,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/option.h"
+#include "diagrad/models/registry.h"
 
 namespace diagrad::cli {
 
@@ -20,6 +21,12 @@ Shape parse_input(std::string_view text) {
              size, text, kLargest);
   }
   return shape;
+}
+
+Shape input_of(std::string_view text, const std::string& model) {
+  if (!text.empty()) return parse_input(text);
+  const Shape& stated = models::find(model).input;
+  return stated.empty() ? Shape{32, 32, 3} : stated;
 }
 
 }  // namespace diagrad::cli

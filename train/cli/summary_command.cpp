@@ -36,7 +36,8 @@ class SummaryCommand : public Command {
   void declare(Arguments& arguments) override {
     set_.declare(arguments, {"task", "model", "model-opt", "attention", "sharing", "classes"});
     arguments.heading("Command");
-    arguments.option({"input", "HxWxC", input_, "size of one image"}, input_);
+    arguments.option({"input", "HxWxC", "", "size of one image; empty: the model's, or 32x32x3"},
+                     input_);
     arguments.flag({"json", "", "", "print JSON for programs"}, json_);
   }
 
@@ -45,7 +46,7 @@ class SummaryCommand : public Command {
     options.precision = "f32";
     const auto task = train::make_task(options.task);
     options.classes = train::synthetic_outputs(*task, options.classes);
-    const Shape input = parse_input(input_);
+    const Shape input = input_of(input_, options.model);
     const auto model = make_model(options, input);
     data::Loader loader(
         train::synthetic_set(train::find_task(options.task), input, options.classes, 1, 0),
@@ -129,7 +130,7 @@ class SummaryCommand : public Command {
   }
 
   OptionSet set_;
-  std::string input_ = "32x32x3";
+  std::string input_;
   bool json_ = false;
 };
 
