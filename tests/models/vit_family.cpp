@@ -9,7 +9,7 @@ using nn::Placement;
 using nn::Sharing;
 
 constexpr int kBlocks = 2;
-constexpr int64_t kWidth = 8;
+constexpr int64_t kWidth = 16;
 
 /// All blocks are one stage of one width; with `both`, a block makes two calls.
 std::vector<ExpectedCall> expected_calls(Placement placement, Sharing sharing) {
@@ -21,7 +21,7 @@ std::vector<ExpectedCall> expected_calls(Placement placement, Sharing sharing) {
 
 Family family(const char* name, const std::vector<std::pair<std::string, std::string>>& more) {
   std::vector<std::pair<std::string, std::string>> options = {
-      {"patch", "2"}, {"dim", "8"}, {"depth", "2"}, {"heads", "2"}, {"mlp-ratio", "2"}};
+      {"patch", "2"}, {"dim", "16"}, {"depth", "2"}, {"heads", "2"}, {"mlp-ratio", "2"}};
   options.insert(options.end(), more.begin(), more.end());
   return {.name = name,
           .make =
