@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <numbers>
 #include <string>
 #include <vector>
 
@@ -115,6 +116,13 @@ TEST_CASE("differs: softplus") {
 TEST_CASE("differs: gelu") {
   CHECK(gelu(vector_of({kInf}, DType::f32)).item() == kInf);
   CHECK(gelu(vector_of({kInf}, DType::f64)).item() == kInf);
+}
+
+TEST_CASE("differs: gelu_tanh") {
+  // -6 / (1 + e^(2 u)) with u = sqrt(2 / pi) (6 + 0.044715 * 216).
+  const double u = std::sqrt(2.0 / std::numbers::pi) * (6.0 + 0.044715 * 216.0);
+  CHECK(gelu_tanh(vector_of({-6}, DType::f64)).item() ==
+        doctest::Approx(-6.0 / (1.0 + std::exp(2.0 * u))).epsilon(1e-14));
 }
 
 TEST_CASE("differs: hardswish") {

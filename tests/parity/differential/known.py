@@ -45,6 +45,8 @@ def infinite_scale(operation, x):
 KNOWN = [
     Known(["softplus"], ["output/0", "gradient/0"], lambda x, o, dy, want: x[0] > 20.0,
           "PyTorch takes x for log(1 + e^x) above 20"),
+    Known(["gelu_tanh"], ["output/0", "gradient/0"], lambda x, o, dy, want: x[0] < -2.0,
+          "PyTorch adds 1 to a tanh near -1, which costs digits"),
     Known(["clamp"], ["gradient/0"],
           lambda x, o, dy, want: (x[0] == o["low"][0]) | (x[0] == o["high"][0]),
           "on a bound ours is dy, PyTorch's 0 where both bounds are given and dy where one is"),
