@@ -2,6 +2,7 @@
 
 #include "diagrad/models/registry.h"
 #include "diagrad/models/resnet.h"
+#include "diagrad/models/vit.h"
 
 namespace diagrad::models {
 namespace {
@@ -28,6 +29,31 @@ TEST_CASE("defaults of make_resnet: ResNet-20 for CIFAR-10 without attention") {
   CHECK(parameters == 272'474);
 }
 
+TEST_CASE("defaults of make_vit: vit-cifar for CIFAR-10 without attention and regularisation") {
+  const VitOptions options;
+  CHECK(options.patch == 4);
+  CHECK(options.dim == 192);
+  CHECK(options.depth == 9);
+  CHECK(options.heads == 12);
+  CHECK(options.mlp_ratio == 2.0);
+  CHECK_FALSE(options.qkv_bias);
+  CHECK(options.class_token);
+  CHECK(options.pool == TokenPool::class_token);
+  CHECK(options.positions == Positions::learned);
+  CHECK(options.gelu == nn::GeluForm::exact);
+  CHECK(options.drop_path == 0.0);
+  CHECK(options.layer_scale == 0.0);
+  CHECK(options.patch_drop == 0.0);
+  CHECK(options.dropout == 0.0);
+  CHECK(options.attention_dropout == 0.0);
+  CHECK(options.channels == 3);
+  CHECK(options.input == Size2(32));
+  CHECK(options.classes == 10);
+  CHECK(options.attention == "none");
+  CHECK(options.sharing.empty());
+  CHECK(options.seed == 0);
+}
+
 TEST_CASE("defaults of a model: 10 classes, no attention, an image in and logits out") {
   const ModelSpec spec;
   CHECK(spec.classes == 10);
@@ -38,6 +64,7 @@ TEST_CASE("defaults of a model: 10 classes, no attention, an image in and logits
   REQUIRE(info.calls.size() == 1);
   CHECK(info.calls.front() == CallForm::image);
   CHECK(info.output == Output::logits);
+  CHECK(info.input.empty());
 }
 
 }  // namespace
