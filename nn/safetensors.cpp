@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "diagrad/core/error.h"
+#include "diagrad/core/half.h"
 #include "diagrad/core/hash.h"
 #include "diagrad/nn/safetensors_header.h"
 
@@ -45,6 +46,12 @@ SafetensorsReader::SafetensorsReader(const std::string& path) : file_(path) {
 
 Tensor SafetensorsReader::read(const TensorEntry& entry) const {
   Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
+  if (entry.is_half) {
+    std::vector<uint16_t> bits(static_cast<size_t>(tensor.numel()));
+    file_.read(bits.data(), bits.size() * sizeof(uint16_t), data_offset_ + entry.begin);
+    std::transform(bits.begin(), bits.end(), tensor.data<float>(), half_to_float);
+    return tensor;
+  }
   file_.read(tensor.raw_data(), bytes_of(tensor), data_offset_ + entry.begin);
   return tensor;
 }

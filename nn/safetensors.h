@@ -23,12 +23,14 @@ struct TensorEntry {
   Shape shape;
   int64_t begin = 0;
   int64_t end = 0;
+  bool is_half = false;  ///< F16 in the file, f32 in memory
 };
 
 /// A safetensors file, checked by every rule of the format when it is opened: header of at most
 /// 100,000,000 bytes within the file, valid UTF-8 and JSON, no name twice, each tensor's length
 /// that of its shape, no overlap, no hole, nothing after the last tensor. Memory is taken only for
-/// what the file really holds. Throws Error(checkpoint): the path and what is wrong.
+/// what the file really holds. F16, which no tensor here has, is read as f32. Throws
+/// Error(checkpoint): the path and what is wrong.
 class SafetensorsReader {
  public:
   explicit SafetensorsReader(const std::string& path);

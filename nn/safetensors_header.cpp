@@ -98,14 +98,16 @@ bool HeaderEvents::string(std::string& value) {
     return true;
   }
   if (place_ != Place::entry || key_ != "dtype") return unexpected("a string");
+  entry_.is_half = value == "F16";
+  if (entry_.is_half) return true;  // the dtype is f32
   for (const auto& type : kTypes) {
     if (value != type.first) continue;
     entry_.dtype = type.second;
     return true;
   }
-  return stop(
-      fmt::format("tensor {}: dtype {} is not supported, only F32, F64, BF16, I64, I32 and U8 are",
-                  shown(entry_.name), shown(value)));
+  return stop(fmt::format(
+      "tensor {}: dtype {} is not supported, only F32, F64, BF16, F16, I64, I32 and U8 are",
+      shown(entry_.name), shown(value)));
 }
 
 bool HeaderEvents::start_object(size_t /*elements*/) {
@@ -179,11 +181,11 @@ bool HeaderEvents::finish_entry() {
       return stop(fmt::format("tensor {}: shape {} overflows", shown(entry_.name), entry_.shape));
     }
   }
-  const int64_t bytes = entry_.shape.numel() * size_of(entry_.dtype);
+  const int64_t bytes = entry_.shape.numel() * (entry_.is_half ? 2 : size_of(entry_.dtype));
   if (entry_.end < entry_.begin || entry_.end - entry_.begin != bytes) {
     return stop(fmt::format("tensor {}: {} {} needs {} bytes, its data_offsets are [{}, {}]",
-                            shown(entry_.name), entry_.dtype, entry_.shape, bytes, entry_.begin,
-                            entry_.end));
+                            shown(entry_.name), entry_.is_half ? "f16" : name(entry_.dtype),
+                            entry_.shape, bytes, entry_.begin, entry_.end));
   }
   header.entries.push_back(std::move(entry_));
   return true;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "diagrad/core/half.h"
 #include "diagrad/core/philox.h"
 #include "tests/support/op_case.h"
 
@@ -74,6 +75,28 @@ TEST_CASE("bf16 keeps infinities, NaN and every bf16 value") {
     const auto value = std::bit_cast<float>(bits << 16);
     if (std::isnan(value)) continue;
     if (bfloat16(value).bits != bits) FAIL("bf16 " << bits << " does not survive");
+  }
+}
+
+TEST_CASE("every half has its value: sign, subnormal values, infinities and NaN") {
+  const auto expected = [](uint16_t bits) {
+    const int exponent = (bits >> 10) & 31;
+    const double fraction = bits & 1023;
+    const double value =
+        exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024.0 + fraction, exponent - 25);
+    return (bits & 0x8000U) != 0 ? -value : value;
+  };
+  for (uint32_t word = 0; word <= 0xffff; ++word) {
+    const auto bits = static_cast<uint16_t>(word);
+    const float value = half_to_float(bits);
+    if ((bits & 0x7c00U) != 0x7c00U) {
+      REQUIRE(static_cast<double>(value) == expected(bits));
+      REQUIRE(std::signbit(value) == ((bits & 0x8000U) != 0));
+    } else if ((bits & 0x3ffU) != 0) {
+      REQUIRE(std::isnan(value));
+    } else {
+      REQUIRE(value == ((bits & 0x8000U) != 0 ? -HUGE_VALF : HUGE_VALF));
+    }
   }
 }
 

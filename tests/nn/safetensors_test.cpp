@@ -141,8 +141,11 @@ TEST_CASE("a file that breaks a rule of the format is refused with the reason") 
         "tensor \"a\": the number 18446744073709551615 is too large");
   CHECK(complaint(with_header("{" + entry("a", "[1,1,1,1,1,1,1,1,1]", "[0,4]") + "}", 4)) ==
         "tensor \"a\": more than 8 numbers in its shape");
-  CHECK(complaint(with_header(R"({"a":{"dtype":"F16","shape":[],"data_offsets":[0,2]}})", 2)) ==
-        "tensor \"a\": dtype \"F16\" is not supported, only F32, F64, BF16, I64, I32 and U8 are");
+  CHECK(complaint(with_header(R"({"a":{"dtype":"F8","shape":[],"data_offsets":[0,1]}})", 1)) ==
+        "tensor \"a\": dtype \"F8\" is not supported, only F32, F64, BF16, F16, I64, I32 and U8 "
+        "are");
+  CHECK(complaint(with_header(R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,8]}})", 8)) ==
+        "tensor \"a\": f16 [2] needs 4 bytes, its data_offsets are [0, 8]");
   CHECK(complaint(with_header(R"({"a":{"dtype":"F32","shape":[]}})", 0)) ==
         "tensor \"a\": needs dtype, shape and data_offsets, and has 2 of them");
   CHECK(complaint(with_header(R"({"a":{"color":1}})", 0)) ==
@@ -153,6 +156,22 @@ TEST_CASE("a file that breaks a rule of the format is refused with the reason") 
         folder.path("absent") + ": cannot read: No such file or directory");
   CHECK(error_message([&] { SafetensorsReader(folder.path()); }) ==
         folder.path() + ": is not a regular file");
+}
+
+TEST_CASE("half precision is read as f32") {
+  const TemporaryFolder folder;
+  const std::string header = R"({"a":{"dtype":"F16","shape":[3],"data_offsets":[0,6]}})";
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  bytes += header;
+  bytes += std::string("\x00\x3c\x00\xc5\x01\x00", 6);  // 1, -5, 2^-24
+  const std::string path = folder.write("half.safetensors", {bytes.begin(), bytes.end()});
+  const Tensor a = SafetensorsReader(path).read_all().at("a");
+  CHECK(a.dtype() == DType::f32);
+  CHECK(a.shape() == Shape{3});
+  CHECK(a.data<float>()[0] == 1.0F);
+  CHECK(a.data<float>()[1] == -5.0F);
+  CHECK(a.data<float>()[2] == 0x1p-24F);
 }
 
 }  // namespace
