@@ -47,6 +47,13 @@ const std::vector<ModelInfo>& list() {
   return registry().all();
 }
 
+const ModelInfo* find_if_registered(const std::string& name) {
+  for (const ModelInfo& info : list()) {
+    if (info.name == name) return &info;
+  }
+  return nullptr;
+}
+
 const ModelInfo& find(const std::string& name) {
   return registry().find(name);
 }

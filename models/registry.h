@@ -39,6 +39,14 @@ enum class Output {
 /// "logits", "a map of classes", "an image".
 std::string_view name(Output output);
 
+/// Weights out of a file, on their way into a model.
+struct GivenState {
+  nn::StateDict tensors = {};           ///< convolution weights [O,kh,kw,I]
+  Shape input = {};                     ///< [H,W,C] they were trained on; empty: not known
+  OptionValues options = {};            ///< those of `--init FILE:option=value`
+  std::vector<std::string> notes = {};  ///< what was converted, a line each, for the user
+};
+
 struct ModelInfo {
   std::string name = {};
   std::string help = {};  ///< one line
@@ -55,6 +63,11 @@ struct ModelInfo {
   /// What it does to images of another size than it was made for, as a note to the user: "its
   /// positions are interpolated"; empty, or an empty text: nothing.
   std::function<std::string(const OptionValues&)> at_other_sizes = {};
+  std::string head = {};  ///< the layer whose size follows from the classes, e.g. `fc`
+  std::vector<Option> init_options = {};  ///< of `--init FILE:option=value`, for `adapt`
+  /// Converts weights of another form, such as positions of another grid, to that of `model`.
+  /// Throws Error(usage or checkpoint) for what it cannot convert; null: nothing to convert.
+  std::function<void(GivenState& given, const nn::Module& model)> adapt = {};
   std::function<std::shared_ptr<nn::Module>(const ModelSpec&, const OptionValues&)> make = {};
 };
 
@@ -62,6 +75,8 @@ struct ModelInfo {
 bool register_model(ModelInfo info);
 /// All models, in order of their names.
 const std::vector<ModelInfo>& list();
+/// Null for a name that is not registered: the model is a user's own.
+const ModelInfo* find_if_registered(const std::string& name);
 /// Throws Error(usage) with the names there are.
 const ModelInfo& find(const std::string& name);
 /// Throws for a name that is not registered or an option that the model does not have, with what

@@ -36,6 +36,7 @@ bool register_depth(int64_t depth, bool bottleneck) {
                                              bottleneck ? "bottleneck" : "basic"),
                          .options = with_common({}),
                          .can_checkpoint = true,
+                         .head = "fc",
                          .make = [=](const ModelSpec& spec, const OptionValues& options) {
                            return make(depth, bottleneck, spec, options);
                          }});
@@ -49,6 +50,7 @@ bool register_any_depth() {
            {int_option("depth", 20, 8, 10000, "layers"),
             choice_option("block", {"basic", "bottleneck"}, "two 3x3, or 1x1, 3x3, 1x1")}),
        .can_checkpoint = true,
+       .head = "fc",
        .make = [](const ModelSpec& spec, const OptionValues& options) {
          return make(options.get_int("depth"), options.get_choice("block") == "bottleneck", spec,
                      options);

@@ -7,8 +7,13 @@
 namespace diagrad::nn {
 namespace {
 
-/// "a, b, c and 7 more"
-std::string some(const std::vector<std::string>& names) {
+bool fits(const Tensor& live, const Tensor& given) {
+  return live.shape() == given.shape() && live.dtype() == given.dtype();
+}
+
+}  // namespace
+
+std::string first_few(const std::vector<std::string>& names) {
   constexpr size_t kShown = 3;
   const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kShown));
   std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + shown, ", "));
@@ -16,17 +21,15 @@ std::string some(const std::vector<std::string>& names) {
   return text;
 }
 
-bool fits(const Tensor& live, const Tensor& given) {
-  return live.shape() == given.shape() && live.dtype() == given.dtype();
+std::string form_of(const Tensor& tensor) {
+  return fmt::format("{} {}", tensor.dtype(), tensor.shape());
 }
-
-}  // namespace
 
 std::string LoadReport::text() const {
   std::vector<std::string> parts;
-  if (!different.empty()) parts.push_back(some(different));
-  if (!missing.empty()) parts.push_back("it lacks " + some(missing));
-  if (!unexpected.empty()) parts.push_back("it has " + some(unexpected) + " in excess");
+  if (!different.empty()) parts.push_back(first_few(different));
+  if (!missing.empty()) parts.push_back("it lacks " + first_few(missing));
+  if (!unexpected.empty()) parts.push_back("it has " + first_few(unexpected) + " in excess");
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
@@ -37,9 +40,8 @@ LoadReport compare(const StateDict& live, const StateDict& given) {
     if (found == given.end()) {
       report.missing.push_back(named.first);
     } else if (!fits(named.second, found->second)) {
-      report.different.push_back(fmt::format("{} is {} {} there, {} {} here", named.first,
-                                             found->second.dtype(), found->second.shape(),
-                                             named.second.dtype(), named.second.shape()));
+      report.different.push_back(fmt::format("{} is {} there, {} here", named.first,
+                                             form_of(found->second), form_of(named.second)));
     }
   }
   for (const auto& named : given) {

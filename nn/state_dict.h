@@ -25,6 +25,11 @@ struct LoadReport {
   std::string text() const;
 };
 
+/// "a, b, c and 7 more"
+std::string first_few(const std::vector<std::string>& names);
+/// "f32 [10,64]"
+std::string form_of(const Tensor& tensor);
+
 /// What loading `given` into `live` would report; changes nothing.
 LoadReport compare(const StateDict& live, const StateDict& given);
 /// Copies what fits; the report says what did not.

@@ -94,6 +94,7 @@ class TimedMean : public nn::Module {
     {.name = "timed-mean",
      .help = "a linear layer of the mean colour and a time",
      .calls = {models::CallForm::image_time},
+     .head = "fc",
      .make = [](const models::ModelSpec& spec, const OptionValues& /*options*/) {
        return std::make_shared<TimedMean>(spec.input[2], spec.classes,
                                           RandomStream(spec.seed, stream_id("weights")));
