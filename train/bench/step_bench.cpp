@@ -14,6 +14,7 @@
 #include "diagrad/core/threads.h"
 #include "diagrad/data/augmentation.h"
 #include "diagrad/data/loader.h"
+#include "diagrad/nn/freeze.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/train/run/job.h"
 #include "diagrad/train/run/optimization.h"
@@ -60,7 +61,8 @@ class Session {
 std::shared_ptr<nn::Module> make_trained(const Options& options, const Shape& input) {
   auto model = make_model(options, input, options.classes);
   model->to(parse_dtype(options.precision));
-  model->train();
+  nn::freeze(*model, options.freeze);
+  nn::train_unfrozen(*model);
   return model;
 }
 

@@ -94,6 +94,13 @@ std::string length_text(const RunPlan& plan, const Options& options) {
   return text;
 }
 
+std::string model_text(const RunPlan& plan, const Options& options) {
+  std::string text =
+      fmt::format("{}, {} parameters", printable(options.model), thousands(plan.parameters));
+  if (plan.frozen > 0) text += fmt::format(" ({} frozen)", thousands(plan.frozen));
+  return text + ", " + options.precision;
+}
+
 std::string seeds_text(const RunPlan& plan) {
   const int64_t first = plan.runs.front().seed;
   if (plan.runs.size() == 1) return fmt::format("{}", first);
@@ -116,6 +123,7 @@ RunPlan plan_runs(const TrainJob& job, const std::vector<Options>& runs) {
     const train::RunParts parts(own);
     plan.steps_per_epoch = parts.steps_per_epoch;
     plan.steps = parts.schedule.steps();
+    plan.frozen = parts.frozen;
     plan.runs.push_back(plan_run(parts, plan.notes));
   }
   return plan;
@@ -131,8 +139,7 @@ std::vector<std::string> plan_lines(const RunPlan& plan, const TrainJob& job) {
   if (o.accumulate > 1) batch += fmt::format(", {} batches per step", o.accumulate);
   std::vector<std::pair<const char*, std::string>> rows = {
       {"task", fmt::format("{}, best by {}", printable(o.task), job.task->primary().name)},
-      {"model", fmt::format("{}, {} parameters, {}", printable(o.model), thousands(plan.parameters),
-                            o.precision)},
+      {"model", model_text(plan, o)},
       {"attention", attention_text(o)},
       {"data", data_text(job)},
       {"augmentation", augmentation.empty() ? "none" : printable(augmentation)},
@@ -164,6 +171,7 @@ std::string plan_json(const RunPlan& plan, const TrainJob& job) {
                                          {"attention", job.options.attention},
                                          {"data", job.options.data},
                                          {"parameters", plan.parameters},
+                                         {"frozen_parameters", plan.frozen},
                                          {"overfit_one_batch", job.options.overfit_one_batch},
                                          {"train_images", job.train->size()},
                                          {"eval_set", job.eval_name()},

@@ -19,6 +19,7 @@ struct PlannedRun {
 /// What is to be known of runs that differ in seed and folder alone, before they begin.
 struct RunPlan {
   int64_t parameters = 0;
+  int64_t frozen = 0;  ///< of them, not trained
   int64_t steps_per_epoch = 0;
   int64_t steps = 0;  ///< of all epochs of a run
   std::vector<PlannedRun> runs;

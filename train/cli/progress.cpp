@@ -69,9 +69,14 @@ void TrainProgress::on_start(const train::TrainStart& start) {
   start_ = start;
   began_ = shown_ = Clock::now();
   moment_.epochs = start.epochs;
-  console_.line(fmt::format("{} with attention {} on {}: {} parameters", printable(options_.model),
-                            printable(options_.attention), printable(options_.data),
-                            thousands(start.parameters)));
+  std::string frozen;
+  if (start.frozen > 0) {
+    frozen = fmt::format(", {} trained and {} frozen", thousands(start.parameters - start.frozen),
+                         thousands(start.frozen));
+  }
+  console_.line(fmt::format("{} with attention {} on {}: {} parameters{}",
+                            printable(options_.model), printable(options_.attention),
+                            printable(options_.data), thousands(start.parameters), frozen));
   if (options_.overfit_one_batch) {
     console_.line(fmt::format("overfitting one batch of {} images, {} steps",
                               thousands(start.train_images), thousands(start.steps)));

@@ -6,6 +6,7 @@
 #include "diagrad/core/text.h"
 #include "diagrad/models/summary.h"
 #include "diagrad/nn/attention/attention.h"
+#include "diagrad/nn/freeze.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
@@ -34,7 +35,8 @@ std::string mebibytes(int64_t bytes) {
 class SummaryCommand : public Command {
  public:
   void declare(Arguments& arguments) override {
-    set_.declare(arguments, {"task", "model", "model-opt", "attention", "sharing", "classes"});
+    set_.declare(arguments,
+                 {"task", "model", "model-opt", "attention", "sharing", "classes", "freeze"});
     arguments.heading("Command");
     arguments.option({"input", "HxWxC", "", "size of one image; empty: the model's, or 32x32x3"},
                      input_);
@@ -48,6 +50,7 @@ class SummaryCommand : public Command {
     options.classes = train::synthetic_outputs(*task, options.classes);
     const Shape input = input_of(input_, options.model);
     const auto model = make_model(options, input);
+    const int64_t frozen = nn::frozen_count(*model);
     data::Loader loader(
         train::synthetic_set(train::find_task(options.task), input, options.classes, 1, 0),
         {.batch = 1});
@@ -59,9 +62,9 @@ class SummaryCommand : public Command {
     options.sharing = nn::name(attention.sharing());
     Console console(false, json_);
     if (json_) {
-      print_json(console, options, input, summary);
+      print_json(console, options, input, summary, frozen);
     } else {
-      print_table(console, options, input, summary);
+      print_table(console, options, input, summary, frozen);
     }
     return kDone;
   }
@@ -69,14 +72,16 @@ class SummaryCommand : public Command {
  private:
   std::shared_ptr<nn::Module> make_model(const train::Options& options, const Shape& input) const {
     try {
-      return train::make_model(options, input, options.classes);
+      auto model = train::make_model(options, input, options.classes);
+      nn::freeze(*model, options.freeze);
+      return model;
     } catch (const Error& error) {
       throw set_.placed(error);
     }
   }
 
   static void print_json(Console& console, const train::Options& options, const Shape& input,
-                         const models::Summary& summary) {
+                         const models::Summary& summary, int64_t frozen) {
     ordered_json layers = ordered_json::array();
     for (const models::LayerRow& row : summary.layers) {
       const Shape output = without_batch(row.output);
@@ -94,6 +99,7 @@ class SummaryCommand : public Command {
                                  {"classes", options.classes},
                                  {"input", std::vector<int64_t>(input.begin(), input.end())},
                                  {"parameters", summary.parameters},
+                                 {"frozen_parameters", frozen},
                                  {"multiply_adds", summary.multiply_adds},
                                  {"activation_bytes", summary.activation_bytes},
                                  {"layers", std::move(layers)}};
@@ -101,7 +107,7 @@ class SummaryCommand : public Command {
   }
 
   static void print_table(Console& console, const train::Options& options, const Shape& input,
-                          const models::Summary& summary) {
+                          const models::Summary& summary, int64_t frozen) {
     std::vector<std::vector<std::string>> rows;
     for (const models::LayerRow& row : summary.layers) {
       rows.push_back({row.name, row.operation, without_batch(row.output).str(),
@@ -122,6 +128,10 @@ class SummaryCommand : public Command {
     console.line("");
     console.line(fmt::format("parameters      {:>13}   {} in f32; a shared layer counts once",
                              thousands(summary.parameters), mebibytes(4 * summary.parameters)));
+    if (frozen > 0) {
+      console.line(fmt::format("frozen          {:>13}   not trained; {} are", thousands(frozen),
+                               thousands(summary.parameters - frozen)));
+    }
     console.line(
         fmt::format("multiply-adds   {:>13}   of one image; a shared layer counts per call",
                     compact(summary.multiply_adds)));

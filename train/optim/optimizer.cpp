@@ -8,40 +8,12 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/registry.h"
+#include "diagrad/nn/parameter_pattern.h"
 #include "diagrad/ops/multi_tensor.h"
 #include "diagrad/train/optim/overlap.h"
 
 namespace diagrad::train {
 namespace {
-
-/// Whether `text` fits a pattern where * stands for any characters and ? for one. After a mismatch
-/// the last * takes one character more: no recursion, at most |pattern| * |text| steps.
-bool fits(std::string_view pattern, std::string_view text) {
-  size_t p = 0;
-  size_t t = 0;
-  size_t star = std::string_view::npos;
-  size_t star_text = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_text = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++star_text;
-    } else {
-      return false;
-    }
-  }
-  return std::all_of(pattern.begin() + static_cast<std::ptrdiff_t>(p), pattern.end(),
-                     [](char c) { return c == '*'; });
-}
-
-bool fits(const std::string& entry, const NamedParameter& parameter) {
-  return entry == "1d" ? parameter.tensor.rank() <= 1 : fits(entry, parameter.name);
-}
 
 /// Refuses a tensor in two places.
 void check_distinct(std::string_view what, const std::vector<ParameterGroup>& groups) {
@@ -68,7 +40,7 @@ std::vector<ParameterGroup> make_groups(const std::vector<NamedParameter>& param
                                         const std::vector<std::string>& no_decay) {
   for (const std::string& entry : no_decay) {
     DG_CHECK(std::any_of(parameters.begin(), parameters.end(),
-                         [&](const NamedParameter& p) { return fits(entry, p); }),
+                         [&](const NamedParameter& p) { return nn::fits_pattern(entry, p); }),
              "no-decay: '{}' fits none of the {} parameters; use names with * and ?, or 1d", entry,
              parameters.size());
   }
@@ -76,7 +48,7 @@ std::vector<ParameterGroup> make_groups(const std::vector<NamedParameter>& param
   for (const NamedParameter& parameter : parameters) {
     const bool exempt =
         std::any_of(no_decay.begin(), no_decay.end(),
-                    [&](const std::string& entry) { return fits(entry, parameter); });
+                    [&](const std::string& entry) { return nn::fits_pattern(entry, parameter); });
     groups[exempt ? 1 : 0].parameters.push_back(parameter);
   }
   return groups;

@@ -21,9 +21,8 @@ struct ParameterGroup {
   double weight_decay = 0.0;
 };
 
-/// One group with `weight_decay` and one without, for the parameters that `no_decay` names: each
-/// entry is a pattern with * and ?, or `1d` for everything of rank 0 and 1 (biases, norms).
-/// Throws when an entry fits no parameter.
+/// One group with `weight_decay` and one without, for the parameters that fit an entry of
+/// `no_decay` (nn/parameter_pattern.h). Throws when an entry fits no parameter.
 std::vector<ParameterGroup> make_groups(const std::vector<NamedParameter>& parameters,
                                         double weight_decay,
                                         const std::vector<std::string>& no_decay);

@@ -126,6 +126,7 @@ RunState read_state(const std::string& path) {
   state.classes = names(object, "classes");
   state.test_images = json_count(object, "test_images");
   state.start.parameters = json_count(object, "parameters");
+  state.start.frozen = json_count(object, "frozen_parameters");
   state.start.epochs = json_count(object, "epochs");
   state.start.steps = json_count(object, "steps");
   state.start.steps_per_epoch = json_count(object, "steps_per_epoch");
@@ -304,6 +305,7 @@ std::string run_json(const RunState& state) {
                                          {"steps_per_epoch", state.start.steps_per_epoch},
                                          {"resumed_at", state.start.resumed_at},
                                          {"parameters", state.start.parameters},
+                                         {"frozen_parameters", state.start.frozen},
                                          {"sharing", state.sharing},
                                          {"train_images", state.start.train_images},
                                          {"eval_set", state.start.eval_set},

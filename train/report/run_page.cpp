@@ -195,7 +195,12 @@ std::string tiles(const RunFiles& run) {
     if (result.images_per_second > 0.0) rate = result.images_per_second;
   }
   const int64_t parameters = run.result ? run.result->parameters : run.state.start.parameters;
-  if (parameters > 0) boxes += html_tile(thousands(parameters), "parameters, shared ones once");
+  if (parameters > 0) {
+    std::string words = "parameters, shared ones once";
+    const int64_t frozen = run.state.start.frozen;
+    if (frozen > 0) words += fmt::format("; {} of them frozen", thousands(frozen));
+    boxes += html_tile(thousands(parameters), words);
+  }
   if (std::isfinite(seconds)) {
     boxes +=
         html_tile(duration(seconds), fmt::format("for {}, {}", counted(epochs_done(run), "epoch"),
@@ -237,6 +242,10 @@ std::string what_was_run(const RunFiles& run) {
   }
   optimizer += fmt::format(", weight decay {}", option("weight-decay"));
   std::string rows = plain("task", option("task")) + plain("model", model);
+  if (start.frozen > 0) {
+    rows += plain("frozen", fmt::format("{}: {} of {} parameters", option("freeze"),
+                                        thousands(start.frozen), thousands(start.parameters)));
+  }
   rows += plain("attention", option("attention"));
   if (option("attention") != "none") rows += plain("shared by", run.state.sharing);
   rows += plain("data", data);

@@ -16,6 +16,7 @@ namespace diagrad::train {
 struct TrainStart {
   std::string folder;
   int64_t parameters = 0;  ///< shared ones once
+  int64_t frozen = 0;      ///< of them, not trained
   int64_t epochs = 0;
   int64_t steps = 0;  ///< number of the last step of all epochs
   /// Steps of the schedule before this run's first one. Not 0 only where the run went on with other

@@ -10,8 +10,8 @@
 
 namespace diagrad::train {
 
-/// The optimizer that the options ask for, over two groups (make_groups); a `no_decay` of `none`
-/// alone leaves the second one empty.
+/// The optimizer that the options ask for, over two groups (make_groups), frozen parameters left
+/// out; a `no_decay` of `none` alone leaves the second one empty.
 std::unique_ptr<Optimizer> make_optimizer(const Options& options,
                                           const std::vector<NamedParameter>& parameters);
 

@@ -84,12 +84,13 @@ bool is_same_warmup(const Options& a, const Options& b) {
   return left.epochs == right.epochs && left.steps == right.steps;
 }
 
-bool is_same_no_decay(const Options& a, const Options& b) {
-  const auto entries = [](const Options& options) {
-    const std::set<std::string> all(options.no_decay.begin(), options.no_decay.end());
+/// Lists of patterns, in any order; `none` alone is the empty one.
+IsSame patterns(std::vector<std::string> Options::*member) {
+  const auto entries = [=](const Options& options) {
+    const std::set<std::string> all((options.*member).begin(), (options.*member).end());
     return all == std::set<std::string>{"none"} ? std::set<std::string>() : all;
   };
-  return entries(a) == entries(b);
+  return [=](const Options& a, const Options& b) { return entries(a) == entries(b); };
 }
 
 /// The options that have several spellings of one meaning.
@@ -103,7 +104,8 @@ const std::map<std::string, IsSame>& spellings() {
       {"model-opt", is_same_model_option},
       {"augment", is_same_augmentation},
       {"warmup", is_same_warmup},
-      {"no-decay", is_same_no_decay}};
+      {"no-decay", patterns(&Options::no_decay)},
+      {"freeze", patterns(&Options::freeze)}};
   return all;
 }
 

@@ -76,6 +76,10 @@ void add_model(OptionTable& t) {
                    "one attention unit per block, stage or network; empty: the module's default"));
   t.push_back(count(kModel, "classes", &O::classes, 0, kMillion,
                     "outputs of the network; 0: as many as the data has"));
+  t.push_back(
+      text(kModel, "freeze", &O::freeze,
+           "parameters that are not trained: names with * and ?, or 1d for biases and norms; "
+           "their batch norm stays in evaluation mode"));
   t.push_back(choice(kModel, "precision", &O::precision, {"f32", "f64"}, "f32 or f64"));
   t.push_back(choice(kModel, "math", &O::math, {"fast", "exact"},
                      "of f32 convolutions: exact, or fast, 3x3 within 1.4e-5 * max|x| * sum|w|"));

@@ -1,5 +1,6 @@
 #include "diagrad/train/run/run_parts.h"
 
+#include "diagrad/nn/freeze.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/train/run/optimization.h"
 
@@ -33,6 +34,7 @@ RunParts::RunParts(const TrainJob& of)
           job.data.hash.empty()
               ? data::identify({.train = job.train, .validation = job.validation, .test = job.test})
               : job.data),
+      frozen(nn::freeze(*job.model, job.options.freeze)),
       optimizer(make_optimizer(job.options, job.model->named_parameters())),
       ema(make_ema(job.options, *job.model)),
       loader(job.train, loader_options(job.options)),

@@ -18,7 +18,8 @@ int64_t steps_of(int64_t batches, const Options& options);
 /// What a run has beside its model before anything is restored. A dry run makes the same, so that
 /// it fails where the run would.
 struct RunParts {
-  /// Throws Error(usage) for options that do not fit the model or the data. `job` must outlive it.
+  /// Freezes what the options say. Throws Error(usage) for options that do not fit the model or the
+  /// data. `job` must outlive it.
   explicit RunParts(const TrainJob& job);
 
   /// Handles of everything a checkpoint holds: `model.*`, `optimizer.*`, `ema.*`.
@@ -26,6 +27,7 @@ struct RunParts {
 
   const TrainJob& job;
   data::DataIdentity data;
+  int64_t frozen;  ///< values of parameters that are not trained
   std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<Ema> ema;  ///< null: off
   data::Loader loader;

@@ -11,6 +11,7 @@
 #include "diagrad/core/math_mode.h"
 #include "diagrad/core/signals.h"
 #include "diagrad/data/loader.h"
+#include "diagrad/nn/freeze.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/train/run/result.h"
 #include "diagrad/train/run/run_parts.h"
@@ -156,6 +157,7 @@ TrainStart Trainer::outline(bool is_done) {
   TrainStart start;
   start.folder = store_.folder().path();
   start.parameters = parameter_count();
+  start.frozen = parts_.frozen;
   start.epochs = options_.epochs;
   start.schedule_offset = progress_.schedule_step - progress_.step;
   start.steps = parts_.schedule.steps() - start.schedule_offset;
@@ -186,7 +188,7 @@ std::string Trainer::stop_reason() const {
 }
 
 bool Trainer::train_epoch() {
-  model_.train(true);
+  nn::train_unfrozen(model_);
   epoch_ = {};
   loader_.start(progress_.epoch, progress_.batch);
   while (progress_.batch < loader_.batch_count()) {

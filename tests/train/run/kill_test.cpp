@@ -36,8 +36,8 @@ std::vector<std::string> command(const std::string& out, int threads, int worker
       "--data shapes:size=16,train=200,test=100 --batch 8 --accumulate 2 --epochs 4 --save-every 3 "
       "--keep-every 2 --lr 0.01 --optimizer sgd:nesterov=true --schedule onecycle --clip-grad-norm "
       "5 "
-      "--task classify:label-smoothing=0.1 --ema-decay 0.99 --mixup 0.8 --cutmix 1 --resume auto "
-      "--quiet --threads {} --workers {} "
+      "--task classify:label-smoothing=0.1 --ema-decay 0.99 --mixup 0.8 --cutmix 1 "
+      "--freeze layer1.0.bn*,layer2.0.conv1* --resume auto --quiet --threads {} --workers {} "
       "--out {}",
       DIAGRAD_PROGRAM, model != nullptr ? model : "resnet8", threads, workers, out);
   std::vector<std::string> words;
