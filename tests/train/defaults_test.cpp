@@ -25,6 +25,7 @@ TEST_CASE("defaults of a run") {
   CHECK(options.attention == "dia-lstm");
   CHECK(options.sharing.empty());
   CHECK(options.classes == 0);
+  CHECK(options.init.empty());
   CHECK(options.freeze.empty());
   CHECK(options.precision == "f32");
   CHECK(options.math == "fast");

@@ -26,15 +26,16 @@ std::string plural(int64_t count, const char* word) {
 }
 
 /// All that the run does before its first step, without a change of files.
-PlannedRun plan_run(const train::RunParts& parts, std::vector<std::string>& notes) {
+PlannedRun plan_run(const train::RunParts& parts, RunPlan& plan) {
   const Options& options = parts.job.options;
-  auto given = train::read_given(options);
+  auto source = train::read_source(parts);
   PlannedRun run{options.seed, train::find_run_folder(options), "new"};
   train::check_run_folder(run.folder);
   train::CheckpointFolder checkpoints(run.folder + "/checkpoints");
   const train::RunBegin begin =
-      train::resume(parts, checkpoints, std::move(given),
-                    [&](const std::string& note) { notes.push_back(note); });
+      train::resume(parts, checkpoints, std::move(source),
+                    [&](const std::string& note) { plan.notes.push_back(note); });
+  if (plan.runs.empty()) plan.init = begin.init.text;
   train::check_room(parts, checkpoints, run.folder);
   if (!begin.path.empty()) {
     run.resumed_at = begin.progress.step;
@@ -101,6 +102,11 @@ std::string model_text(const RunPlan& plan, const Options& options) {
   return text + ", " + options.precision;
 }
 
+std::string weights_text(const RunPlan& plan, const Options& options) {
+  if (plan.init.empty()) return "fresh";
+  return printable(fmt::format("{}: {}", options.init, plan.init));
+}
+
 std::string seeds_text(const RunPlan& plan) {
   const int64_t first = plan.runs.front().seed;
   if (plan.runs.size() == 1) return fmt::format("{}", first);
@@ -124,7 +130,7 @@ RunPlan plan_runs(const TrainJob& job, const std::vector<Options>& runs) {
     plan.steps_per_epoch = parts.steps_per_epoch;
     plan.steps = parts.schedule.steps();
     plan.frozen = parts.frozen;
-    plan.runs.push_back(plan_run(parts, plan.notes));
+    plan.runs.push_back(plan_run(parts, plan));
   }
   return plan;
 }
@@ -140,6 +146,7 @@ std::vector<std::string> plan_lines(const RunPlan& plan, const TrainJob& job) {
   std::vector<std::pair<const char*, std::string>> rows = {
       {"task", fmt::format("{}, best by {}", printable(o.task), job.task->primary().name)},
       {"model", model_text(plan, o)},
+      {"first weights", weights_text(plan, o)},
       {"attention", attention_text(o)},
       {"data", data_text(job)},
       {"augmentation", augmentation.empty() ? "none" : printable(augmentation)},
@@ -172,6 +179,7 @@ std::string plan_json(const RunPlan& plan, const TrainJob& job) {
                                          {"data", job.options.data},
                                          {"parameters", plan.parameters},
                                          {"frozen_parameters", plan.frozen},
+                                         {"init", plan.init},
                                          {"overfit_one_batch", job.options.overfit_one_batch},
                                          {"train_images", job.train->size()},
                                          {"eval_set", job.eval_name()},

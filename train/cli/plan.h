@@ -20,6 +20,7 @@ struct PlannedRun {
 struct RunPlan {
   int64_t parameters = 0;
   int64_t frozen = 0;  ///< of them, not trained
+  std::string init;    ///< what the first run begins or began with; empty: fresh weights
   int64_t steps_per_epoch = 0;
   int64_t steps = 0;  ///< of all epochs of a run
   std::vector<PlannedRun> runs;

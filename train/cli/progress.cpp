@@ -77,6 +77,11 @@ void TrainProgress::on_start(const train::TrainStart& start) {
   console_.line(fmt::format("{} with attention {} on {}: {} parameters{}",
                             printable(options_.model), printable(options_.attention),
                             printable(options_.data), thousands(start.parameters), frozen));
+  if (!start.init.text.empty()) {
+    console_.line(fmt::format("first weights {}: {}{}", printable(options_.init),
+                              printable(start.init.text),
+                              start.resumed_at > 0 ? ", not read again" : ""));
+  }
   if (options_.overfit_one_batch) {
     console_.line(fmt::format("overfitting one batch of {} images, {} steps",
                               thousands(start.train_images), thousands(start.steps)));

@@ -242,6 +242,9 @@ std::string what_was_run(const RunFiles& run) {
   }
   optimizer += fmt::format(", weight decay {}", option("weight-decay"));
   std::string rows = plain("task", option("task")) + plain("model", model);
+  if (!start.init.text.empty()) {
+    rows += plain("first weights", fmt::format("{}: {}", option("init"), start.init.text));
+  }
   if (start.frozen > 0) {
     rows += plain("frozen", fmt::format("{}: {} of {} parameters", option("freeze"),
                                         thousands(start.frozen), thousands(start.parameters)));

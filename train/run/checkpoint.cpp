@@ -73,7 +73,8 @@ std::string to_text(const CheckpointInfo& info) {
                        {"schedule", {{"name", info.options.schedule}, {"lr", info.progress.lr}}},
                        {"data", to_json(info.data)},
                        {"data_changes", to_json(info.data_changes)},
-                       {"chosen_on", info.chosen_on}};
+                       {"chosen_on", info.chosen_on},
+                       {"init", {{"hash", info.init.hash}, {"text", info.init.text}}}};
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -153,6 +154,8 @@ CheckpointInfo from_text(const std::string& text) {
   info.data = data_of(object.at("data"));
   info.data_changes = changes_of(json_member(object, "data_changes"));
   info.chosen_on = object.at("chosen_on").get<std::string>();
+  const json& init = json_member(object, "init");
+  info.init = {json_text(json_member(init, "hash")), json_text(json_member(init, "text"))};
   return info;
 }
 
@@ -187,6 +190,10 @@ TensorMap Checkpoint::part(const std::string& prefix) const {
     }
   }
   return selected;
+}
+
+bool is_checkpoint(const SafetensorsReader& reader) {
+  return reader.metadata().count(kInfoKey) == 1;
 }
 
 void write_checkpoint(AtomicFile& file, const Checkpoint& checkpoint) {

@@ -47,6 +47,12 @@ struct DataChange {
   bool operator==(const DataChange&) const = default;
 };
 
+/// What `--init` gave a run to begin with; both empty: nothing.
+struct InitRecord {
+  std::string hash;  ///< of the weights as the model took them
+  std::string text;  ///< "119 of 121 tensors, averaged weights; fc is fresh"
+};
+
 /// What a checkpoint says beside its tensors.
 struct CheckpointInfo {
   Options options;  ///< those that decide what comes out
@@ -55,6 +61,7 @@ struct CheckpointInfo {
   DataIdentity data;
   std::vector<DataChange> data_changes;  ///< oldest first
   std::string chosen_on;  ///< which set the best is chosen on: "test" or "validation"
+  InitRecord init = {};
 };
 
 /// A checkpoint in memory: one safetensors file with the tensors `model.*`, `optimizer.*` and
@@ -68,6 +75,8 @@ struct Checkpoint {
   TensorMap part(const std::string& prefix) const;
 };
 
+/// Whether a safetensors file says that it is one of these.
+bool is_checkpoint(const SafetensorsReader& reader);
 /// Throws Error(checkpoint).
 void write_checkpoint(AtomicFile& file, const Checkpoint& checkpoint);
 /// Throws Error(checkpoint) for a file that is missing, damaged, not ours or too new.

@@ -17,6 +17,7 @@ struct TrainStart {
   std::string folder;
   int64_t parameters = 0;  ///< shared ones once
   int64_t frozen = 0;      ///< of them, not trained
+  InitRecord init = {};    ///< what the run began with, also where it goes on
   int64_t epochs = 0;
   int64_t steps = 0;  ///< number of the last step of all epochs
   /// Steps of the schedule before this run's first one. Not 0 only where the run went on with other

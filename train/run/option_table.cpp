@@ -76,6 +76,9 @@ void add_model(OptionTable& t) {
                    "one attention unit per block, stage or network; empty: the module's default"));
   t.push_back(count(kModel, "classes", &O::classes, 0, kMillion,
                     "outputs of the network; 0: as many as the data has"));
+  t.push_back(text(kModel, "init", &O::init,
+                   "begin with the weights of a checkpoint, a run folder or a safetensors file of "
+                   "timm or torchvision; FILE[:option=value,...]"));
   t.push_back(
       text(kModel, "freeze", &O::freeze,
            "parameters that are not trained: names with * and ?, or 1d for biases and norms; "

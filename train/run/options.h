@@ -23,6 +23,7 @@ struct Options {
   std::string attention = "dia-lstm";
   std::string sharing;
   int64_t classes = 0;
+  std::string init;
   std::vector<std::string> freeze;
   std::string precision = "f32";
   std::string math = "fast";

@@ -30,6 +30,7 @@ class Restorer {
   void restore_tensors() const;
   void check_options();
   void check_sums() const;
+  bool begins_with_same_weights() const;
   void move_to_other_data(Progress& progress) const;
   void say_rates(const Progress& progress) const;
 
@@ -48,6 +49,7 @@ RunBegin Restorer::run() {
   check_sums();
   check_options();
   RunBegin begin{checkpoint_.info.progress, path_, checkpoint_.info.data_changes};
+  begin.init = checkpoint_.info.init;
   if (!data_change_.empty()) {
     begin.data_changes.push_back({begin.progress.step, data_change_});
     begin.has_moved = true;
@@ -96,6 +98,8 @@ void Restorer::check_options() {
       epochs_differ_ = true;
     } else if (option.name == "data") {
       if (data_change_.empty()) say_("resume: " + option.text());
+    } else if (option.name == "init" && begins_with_same_weights()) {
+      say_("resume: " + option.text() + ", with the same weights");
     } else {
       problem += (problem.empty() ? "" : "; ") + option.text();
     }
@@ -104,6 +108,12 @@ void Restorer::check_options() {
   fail(ErrorKind::checkpoint,
        "{}: was made with other options: {}; give the same ones or start a new run", path_,
        problem);
+}
+
+/// Files may move: what they give to the model tells them apart, not their names.
+bool Restorer::begins_with_same_weights() const {
+  return !there().init.empty() && !here().init.empty() &&
+         read_init(job_).record.hash == checkpoint_.info.init.hash;
 }
 
 /// The sums of the epoch under way must be those that the task goes on adding to.
@@ -156,29 +166,45 @@ void Restorer::say_rates(const Progress& progress) const {
 
 }  // namespace
 
-std::optional<Checkpoint> read_given(const Options& options) {
-  if (options.resume.empty() || options.resume == "auto") return std::nullopt;
-  return read_checkpoint(options.resume);
+RunSource read_source(const RunParts& parts) {
+  const Options& options = parts.job.options;
+  if (!options.resume.empty() && options.resume != "auto") {
+    return {read_checkpoint(options.resume), std::nullopt};
+  }
+  if (options.init.empty()) return {};
+  if (options.resume == "auto") {
+    const CheckpointFolder checkpoints(find_run_folder(options) + "/checkpoints");
+    if (checkpoints.has("last") || checkpoints.has("last.prev")) return {};
+  }
+  return {std::nullopt, read_init(parts.job)};
 }
 
-RunBegin resume(const RunParts& parts, CheckpointFolder& checkpoints,
-                std::optional<Checkpoint> given, const Say& say) {
+RunBegin resume(const RunParts& parts, CheckpointFolder& checkpoints, RunSource source,
+                const Say& say) {
   const Options& options = parts.job.options;
-  if (given) {
-    checkpoints.check_newest(given->info.progress, options.resume);
-    return Restorer(parts, *given, options.resume, say).run();
+  if (source.checkpoint) {
+    checkpoints.check_newest(source.checkpoint->info.progress, options.resume);
+    return Restorer(parts, *source.checkpoint, options.resume, say).run();
   }
-  if (options.resume != "auto") return {};
-  const auto found = checkpoints.find_last();
-  if (found) {
-    if (!found->warning.empty()) say(found->warning);
-    return Restorer(parts, found->checkpoint, found->path, say).run();
+  if (options.resume == "auto") {
+    const auto found = checkpoints.find_last();
+    if (found) {
+      if (!found->warning.empty()) say(found->warning);
+      return Restorer(parts, found->checkpoint, found->path, say).run();
+    }
+    if (options.out.empty()) {
+      say(fmt::format("resume: no unfinished run of {} lies in runs, this is a new one",
+                      run_name(options)));
+    }
   }
-  if (options.out.empty()) {
-    say(fmt::format("resume: no unfinished run of {} lies in runs, this is a new one",
-                    run_name(options)));
-  }
-  return {};
+  RunBegin begin;
+  if (options.init.empty()) return begin;
+  // Not read before where the folder had a checkpoint a moment ago.
+  if (!source.init) source.init = read_init(parts.job);
+  for (const std::string& note : source.init->notes) say(note);
+  apply_init(*source.init, parts);
+  begin.init = source.init->record;
+  return begin;
 }
 
 void check_room(const RunParts& parts, const CheckpointFolder& checkpoints,

@@ -11,11 +11,11 @@ RunStore::RunStore(const RunParts& parts, TrainListener& listener)
       job_(parts.job),
       listener_(listener),
       layout_{job_.task->all_metrics(), job_.eval_name(), parts.ema != nullptr},
-      given_(read_given(job_.options)),
+      source_(read_source(parts)),
       folder_(job_.options) {}
 
 Progress RunStore::restore() {
-  begin_ = resume(parts_, folder_.checkpoints(), std::exchange(given_, std::nullopt),
+  begin_ = resume(parts_, folder_.checkpoints(), std::exchange(source_, {}),
                   [&](const std::string& text) { listener_.on_message(text); });
   return begin_.progress;
 }
@@ -50,6 +50,7 @@ Checkpoint RunStore::snapshot(const Progress& progress) const {
   checkpoint.info.data = parts_.data;
   checkpoint.info.data_changes = begin_.data_changes;
   checkpoint.info.chosen_on = job_.eval_name();
+  checkpoint.info.init = begin_.init;
   checkpoint.tensors = parts_.live();
   return checkpoint;
 }

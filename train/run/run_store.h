@@ -18,7 +18,7 @@ class RunStore {
   /// Opens the run folder. Everything given must outlive the store.
   RunStore(const RunParts& parts, TrainListener& listener);
 
-  /// Restores what `options.resume` names, see resume(). Changes no file.
+  /// Restores what `options.resume` names, or `options.init`, see resume(). Changes no file.
   Progress restore();
   /// Starts the folder's files; see RunFolder::start.
   void start(const Progress& progress, bool results_stay);
@@ -45,7 +45,7 @@ class RunStore {
   const TrainJob& job_;
   TrainListener& listener_;
   RowLayout layout_;
-  std::optional<Checkpoint> given_;  ///< the file that `resume` names
+  RunSource source_;  ///< until it is restored
   RunFolder folder_;
   RunBegin begin_;
   std::optional<Progress> saved_;

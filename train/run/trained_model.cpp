@@ -1,6 +1,7 @@
 #include "diagrad/train/run/trained_model.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "diagrad/core/allocator.h"
 #include "diagrad/core/dtype.h"
@@ -50,28 +51,35 @@ int64_t most_memory(const TensorMap& weights) {
 
 }  // namespace
 
-TrainedModel load_trained(const std::string& path) {
-  TrainedModel trained;
-  Checkpoint checkpoint;
+FoundCheckpoint find_checkpoint(const std::string& path) {
+  FoundCheckpoint found;
   const std::vector<std::string> files = candidates(path);
   for (const std::string& file : files) {
     try {
-      checkpoint = read_checkpoint(file);
-      trained.path = file;
+      found.checkpoint = read_checkpoint(file);
+      found.path = file;
       break;
     } catch (const Error& error) {
       if (files.size() == 1) throw;
-      trained.notes.emplace_back(error.what());
+      found.notes.emplace_back(error.what());
     }
   }
-  if (trained.path.empty()) {
+  if (found.path.empty()) {
     fail(ErrorKind::checkpoint, "{}: none of {} checkpoints can be used; {}", path, files.size(),
-         trained.notes.front());
+         found.notes.front());
   }
-  trained.info = std::move(checkpoint.info);
+  found.weights = found.checkpoint.info.options.ema_decay > 0.0 ? "ema" : "trained";
+  return found;
+}
+
+TrainedModel load_trained(const std::string& path) {
+  FoundCheckpoint found = find_checkpoint(path);
+  const TensorMap weights = found.tensors();
+  TrainedModel trained{.info = std::move(found.checkpoint.info),
+                       .path = std::move(found.path),
+                       .weights = std::move(found.weights),
+                       .notes = std::move(found.notes)};
   const Options& options = trained.info.options;
-  const bool averaged = options.ema_decay > 0.0;
-  const TensorMap weights = checkpoint.part(averaged ? "ema" : "model");
   try {
     const AllocationLimit limit(most_memory(weights));
     options.validate();
@@ -82,7 +90,6 @@ TrainedModel load_trained(const std::string& path) {
     fail(ErrorKind::checkpoint, "{}: this program cannot build its model: {}", trained.path,
          error.what());
   }
-  trained.weights = averaged ? "ema" : "trained";
   restore(trained.model->state_dict(), weights, trained.path);
   trained.model->eval();
   return trained;

@@ -13,19 +13,33 @@ class Module;
 
 namespace diagrad::train {
 
-/// A model with the weights of a checkpoint, in evaluation mode.
-struct TrainedModel {
-  CheckpointInfo info;
-  std::shared_ptr<const Task> task;
-  std::shared_ptr<nn::Module> model;
-  std::string path;                ///< of the checkpoint
+/// A checkpoint that was looked for.
+struct FoundCheckpoint {
+  Checkpoint checkpoint;
+  std::string path;
   std::string weights;             ///< "ema" where the run averaged its weights, else "trained"
   std::vector<std::string> notes;  ///< of checkpoints that were passed over, and why
+
+  /// The tensors of `weights`.
+  TensorMap tensors() const { return checkpoint.part(weights == "ema" ? "ema" : "model"); }
 };
 
 /// Reads a checkpoint file, or from a run folder `best`; where that is missing or damaged, `last`,
-/// then `last.prev`. Throws Error(checkpoint) where none is whole or this program cannot build the
-/// model that it describes.
+/// then `last.prev`. Throws Error(checkpoint) where none is whole.
+FoundCheckpoint find_checkpoint(const std::string& path);
+
+/// A model with the weights of a checkpoint, in evaluation mode.
+struct TrainedModel {
+  CheckpointInfo info = {};
+  std::shared_ptr<const Task> task = {};
+  std::shared_ptr<nn::Module> model = {};
+  std::string path = {};     ///< of the checkpoint
+  std::string weights = {};  ///< "ema" where the run averaged its weights, else "trained"
+  std::vector<std::string> notes = {};  ///< of checkpoints that were passed over, and why
+};
+
+/// Builds the model that find_checkpoint() finds. Throws Error(checkpoint) where there is none or
+/// this program cannot build its model.
 TrainedModel load_trained(const std::string& path);
 
 }  // namespace diagrad::train

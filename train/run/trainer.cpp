@@ -158,6 +158,7 @@ TrainStart Trainer::outline(bool is_done) {
   start.folder = store_.folder().path();
   start.parameters = parameter_count();
   start.frozen = parts_.frozen;
+  start.init = store_.begin().init;
   start.epochs = options_.epochs;
   start.schedule_offset = progress_.schedule_step - progress_.step;
   start.steps = parts_.schedule.steps() - start.schedule_offset;
