@@ -1,10 +1,13 @@
 #include "diagrad/models/vit.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <vector>
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/random.h"
+#include "diagrad/models/registry.h"
 #include "diagrad/nn/attention/pass.h"
 #include "diagrad/nn/encoder_block.h"
 #include "diagrad/nn/init.h"
@@ -74,9 +77,12 @@ class Vit : public nn::Module {
  public:
   explicit Vit(const VitOptions& options);
   Tensor forward(const Tensor& images) override;
+  /// Resamples positions of another grid.
+  void adapt_positions(Tensor& positions, GivenState& given) const;
 
  private:
   int64_t prefix() const { return options_.class_token ? 1 : 0; }
+  Tensor run_block(size_t i, const Tensor& x, nn::AttentionPass& pass) const;
   Tensor with_class_token(const Tensor& patches) const;
   /// [1,T,D], for images of a grid of patches.
   Tensor positions(Size2 grid, DType dtype) const;
@@ -138,13 +144,18 @@ Tensor Vit::forward(const Tensor& images) {
   Tensor x = diagrad::add(with_class_token(patches), positions(grid, patches.dtype()));
   x = patch_drop_->forward(pos_drop_->forward(x));
   nn::AttentionPass attention(plan_);
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    const auto end_of = [&](size_t site) {
-      return [at = attention.at(site)](const Tensor& branch) { return at.apply_if_any(branch); };
-    };
-    x = blocks_[i]->run(x, end_of(2 * i), end_of(2 * i + 1));
-  }
+  for (size_t i = 0; i < blocks_.size(); ++i) x = run_block(i, x, attention);
   return head_->forward(norm_->forward(pooled(x)));
+}
+
+Tensor Vit::run_block(size_t i, const Tensor& x, nn::AttentionPass& pass) const {
+  const auto run = [i, block = blocks_[i]](const Tensor& input, nn::AttentionPass& own) {
+    const auto end_of = [&](size_t site) {
+      return [at = own.at(site)](const Tensor& branch) { return at.apply_if_any(branch); };
+    };
+    return block->run(input, end_of(2 * i), end_of(2 * i + 1));
+  };
+  return options_.checkpoint_blocks ? pass.checkpoint(x, run) : run(x, pass);
 }
 
 Tensor Vit::with_class_token(const Tensor& patches) const {
@@ -167,6 +178,41 @@ Tensor Vit::pooled(const Tensor& x) const {
   return squeeze(slice(x, 1, 0, 1), 1);
 }
 
+/// "14x14"
+Size2 parse_grid(const std::string& text) {
+  const size_t end = text.find('x');
+  if (end == std::string::npos) {
+    fail(ErrorKind::usage, "init: grid={} is no height x width, such as 14x14", text);
+  }
+  return {parse_int("init: grid", text.substr(0, end)),
+          parse_int("init: grid", text.substr(end + 1))};
+}
+
+/// What the positions of `patches` patches out of a file are laid out as.
+Size2 grid_of(int64_t patches, int64_t patch, const GivenState& given) {
+  const std::string& text = given.options.get_text("grid");
+  const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(patches))));
+  const Size2 grid = !text.empty() ? parse_grid(text)
+                     : given.input.rank() == 3
+                         ? Size2{given.input[0] / patch, given.input[1] / patch}
+                         : Size2{side};
+  if (grid.h < 1 || patches % grid.h != 0 || patches / grid.h != grid.w) {
+    fail(ErrorKind::usage,
+         "init: {} positions are no grid of {}x{} patches; name theirs, FILE:grid=HxW", patches,
+         grid.h, grid.w);
+  }
+  return grid;
+}
+
+void Vit::adapt_positions(Tensor& positions, GivenState& given) const {
+  if (!pos_embed_.defined() || positions.rank() != 3 || positions.size(1) <= prefix()) return;
+  const Size2 from = grid_of(positions.size(1) - prefix(), options_.patch, given);
+  if (from == grid_) return;
+  positions = nn::resample_positions(positions.to(DType::f32), prefix(), from, grid_);
+  given.notes.push_back(fmt::format("positions resampled from {}x{} to {}x{} patches", from.h,
+                                    from.w, grid_.h, grid_.w));
+}
+
 }  // namespace
 
 std::shared_ptr<nn::Module> make_vit(const VitOptions& options) {
@@ -182,6 +228,13 @@ std::shared_ptr<nn::Module> make_vit(const VitOptions& options) {
   DG_CHECK(options.class_token || options.pool != TokenPool::class_token,
            "vit: pool=class needs a class token, but class-token=false; use pool=avg");
   return std::make_shared<Vit>(options);
+}
+
+void adapt_vit(GivenState& given, const nn::Module& vit) {
+  const auto found = given.tensors.find("pos_embed");
+  const auto* model = dynamic_cast<const Vit*>(&vit);
+  DG_CHECK(model != nullptr, "adapt_vit: the model is no vision transformer of make_vit");
+  if (found != given.tensors.end()) model->adapt_positions(found->second, given);
 }
 
 }  // namespace diagrad::models

@@ -9,6 +9,8 @@
 
 namespace diagrad::models {
 
+struct GivenState;
+
 /// What the classifier reads.
 enum class TokenPool {
   class_token,
@@ -42,6 +44,7 @@ struct VitOptions {
   int64_t classes = 10;
   std::string attention = "none";
   std::string sharing = {};
+  bool checkpoint_blocks = false;  ///< blocks are computed again in backward
   uint64_t seed = 0;
 };
 
@@ -55,5 +58,11 @@ struct VitOptions {
 /// Source: Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021; timm,
 /// vision_transformer.py.
 std::shared_ptr<nn::Module> make_vit(const VitOptions& options);
+
+/// ModelInfo::adapt: learned positions of another grid are resampled to that of `vit`, which is of
+/// make_vit. Their grid is the option `grid` (HxW), else that of the images that the weights were
+/// trained on, else the square of the positions behind the prefix. Throws Error(usage) where
+/// that many positions make no such grid.
+void adapt_vit(GivenState& given, const nn::Module& vit);
 
 }  // namespace diagrad::models

@@ -52,6 +52,7 @@ std::shared_ptr<nn::Module> make(const ModelSpec& spec, const OptionValues& opti
        .classes = spec.classes,
        .attention = spec.attention,
        .sharing = spec.sharing,
+       .checkpoint_blocks = spec.checkpoint_blocks,
        .seed = spec.seed});
 }
 
@@ -60,14 +61,30 @@ std::string at_other_sizes(const OptionValues& options) {
   return options.get_choice("positions") == "learned" ? "its positions are interpolated" : "";
 }
 
+/// Norms, biases, positions, tokens and the factors of LayerScale, as timm.
+std::vector<std::string> no_decay(const OptionValues& options) {
+  std::vector<std::string> patterns = {"*.bias", "*norm*.weight"};
+  if (options.get_choice("positions") == "learned") patterns.push_back("pos_embed");
+  if (options.get_bool("class-token")) patterns.push_back("cls_token");
+  if (options.get_float("layer-scale") > 0.0) patterns.push_back("*.gamma");
+  return patterns;
+}
+
 bool register_vit(const std::string& name, const std::string& help, const Shape& input,
                   const VitOptions& preset) {
-  return register_model({.name = name,
-                         .help = help,
-                         .options = options_of(preset),
-                         .input = input,
-                         .at_other_sizes = at_other_sizes,
-                         .make = make});
+  return register_model(
+      {.name = name,
+       .help = help,
+       .options = options_of(preset),
+       .can_checkpoint = true,
+       .no_decay = no_decay,
+       .input = input,
+       .at_other_sizes = at_other_sizes,
+       .head = "head",
+       .init_options = {text_option("grid", "",
+                                    "patches that the positions of a plain file are for, HxW")},
+       .adapt = adapt_vit,
+       .make = make});
 }
 
 /// timm's, for ImageNet: patches of 16 pixels, images of 224.
