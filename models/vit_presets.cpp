@@ -61,12 +61,11 @@ std::string at_other_sizes(const OptionValues& options) {
   return options.get_choice("positions") == "learned" ? "its positions are interpolated" : "";
 }
 
-/// Norms, biases, positions, tokens and the factors of LayerScale, as timm.
+/// Norms, biases, factors of LayerScale, positions and tokens, as timm.
 std::vector<std::string> no_decay(const OptionValues& options) {
-  std::vector<std::string> patterns = {"*.bias", "*norm*.weight"};
+  std::vector<std::string> patterns = {"1d"};
   if (options.get_choice("positions") == "learned") patterns.push_back("pos_embed");
   if (options.get_bool("class-token")) patterns.push_back("cls_token");
-  if (options.get_float("layer-scale") > 0.0) patterns.push_back("*.gamma");
   return patterns;
 }
 

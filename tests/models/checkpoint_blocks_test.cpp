@@ -10,6 +10,7 @@
 #include "diagrad/core/allocator.h"
 #include "diagrad/core/random.h"
 #include "diagrad/models/resnet.h"
+#include "diagrad/models/vit.h"
 #include "diagrad/nn/attention/pass.h"
 #include "diagrad/nn/random_scope.h"
 #include "diagrad/ops/losses.h"
@@ -23,23 +24,34 @@ namespace {
 /// Everything that two training passes change or give, by name.
 using Found = std::vector<std::pair<std::string, Tensor>>;
 
-Found train(const ResNetOptions& options) {
-  const auto model = make_resnet(options);
+Found train(nn::Module& model) {
   RandomStream random(3, stream_id("images"));
   const Tensor images = normal({6, 16, 16, 3}, 0.0, 1.0, random);
   const Tensor labels = Tensor::from<int64_t>({0, 1, 2, 3, 4, 5}, {6});
   Found found;
   for (uint64_t step = 0; step < 2; ++step) {  // gradients add up
     const nn::RandomScope scope(7, step);
-    const Tensor loss = cross_entropy(model->forward(images), labels);
+    const Tensor loss = cross_entropy(model.forward(images), labels);
     found.emplace_back("loss", loss.detach());
     backward(loss);
   }
-  for (const auto& parameter : model->named_parameters()) {
+  for (const auto& parameter : model.named_parameters()) {
     found.emplace_back("gradient of " + parameter.name, parameter.tensor.grad());
   }
-  for (const auto& named : model->state_dict()) found.emplace_back(named.first, named.second);
+  for (const auto& named : model.state_dict()) found.emplace_back(named.first, named.second);
   return found;
+}
+
+void check_same_bits(const Found& plain, const Found& checkpointed) {
+  REQUIRE(plain.size() == checkpointed.size());
+  for (size_t i = 0; i < plain.size(); ++i) {
+    CAPTURE(plain[i].first);
+    const Tensor& a = plain[i].second;
+    const Tensor& b = checkpointed[i].second;
+    REQUIRE((a.defined() && b.defined()));
+    const auto bytes = static_cast<size_t>(a.numel() * size_of(a.dtype()));
+    CHECK(std::memcmp(a.raw_data(), b.raw_data(), bytes) == 0);
+  }
 }
 
 TEST_CASE("checkpoints of blocks change no bit: losses, gradients, statistics, dropout") {
@@ -57,19 +69,35 @@ TEST_CASE("checkpoints of blocks change no bit: losses, gradients, statistics, d
                               .attention = attention,
                               .sharing = sharing,
                               .seed = 2};
-        const Found plain = train(options);
+        const Found plain = train(*make_resnet(options));
         options.checkpoint_blocks = true;
-        const Found checkpointed = train(options);
-        REQUIRE(plain.size() == checkpointed.size());
-        for (size_t i = 0; i < plain.size(); ++i) {
-          CAPTURE(plain[i].first);
-          const Tensor& a = plain[i].second;
-          const Tensor& b = checkpointed[i].second;
-          REQUIRE((a.defined() && b.defined()));
-          const auto bytes = static_cast<size_t>(a.numel() * size_of(a.dtype()));
-          CHECK(std::memcmp(a.raw_data(), b.raw_data(), bytes) == 0);
-        }
+        check_same_bits(plain, train(*make_resnet(options)));
       }
+    }
+  }
+}
+
+TEST_CASE("checkpoints of a transformer's blocks change no bit, with every random layer") {
+  for (const char* attention :
+       {"none", "se:at=both", "dia-lstm:at=both,cells=2,dropout=0.3", "dia-lstm:at=attn"}) {
+    for (const char* sharing : {"block", "network"}) {
+      CAPTURE(attention);
+      CAPTURE(sharing);
+      VitOptions options{.dim = 16,
+                         .depth = 3,
+                         .heads = 2,
+                         .drop_path = 0.4,
+                         .layer_scale = 0.1,
+                         .patch_drop = 0.25,
+                         .dropout = 0.2,
+                         .attention_dropout = 0.2,
+                         .input = 16,
+                         .attention = attention,
+                         .sharing = sharing,
+                         .seed = 2};
+      const Found plain = train(*make_vit(options));
+      options.checkpoint_blocks = true;
+      check_same_bits(plain, train(*make_vit(options)));
     }
   }
 }

@@ -280,5 +280,16 @@ TEST_CASE("presets state the size of their images, and what they do to others") 
   CHECK(note({{"positions", "sinusoidal"}}).empty());
 }
 
+TEST_CASE("norms, biases, positions and tokens have no decay") {
+  const auto patterns = [](const Options& options) {
+    const ModelInfo& info = find("vit-cifar");
+    return info.no_decay(OptionValues("model-opt", {"vit-cifar", options}, info.options));
+  };
+  using Words = std::vector<std::string>;
+  CHECK(patterns({}) == Words{"1d", "pos_embed", "cls_token"});
+  CHECK(patterns({{"positions", "sinusoidal"}}) == Words{"1d", "cls_token"});
+  CHECK(patterns({{"class-token", "false"}, {"pool", "avg"}}) == Words{"1d", "pos_embed"});
+}
+
 }  // namespace
 }  // namespace diagrad::models

@@ -18,13 +18,17 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-/// A linear net with a token that only one of its forms has.
-class TokenNet : public testing::LinearNet {
+/// A linear layer, with a token that only one of its forms has.
+class TokenNet : public nn::Module {
  public:
-  TokenNet(const Shape& image, int64_t classes, bool has_token)
-      : LinearNet(image, classes, /*seed=*/1) {
+  TokenNet(const Shape& image, int64_t classes, bool has_token) {
+    fc_ = add("fc", std::make_shared<testing::LinearNet>(image, classes, /*seed=*/1));
     if (has_token) add_parameter("token", Tensor::zeros({1, 1, 4}));
   }
+  Tensor forward(const Tensor& images) override { return fc_->forward(images); }
+
+ private:
+  std::shared_ptr<testing::LinearNet> fc_;
 };
 
 [[maybe_unused]] const bool registered = models::register_model(
@@ -37,6 +41,7 @@ class TokenNet : public testing::LinearNet {
            if (options.get_bool("token")) patterns.emplace_back("tok*");
            return patterns;
          },
+     .head = "fc",
      .make =
          [](const models::ModelSpec& spec, const OptionValues& options) {
            return std::make_shared<TokenNet>(spec.input, spec.classes, options.get_bool("token"));
@@ -67,14 +72,14 @@ std::string undecayed(const Options& options) {
 }
 
 TEST_CASE("a model proposes what has no decay, and the user's choice wins") {
-  CHECK(undecayed(options_of("token-net")) == "bias token ");
-  CHECK(undecayed(options_of("token-net", {"weight"})) == "weight ");
+  CHECK(undecayed(options_of("token-net")) == "token fc.bias ");
+  CHECK(undecayed(options_of("token-net", {"fc.weight"})) == "fc.weight ");
   CHECK(undecayed(options_of("token-net", {"none"})).empty());
   CHECK(undecayed(options_of("resnet8")).empty());  // it proposes nothing
   CHECK(undecayed(options_of("resnet8", {"none"})).empty());
   Options without = options_of("token-net");
   without.model_opt = {"token=false"};
-  CHECK(undecayed(without) == "bias ");
+  CHECK(undecayed(without) == "fc.bias ");
   CHECK(testing::error_message([] {
           undecayed(options_of("token-net", {"none", "1d"}));
         }) == "no-decay: 'none' fits none of the 3 parameters; use names with * and ?, or 1d");
