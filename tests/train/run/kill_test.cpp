@@ -126,11 +126,13 @@ bool kill_at_random(Training& process, const std::string& last, double seconds,
   return true;
 }
 
-/// One time in four: cuts the last checkpoint somewhere, or turns a bit of it, where there is one
-/// before it.
+/// The first time and then one time in four: cuts the last checkpoint somewhere, or turns a bit of
+/// it, where there is one before it.
 void damage_at_random(const std::string& last, RandomStream& random, Kills& kills) {
   const fs::path before = fs::path(last).parent_path() / "last.prev.safetensors";
-  if (random.below(4) != 0 || !fs::exists(last) || !fs::exists(before)) return;
+  const bool by_chance = random.below(4) == 0;
+  if (!by_chance && kills.damaged > 0) return;
+  if (!fs::exists(last) || !fs::exists(before)) return;
   const auto place = random.below(static_cast<int64_t>(fs::file_size(last)));
   if (random.below(2) == 0) {
     fs::resize_file(last, static_cast<uintmax_t>(place));
