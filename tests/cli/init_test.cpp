@@ -145,7 +145,9 @@ TEST_CASE("frozen parts keep their bytes and are counted wherever parameters are
   const ProgramResult result = done(small_train(out, freeze));
   const auto before = weights_of(first);
   int64_t changed = 0;
-  for (const auto& [name, bytes] : weights_of(out)) {
+  for (const auto& named : weights_of(out)) {
+    const std::string& name = named.first;
+    const auto& bytes = named.second;
     CAPTURE(name);
     const bool is_frozen = name.rfind("model.conv1", 0) == 0 || name.rfind("model.bn1", 0) == 0 ||
                            name.rfind("model.layer1", 0) == 0;

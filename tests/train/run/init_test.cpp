@@ -133,9 +133,10 @@ TensorMap torch_layout(TensorMap state) {
 }
 
 void check_same(const TensorMap& a, const TensorMap& b, bool with_head = true) {
-  for (const auto& [name, tensor] : a) {
+  for (const auto& named : a) {
+    const std::string& name = named.first;
     CAPTURE(name);
-    if (with_head || name.rfind("fc.", 0) != 0) CHECK(same_bytes(tensor, b.at(name)));
+    if (with_head || name.rfind("fc.", 0) != 0) CHECK(same_bytes(named.second, b.at(name)));
   }
 }
 
@@ -347,10 +348,11 @@ TEST_CASE("frozen parameters and their statistics keep their bytes, in pieces as
   run(straight, frozen(0), recorder);
   const TensorMap before = job_of("").model->state_dict();
   for (const char* name : {"model", "ema"}) {
-    for (const auto& [key, tensor] : part(straight, name)) {
+    for (const auto& named : part(straight, name)) {
+      const std::string& key = named.first;
       CAPTURE(key);
       const bool is_frozen = key.rfind("conv", 0) == 0 || key.rfind("bn1", 0) == 0;
-      CHECK(same_bytes(tensor, before.at(key)) == is_frozen);
+      CHECK(same_bytes(named.second, before.at(key)) == is_frozen);
     }
   }
   for (const auto& [key, tensor] : part(straight, "optimizer")) {
