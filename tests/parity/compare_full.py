@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from make_golden import one_pass, relative
-from reference_nets import MODELS, build
+from reference_models import MODELS, build
 
 DTYPES = {"F64": "<f8", "F32": "<f4"}
 

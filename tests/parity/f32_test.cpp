@@ -27,24 +27,26 @@ struct Pass {
   std::vector<Tensor> statistics;
 };
 
-Pass run(const json& reference, int batch_number, DType dtype) {
-  const auto model = build(reference, dtype);
-  const Batch batch =
-      batch_by_formula(batch_number, reference["batch"], reference["classes"], dtype);
+/// From the weights of the formulas on, whatever `model` did before.
+Pass run(nn::Module& model, const json& reference, int batch_number, DType dtype) {
+  fill_by_formula(model);
+  model.train();
+  const std::vector<nn::NamedTensor> parameters = model.named_parameters();
+  for (const auto& parameter : parameters) parameter.tensor.set_grad({});
+  const Batch batch = batch_of(reference, batch_number, dtype);
   Pass pass;
-  pass.logits = model->forward(batch.images);
+  pass.logits = model.forward(batch.images);
   const Tensor loss = cross_entropy(pass.logits, batch.labels);
   pass.loss = loss.item();
   backward(loss);
-  for (const auto& parameter : model->named_parameters()) {
-    pass.gradients.push_back(parameter.tensor.grad());
-  }
-  for (const auto& buffer : model->named_buffers()) {
-    if (buffer.name.find("running") != std::string::npos) pass.statistics.push_back(buffer.tensor);
+  for (const auto& parameter : parameters) pass.gradients.push_back(parameter.tensor.grad());
+  for (const auto& buffer : model.named_buffers()) {
+    if (buffer.name.find("running") == std::string::npos) continue;
+    pass.statistics.push_back(buffer.tensor.clone());
   }
   const NoGrad no_grad;
-  model->eval();
-  pass.eval_logits = model->forward(batch.images);
+  model.eval();
+  pass.eval_logits = model.forward(batch.images);
   return pass;
 }
 
@@ -54,7 +56,8 @@ struct Distance {
   double largest = 0.0;       ///< difference
   double peak = 0.0;          ///< of what was wanted
 
-  double by_norm() const { return std::sqrt(squares / norm_squares); }
+  double norm() const { return std::sqrt(norm_squares); }
+  double by_norm(double floor = 0.0) const { return std::sqrt(squares) / std::max(norm(), floor); }
   double by_peak() const { return largest / peak; }
 };
 
@@ -78,24 +81,44 @@ Distance distance(const Tensor& got, const Tensor& want) {
   return result;
 }
 
-double worst_by_norm(const std::vector<Tensor>& got, const std::vector<Tensor>& want) {
+struct GradientErrors {
+  double all = 0.0;               ///< of one vector of all of them
+  std::vector<double> each = {};  ///< by tensor
+};
+
+GradientErrors gradient_errors(const Pass& got, const Pass& want) {
+  std::vector<Distance> each;
+  Distance all;
+  for (size_t i = 0; i < want.gradients.size(); ++i) {
+    each.push_back(distance(got.gradients[i], want.gradients[i]));
+    all.squares += each.back().squares;
+    all.norm_squares += each.back().norm_squares;
+  }
+  GradientErrors errors{.all = all.by_norm()};
+  for (const Distance& one : each) errors.each.push_back(one.by_norm(kGradientFloor * all.norm()));
+  return errors;
+}
+
+double worst_statistic(const Pass& got, const Pass& want) {
   double worst = 0.0;
-  for (size_t i = 0; i < got.size(); ++i) {
-    worst = std::max(worst, distance(got[i], want[i]).by_norm());
+  for (size_t i = 0; i < want.statistics.size(); ++i) {
+    worst = std::max(worst, distance(got.statistics[i], want.statistics[i]).by_norm());
   }
   return worst;
 }
 
 /// The errors of an f32 pass under the names of make_golden.py.
-std::map<std::string, double> errors(const Pass& got, const Pass& want) {
-  Distance all;
-  for (size_t i = 0; i < want.gradients.size(); ++i) add(all, got.gradients[i], want.gradients[i]);
-  return {{"logits", distance(got.logits, want.logits).by_peak()},
-          {"eval_logits", distance(got.eval_logits, want.eval_logits).by_peak()},
-          {"loss", std::abs(got.loss / want.loss - 1.0)},
-          {"all_gradients", all.by_norm()},
-          {"worst_gradient", worst_by_norm(got.gradients, want.gradients)},
-          {"statistics", worst_by_norm(got.statistics, want.statistics)}};
+std::map<std::string, double> errors(const Pass& got, const Pass& want,
+                                     const GradientErrors& gradients) {
+  const std::vector<double>& each = gradients.each;
+  std::map<std::string, double> figures = {
+      {"logits", distance(got.logits, want.logits).by_peak()},
+      {"eval_logits", distance(got.eval_logits, want.eval_logits).by_peak()},
+      {"loss", std::abs(got.loss / want.loss - 1.0)},
+      {"all_gradients", gradients.all},
+      {"worst_gradient", *std::max_element(each.begin(), each.end())}};
+  if (!want.statistics.empty()) figures["statistics"] = worst_statistic(got, want);
+  return figures;
 }
 
 double median(std::vector<double> values) {
@@ -142,15 +165,17 @@ void check_f32(const std::string& name) {
   const json reference = golden(name);
   const bool deep = reference["depth"].get<int>() > 100;
   std::map<std::string, std::vector<double>> ours;
-  std::vector<std::vector<double>> by_tensor;
+  std::vector<std::vector<double>> by_tensor(reference["gradients"].size());
+  const auto narrow = build(reference, DType::f32);
+  const auto wide = build(reference, DType::f64);
   for (int batch = 0; batch < reference["f32_batches"].get<int>(); ++batch) {
-    const Pass got = run(reference, batch, DType::f32);
-    const Pass want = run(reference, batch, DType::f64);
-    for (const auto& entry : errors(got, want)) ours[entry.first].push_back(entry.second);
-    by_tensor.resize(want.gradients.size());
-    for (size_t i = 0; i < by_tensor.size(); ++i) {
-      by_tensor[i].push_back(distance(got.gradients[i], want.gradients[i]).by_norm());
+    const Pass got = run(*narrow, reference, batch, DType::f32);
+    const Pass want = run(*wide, reference, batch, DType::f64);
+    const GradientErrors gradients = gradient_errors(got, want);
+    for (const auto& entry : errors(got, want, gradients)) {
+      ours[entry.first].push_back(entry.second);
     }
+    for (size_t i = 0; i < by_tensor.size(); ++i) by_tensor[i].push_back(gradients.each.at(i));
   }
   for (const auto& entry : ours) {
     const std::string& figure = entry.first;

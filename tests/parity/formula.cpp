@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <functional>
 
 namespace diagrad::parity {
 namespace {
@@ -17,10 +18,6 @@ uint64_t fnv(const std::string& name) {
   return hash;
 }
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 /// The index in PyTorch's layout (OIHW) of element k of ours (OHWI); ECA's [1,k,1] needs none.
 int64_t torch_index(const Shape& shape, int64_t k) {
   if (shape.rank() != 4) return k;
@@ -31,25 +28,39 @@ int64_t torch_index(const Shape& shape, int64_t k) {
   return ((o * shape[3] + i) * shape[1] + h) * shape[2] + w;
 }
 
-bool is_norm(const std::string& name) {
-  return name.find("bn") != std::string::npos || name.find("downsample.1.") != std::string::npos;
+/// Output `index` of splitmix64.
+uint64_t bits_of(uint64_t seed, int64_t index) {
+  uint64_t z = seed + static_cast<uint64_t>(index + 1) * 0x9E3779B97F4A7C15ULL;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+  return z ^ (z >> 31);
 }
 
-double value_of(const std::string& name, const nn::StateDict& state, int64_t index) {
-  const double u = hash_uniform(name, index);
-  if (is_norm(name)) {
-    if (ends_with(name, "bn3.weight")) return 0.25 + 0.125 * u;
-    if (ends_with(name, ".weight") || ends_with(name, "running_var")) return 1.0 + 0.25 * u;
-    return 0.125 * u;
-  }
-  const bool is_bias = ends_with(name, ".bias");
-  const std::string weight = is_bias ? name.substr(0, name.size() - 4) + "weight" : name;
-  const Shape& shape = state.at(weight).shape();
+double uniform_of(uint64_t seed, int64_t index) {
+  return static_cast<double>(bits_of(seed, index) >> 11) * 0x1p-52 - 1.0;
+}
+
+/// The values of a tensor as a function of u.
+std::function<double(double)> formula_of(const std::string& name, const nn::StateDict& state) {
+  if (name == "cls_token" || name == "pos_embed") return [](double u) { return 0.25 * u; };
+  if (name.ends_with(".gamma")) return [](double u) { return 0.5 + 0.25 * u; };
+  // The weight beside a tensor tells which layer owns both.
+  const Shape& shape = state.at(name.substr(0, name.rfind('.')) + ".weight").shape();
   if (shape.rank() == 4) {
-    return std::sqrt(6.0 / static_cast<double>(shape[1] * shape[2] * shape[0])) * u;
+    const double bound = std::sqrt(6.0 / static_cast<double>(shape[1] * shape[2] * shape[0]));
+    return [bound](double u) { return bound * u; };
   }
-  const double bound = 1.0 / std::sqrt(static_cast<double>(shape.numel(1, shape.rank())));
-  return is_bias ? bound * (0.75 + 0.25 * u) : bound * u;
+  if (shape.rank() > 1) {
+    const double scale = name.ends_with("qkv.weight") ? 2.0 : 1.0;
+    const double bound = scale / std::sqrt(static_cast<double>(shape.numel(1, shape.rank())));
+    if (name.ends_with("bias")) return [bound](double u) { return bound * (0.75 + 0.25 * u); };
+    return [bound](double u) { return bound * u; };
+  }
+  if (name.ends_with("bn3.weight")) return [](double u) { return 0.25 + 0.125 * u; };
+  if (name.ends_with("weight") || name.ends_with("running_var")) {
+    return [](double u) { return 1.0 + 0.25 * u; };
+  }
+  return [](double u) { return 0.125 * u; };
 }
 
 template <typename Value>
@@ -63,37 +74,35 @@ void fill(const Tensor& tensor, Value value) {
 }  // namespace
 
 uint64_t hash_bits(const std::string& name, int64_t index) {
-  uint64_t z = fnv(name) + static_cast<uint64_t>(index + 1) * 0x9E3779B97F4A7C15ULL;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-  return z ^ (z >> 31);
+  return bits_of(fnv(name), index);
 }
 
 double hash_uniform(const std::string& name, int64_t index) {
-  return static_cast<double>(hash_bits(name, index) >> 11) * 0x1p-52 - 1.0;
+  return uniform_of(fnv(name), index);
 }
 
 void fill_by_formula(nn::Module& model) {
   const nn::StateDict state = model.state_dict();
   for (const auto& [name, tensor] : state) {
-    const std::string& key = name;
-    const Shape& shape = tensor.shape();
-    fill(tensor, [&](int64_t k) { return value_of(key, state, torch_index(shape, k)); });
+    const uint64_t seed = fnv(name);
+    const auto value = formula_of(name, state);
+    const Shape shape = tensor.shape();
+    fill(tensor, [&](int64_t k) { return value(uniform_of(seed, torch_index(shape, k))); });
   }
 }
 
-Batch batch_by_formula(int step, int64_t batch, int64_t classes, DType dtype) {
-  constexpr int64_t kSize = 32;
+Batch batch_by_formula(int step, int64_t batch, int64_t classes, int64_t side, DType dtype) {
   constexpr int64_t kChannels = 3;
   const std::string number = std::to_string(step);
-  const Batch result{Tensor::empty({batch, kSize, kSize, kChannels}, dtype),
+  const uint64_t seed = fnv("input#" + number);
+  const Batch result{Tensor::empty({batch, side, side, kChannels}, dtype),
                      Tensor::empty({batch}, DType::i64)};
   // The formula counts pixels as NCHW.
   fill(result.images, [&](int64_t k) {
     const int64_t c = k % kChannels;
-    const int64_t pixel = k / kChannels % (kSize * kSize);
-    const int64_t b = k / (kChannels * kSize * kSize);
-    return hash_uniform("input#" + number, (b * kChannels + c) * kSize * kSize + pixel);
+    const int64_t pixel = k / kChannels % (side * side);
+    const int64_t b = k / (kChannels * side * side);
+    return uniform_of(seed, (b * kChannels + c) * side * side + pixel);
   });
   for (int64_t b = 0; b < batch; ++b) {
     result.labels.data<int64_t>()[b] =
@@ -104,9 +113,10 @@ Batch batch_by_formula(int step, int64_t batch, int64_t classes, DType dtype) {
 
 std::vector<double> sign_projections(const std::string& name, const Tensor& tensor) {
   const Tensor values = tensor.to(DType::f64).contiguous();
+  const uint64_t seed = fnv(name + "#sign");
   std::vector<double> sums(kProjections, 0.0);
   for (int64_t k = 0; k < values.numel(); ++k) {
-    const uint64_t signs = hash_bits(name + "#sign", torch_index(values.shape(), k));
+    const uint64_t signs = bits_of(seed, torch_index(values.shape(), k));
     const double value = values.data<double>()[k];
     for (int j = 0; j < kProjections; ++j) {
       sums[static_cast<size_t>(j)] += (signs >> j & 1) != 0 ? -value : value;

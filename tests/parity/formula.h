@@ -21,7 +21,8 @@ void fill_by_formula(nn::Module& model);
 struct Batch {
   Tensor images, labels;
 };
-Batch batch_by_formula(int step, int64_t batch, int64_t classes, DType dtype);
+/// Square images of `side` pixels.
+Batch batch_by_formula(int step, int64_t batch, int64_t classes, int64_t side, DType dtype);
 
 /// Sixteen dot products with vectors of random signs, elements in PyTorch's order (OIHW).
 std::vector<double> sign_projections(const std::string& name, const Tensor& tensor);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Golden numbers of CIFAR ResNets, computed by PyTorch, for the C++ parity test.
+"""Golden numbers of whole models, computed by PyTorch, for the C++ parity test.
 
-Contract. The networks and all their inputs come from `reference_nets.py`; what is written here are
+Contract. The networks and all their inputs come from `reference_models.py`; what is written here are
 results only: logits, losses, and of each gradient and running statistic its norm and projections
 
     p_j(g) = sum_k g[k] * (bit j of bits(name + "#sign", k) set ? -1 : +1)
@@ -9,7 +9,8 @@ results only: logits, losses, and of each gradient and running statistic its nor
 with k row-major in PyTorch's layout. `README.md` holds the schema and the bounds tested.
 
     make_golden.py [--out DIR] [--only NAME ...]   writes DIR/NAME.json
-    make_golden.py --check          parameter counts and the DIA cell against the published numbers
+    make_golden.py --check          parameter counts and the DIA cell against the published numbers,
+                                    the independent ViT against timm's
     make_golden.py --conditioning   how far reordered and nudged f64 runs move the numbers
 """
 import argparse
@@ -24,10 +25,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from reference_nets import MODELS, DiaCell, ResNet, batch_of, bits, build, settings, uniform
+from reference_models import MODELS, TWINS, build, make_optimizer, settings
+from reference_nets import DiaCell, ResNet, batch_of, bits, uniform
 
 GRADIENT_PROJECTIONS, STATISTIC_PROJECTIONS = 16, 4
-F32_BATCHES = 9  # odd: a median over them is not moved by a few ReLUs that change side
+GRADIENT_FLOOR = 1e-6  # of the norm of all gradients: the least that an error is divided by
 
 
 # ---------------------------------------------------------------- measurements
@@ -41,13 +43,14 @@ def nudged(net, amount):
 
 
 def one_pass(name, dtype=torch.float64, batch=0, order=None, layout=torch.contiguous_format,
-             onednn=True, nudge=0.0):
+             onednn=True, nudge=0.0, make=None):
     """Training forward and backward of one batch at the initial weights, then an eval forward.
 
     `order` permutes the images, `layout` is the memory format, `onednn` allows that library: the
-    same mathematics, summed differently. Every tensor of the result is f64, images in order."""
-    s, net = settings(name), build(name, dtype).to(memory_format=layout)
-    images, labels = batch_of(batch, s["batch"], s["classes"])
+    same mathematics, summed differently. `make` stands in for the network. Every tensor of the
+    result is f64, images in order."""
+    s, net = settings(name), build(name, dtype, make).to(memory_format=layout)
+    images, labels = batch_of(batch, s["batch"], s["classes"], s["image"])
     order = torch.arange(s["batch"]) if order is None else order
     images = images[order].to(dtype).contiguous(memory_format=layout)
     backend = nullcontext() if onednn else torch.backends.mkldnn.flags(enabled=False)
@@ -65,33 +68,36 @@ def one_pass(name, dtype=torch.float64, batch=0, order=None, layout=torch.contig
 
 
 def losses(name, nudge=0.0):
-    """The loss before each SGD update; step s sees batch s."""
+    """The loss before each update; step s sees batch s."""
     s, net, result = settings(name), nudged(build(name), nudge), []
-    sgd = torch.optim.SGD(net.parameters(), s["lr"], s["momentum"], weight_decay=s["weight_decay"])
+    optimizer = make_optimizer(net, s)
     for step in range(s["steps"]):
-        images, labels = batch_of(step, s["batch"], s["classes"])
+        images, labels = batch_of(step, s["batch"], s["classes"], s["image"])
         loss = F.cross_entropy(net(images), labels)
-        sgd.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        sgd.step()
+        optimizer.step()
         result.append(loss.item())
     return result
 
 
-def relative(got, want):
-    return ((got - want).norm() / want.norm()).item()
+def relative(got, want, floor=0.0):
+    return ((got - want).norm() / want.norm().clamp(min=floor)).item()
 
 
 def errors(got, want):
-    """Relative errors of a run: logits by their largest entry, other tensors by their norm."""
+    """Relative errors of a run: logits by their largest entry, other tensors by their norm, which
+    counts as GRADIENT_FLOOR of all gradients at least. `statistics` where there are any."""
     peak = {k: ((got[k] - want[k]).abs().max() / want[k].abs().max()).item()
             for k in ("logits", "eval_logits")}
-    whole = [torch.cat([g.flatten() for g in run["gradients"].values()]) for run in (got, want)]
-    each = {n: relative(got["gradients"][n], g) for n, g in want["gradients"].items()}
+    whole = [torch.cat([run["gradients"][n].flatten() for n in want["gradients"]])
+             for run in (got, want)]
+    floor = GRADIENT_FLOOR * whole[1].norm().item()
+    each = {n: relative(got["gradients"][n], g, floor) for n, g in want["gradients"].items()}
     stats = [relative(got["statistics"][n], b) for n, b in want["statistics"].items()]
     return peak | {"loss": abs(got["loss"] / want["loss"] - 1.0), "all_gradients": relative(*whole),
-                   "worst_gradient": max(each.values()), "statistics": max(stats),
-                   "gradients": each}
+                   "worst_gradient": max(each.values()), "gradients": each,
+                   **({"statistics": max(stats)} if stats else {})}
 
 
 def f32_errors(name):
@@ -99,7 +105,7 @@ def f32_errors(name):
     ways = {"plain": {}, "no_onednn": {"onednn": False},
             "channels_last": {"layout": torch.channels_last}}
     runs = {way: [] for way in ways}
-    for batch in range(F32_BATCHES):
+    for batch in range(settings(name)["f32_batches"]):
         want = one_pass(name, batch=batch)
         for way, options in ways.items():
             got = one_pass(name, torch.float32, batch, **options)
@@ -137,7 +143,6 @@ def golden(name):
         "eval_logits": want["eval_logits"].tolist(),
         "loss": want["loss"],
         "losses": losses(name),
-        "f32_batches": F32_BATCHES,
         "f32_errors": summary,
         "f32_gradient_errors": each,
         "gradients": {n: sketch(n, g, GRADIENT_PROJECTIONS) for n, g in want["gradients"].items()},
@@ -206,6 +211,17 @@ def published_cell():
     return gap < 1e-6
 
 
+def independent_vits():
+    """The independent ViT against timm's: logits and gradients of one batch in f64."""
+    good = True
+    for name, twin in TWINS.items():
+        gaps = errors(one_pass(name, make=twin), one_pass(name))
+        del gaps["gradients"]
+        good &= max(gaps.values()) < 1e-12
+        print(f"{name}: the independent ViT is off by {rounded(gaps)}")
+    return good
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -219,7 +235,7 @@ def main():
     torch.set_num_threads(args.threads)
     warnings.filterwarnings("ignore", message="TF32")
     if args.check:
-        return 0 if published_counts() & published_cell() else 1
+        return 0 if published_counts() & published_cell() & independent_vits() else 1
     for name in args.only:
         if args.conditioning:
             print(name, conditioning(name), flush=True)

@@ -1,4 +1,4 @@
-"""The networks of the parity test in PyTorch, and the formulas that fill them.
+"""The CIFAR ResNets of the parity test in PyTorch, and the formulas that fill all networks.
 
 Contract. Weights, images and labels are functions of a name and an index, so nothing is stored;
 the C++ test repeats them bit for bit. `README.md` in this folder says how, in words.
@@ -18,15 +18,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-
-MODELS = {"resnet20-none": ("none", "block"), "resnet20-dia-lstm": ("dia-lstm", "stage"),
-          "resnet20-dia-lstm-cells2": ("dia-lstm:cells=2,dropout=0", "stage"),
-          "resnet20-dia-lstm-tanh": ("dia-lstm:output=tanh", "stage"),
-          "resnet20-se-block": ("se", "block"), "resnet20-se-stage": ("se", "stage"),
-          "resnet20-eca-block": ("eca", "block"), "resnet164-none": ("none", "block"),
-          "resnet164-dia-lstm": ("dia-lstm", "stage")}
-SETTINGS = {20: {"classes": 10, "batch": 4, "steps": 10, "lr": 0.01},
-            164: {"classes": 100, "batch": 2, "steps": 5, "lr": 0.001}}
 
 
 # ---------------------------------------------------------------- formulas
@@ -50,12 +41,17 @@ def uniform(name, shape):
 
 def formula(name, state):
     """Value of the state-dict tensor `name`; the weight beside it tells which layer owns it."""
-    tensor, weight = state[name], state[name.rpartition(".")[0] + ".weight"]
+    tensor = state[name]
     u = uniform(name, tensor.shape)
+    if name in ("cls_token", "pos_embed"):
+        return 0.25 * u
+    if name.endswith(".gamma"):  # LayerScale
+        return 0.5 + 0.25 * u
+    weight = state[name.rpartition(".")[0] + ".weight"]
     if weight.dim() == 4:  # convolution: variance 2 / (kh kw O)
         return math.sqrt(6.0 / (weight[0, 0].numel() * weight.shape[0])) * u
     if weight.dim() > 1:  # linear layers and the 1-d convolution of ECA
-        bound = 1.0 / math.sqrt(weight[0].numel())
+        bound = (2.0 if name.endswith("qkv.weight") else 1.0) / math.sqrt(weight[0].numel())
         return bound * (0.75 + 0.25 * u if name.endswith("bias") else u)
     if name.endswith("bn3.weight"):  # the branch's last normalisation in a bottleneck
         return 0.25 + 0.125 * u
@@ -72,9 +68,9 @@ def fill(net):
     return net
 
 
-def batch_of(step, size, classes):
+def batch_of(step, size, classes, image):
     labels = bits(f"label#{step}", size) % np.uint64(classes)
-    images = uniform(f"input#{step}", (size, 3, 32, 32))
+    images = uniform(f"input#{step}", (size, 3, image, image))
     return images, torch.from_numpy(labels.astype(np.int64))
 
 
@@ -227,15 +223,3 @@ class ResNet(nn.Module):
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.fc(x.mean(dim=(2, 3)))
-
-
-def settings(name):
-    attention, sharing = MODELS[name]
-    depth = int(name.split("-")[0].removeprefix("resnet"))
-    return {"model": name, "depth": depth, "attention": attention, "sharing": sharing,
-            **SETTINGS[depth], "momentum": 0.9, "weight_decay": 1e-4}
-
-
-def build(name, dtype=torch.float64):
-    s = settings(name)
-    return fill(ResNet(s["depth"], s["classes"], s["attention"], s["sharing"]).double()).to(dtype)
