@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Golden numbers of whole models, computed by PyTorch, for the C++ parity test.
 
-Contract. The networks and all their inputs come from `reference_models.py`; what is written here are
-results only: logits, losses, and of each gradient and running statistic its norm and projections
+Contract. The networks and all their inputs come from `reference_models.py`; what is written here
+are results only: logits, losses, and of each gradient and running statistic its norm and
+projections
 
     p_j(g) = sum_k g[k] * (bit j of bits(name + "#sign", k) set ? -1 : +1)
 
