@@ -107,6 +107,13 @@ DG_HOST_DEVICE inline F exp_of(F x) {
   return parts.scaled(1.0F + parts.rest);
 }
 
+/// e^x for x <= 0, which saves a quarter of exp_of; 0 below -87, where e^x is hardly a normal
+/// number any more.
+template <typename F>
+DG_HOST_DEVICE inline F exp_of_negative(F x) {
+  return x < -87.0F ? F{} : detail::ExpParts<F>(x).normal_value();
+}
+
 /// The natural logarithm: -infinity at 0, NaN below. x = 2^k (1 + f) with |f| <= 1/3, and
 /// log(1 + f) = f - f^2 / 2 + f^3 P(f); the rounding of k ln 2 + f is added back.
 template <typename F>
@@ -191,6 +198,9 @@ DG_HOST_DEVICE inline F erf_of(F x) {
 }
 
 DG_HOST_DEVICE inline double exp_of(double x) {
+  return std::exp(x);
+}
+DG_HOST_DEVICE inline double exp_of_negative(double x) {
   return std::exp(x);
 }
 DG_HOST_DEVICE inline double log_of(double x) {

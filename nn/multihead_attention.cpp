@@ -3,23 +3,9 @@
 #include "diagrad/core/error.h"
 #include "diagrad/nn/random_scope.h"
 #include "diagrad/ops/reshape.h"
-#include "diagrad/ops/scaled_dot_product.h"
-#include "diagrad/ops/slice.h"
 #include "diagrad/ops/transpose.h"
 
 namespace diagrad::nn {
-namespace {
-
-/// Part `index` of y [B,T,parts*D], by heads: a view [B,heads,T,d] where y is contiguous.
-Tensor heads_of(const Tensor& y, int64_t index, int64_t parts, int64_t heads) {
-  const int64_t width = y.size(2) / parts;
-  const Tensor by_head = reshape(y, {y.size(0), y.size(1), parts * heads, width / heads});
-  const Tensor part = slice(by_head, 2, index * heads, (index + 1) * heads);
-  return transpose(part, 1, 2);
-}
-
-}  // namespace
-
 MultiheadAttention::MultiheadAttention(const MultiheadAttentionSpec& spec, RandomStream& random)
     : spec_(spec) {
   DG_CHECK(spec.width > 0 && spec.heads > 0 && spec.width % spec.heads == 0,
@@ -46,9 +32,7 @@ MultiheadAttention::MultiheadAttention(const MultiheadAttentionSpec& spec, Rando
 Tensor MultiheadAttention::forward(const Tensor& x) {
   if (!qkv_) return attend(x, x);
   check_tokens(x);
-  const Tensor y = qkv_->forward(x);
-  return attend_heads(heads_of(y, 0, 3, spec_.heads), heads_of(y, 1, 3, spec_.heads),
-                      heads_of(y, 2, 3, spec_.heads));
+  return projected(packed_attention(qkv_->forward(x), spec_.heads, next_options()));
 }
 
 Tensor MultiheadAttention::attend(const Tensor& x, const Tensor& source) {
@@ -58,12 +42,18 @@ Tensor MultiheadAttention::attend(const Tensor& x, const Tensor& source) {
   check_tokens(source);
   DG_CHECK(x.size(0) == source.size(0),
            "MultiheadAttention: {} attends to {}; their batches differ", x.shape(), source.shape());
-  return attend_heads(heads_of(q_proj_->forward(x), 0, 1, spec_.heads),
-                      heads_of(k_proj_->forward(source), 0, 1, spec_.heads),
-                      heads_of(v_proj_->forward(source), 0, 1, spec_.heads));
+  const Tensor y = scaled_dot_product_attention(heads_of(q_proj_->forward(x)),
+                                                heads_of(k_proj_->forward(source)),
+                                                heads_of(v_proj_->forward(source)), next_options());
+  return projected(transpose(y, 1, 2));
 }
 
-Tensor MultiheadAttention::attend_heads(const Tensor& q, const Tensor& k, const Tensor& v) {
+Tensor MultiheadAttention::heads_of(const Tensor& y) const {
+  return transpose(reshape(y, {y.size(0), y.size(1), spec_.heads, spec_.width / spec_.heads}), 1,
+                   2);
+}
+
+ScaledDotProductOptions MultiheadAttention::next_options() const {
   ScaledDotProductOptions options;
   if (is_training() && spec_.attention_dropout > 0.0) {
     const RandomScope::Draw draw = RandomScope::next();
@@ -71,7 +61,10 @@ Tensor MultiheadAttention::attend_heads(const Tensor& q, const Tensor& k, const 
     options.seed = draw.seed;
     options.stream = draw.stream;
   }
-  const Tensor y = transpose(scaled_dot_product_attention(q, k, v, options), 1, 2);
+  return options;
+}
+
+Tensor MultiheadAttention::projected(const Tensor& y) {
   return dropout_->forward(proj_->forward(reshape(y, {y.size(0), y.size(1), spec_.width})));
 }
 

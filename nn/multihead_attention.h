@@ -4,6 +4,7 @@
 #include "diagrad/nn/dropout.h"
 #include "diagrad/nn/linear.h"
 #include "diagrad/nn/module.h"
+#include "diagrad/ops/scaled_dot_product.h"
 
 namespace diagrad::nn {
 
@@ -34,7 +35,12 @@ class MultiheadAttention : public Module {
   Tensor attend(const Tensor& x, const Tensor& source);
 
  private:
-  Tensor attend_heads(const Tensor& q, const Tensor& k, const Tensor& v);
+  /// [B,T,D] by heads, [B,heads,T,d].
+  Tensor heads_of(const Tensor& y) const;
+  /// Those of the next call, with its dropout.
+  ScaledDotProductOptions next_options() const;
+  /// What the heads give, [B,T,heads,d], as the layer's result [B,T,D].
+  Tensor projected(const Tensor& y);
   void check_tokens(const Tensor& x) const;
 
   MultiheadAttentionSpec spec_;

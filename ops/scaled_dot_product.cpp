@@ -85,41 +85,120 @@ AttentionScores scores_of(const char* op, const Tensor& q, const Tensor& k,
           options.causal, scale};
 }
 
+/// The projections of a packed tensor [B,T,3 heads d], as views.
+struct Projections {
+  Tensor q, k, v;  ///< [B,heads,T,d]
+};
+
+Projections unpacked(const Tensor& qkv, int64_t heads) {
+  const int64_t width = qkv.size(2) / (3 * heads);
+  const auto part = [&](int64_t index) {
+    const Shape& strides = qkv.strides();
+    return qkv.strided({qkv.size(0), heads, qkv.size(1), width}, {strides[0], width, strides[1], 1},
+                       index * heads * width);
+  };
+  return {part(0), part(1), part(2)};
+}
+
+/// The view with axes 1 and 2 exchanged: [B,heads,T,d] as [B,T,heads,d] and back.
+Tensor exchanged(const Tensor& x) {
+  const Shape& strides = x.strides();
+  return x.strided({x.size(0), x.size(2), x.size(1), x.size(3)},
+                   {strides[0], strides[2], strides[1], strides[3]});
+}
+
+/// What a forward pass takes and gives, with room for the result.
+AttentionForward forward_of(const char* op, const Projections& in,
+                            const ScaledDotProductOptions& options, bool records) {
+  AttentionForward pass{scores_of(op, in.q, in.k, options), Tensor(), {}, Tensor(), Tensor()};
+  check_values(op, in.k, in.v);
+  pass.v = with_contiguous_rows(in.v);
+  pass.dropout =
+      dropout_mask(op, {.p = options.dropout, .seed = options.seed, .stream = options.stream});
+  pass.y = empty_by_tokens(in.q, in.q.size(2), in.v.size(3));
+  if (records) {
+    pass.log_sum =
+        Tensor::empty({in.q.size(0), in.q.size(1), in.q.size(2)}, in.q.dtype(), in.q.device());
+  }
+  attention_forward_kernel.on(in.q.device())(pass);
+  return pass;
+}
+
+/// What a backward pass needs beside the projections and y.
+struct SavedPass {
+  explicit SavedPass(const AttentionForward& pass)
+      : causal(pass.scores.causal),
+        scale(pass.scores.scale),
+        dropout(pass.dropout),
+        mask(pass.scores.mask),
+        log_sum(pass.log_sum) {}
+
+  AttentionBackward backward_of(const Projections& in, const Tensor& y,
+                                const BackwardContext& context) const {
+    AttentionBackward pass;
+    pass.scores = {in.q, in.k, mask.get(context), causal, scale};
+    pass.v = in.v;
+    pass.dropout = dropout;
+    pass.y = y;
+    pass.log_sum = log_sum.get(context);
+    return pass;
+  }
+
+  bool causal;
+  double scale;
+  DropoutMask dropout;
+  SavedTensor mask, log_sum;
+};
+
+int64_t multiply_adds_of(const Projections& in) {
+  return in.q.shape().numel(0, 3) * in.k.size(2) * (in.q.size(3) + in.v.size(3));
+}
+
 }  // namespace
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const ScaledDotProductOptions& options) {
   constexpr const char* kOp = "scaled_dot_product_attention";
-  AttentionForward pass{scores_of(kOp, q, k, options), Tensor(), {}, Tensor(), Tensor()};
-  check_values(kOp, k, v);
-  pass.v = with_contiguous_rows(v);
-  pass.dropout =
-      dropout_mask(kOp, {.p = options.dropout, .seed = options.seed, .stream = options.stream});
-  pass.y = empty_by_tokens(q, q.size(2), v.size(3));
-  if (autograd::records({q, k, v})) {
-    pass.log_sum = Tensor::empty({q.size(0), q.size(1), q.size(2)}, q.dtype(), q.device());
-  }
-  attention_forward_kernel.on(q.device())(pass);
-  const int64_t multiply_adds = q.shape().numel(0, 3) * k.size(2) * (q.size(3) + v.size(3));
+  const Projections in{q, k, v};
+  const AttentionForward pass = forward_of(kOp, in, options, autograd::records({q, k, v}));
   return autograd::record(
-      {kOp, multiply_adds}, {q, k, v}, pass.y,
-      [causal = options.causal, scale = pass.scores.scale, dropout = pass.dropout,
-       q = SavedTensor(pass.scores.q), k = SavedTensor(pass.scores.k),
-       mask = SavedTensor(pass.scores.mask), v = SavedTensor(pass.v), y = SavedTensor(pass.y),
-       log_sum = SavedTensor(pass.log_sum)](const BackwardContext& context) {
-        AttentionBackward back;
-        back.scores = {q.get(context), k.get(context), mask.get(context), causal, scale};
-        back.v = v.get(context);
-        back.dropout = dropout;
-        back.y = y.get(context);
-        back.log_sum = log_sum.get(context);
+      {kOp, multiply_adds_of(in)}, {q, k, v}, pass.y,
+      [saved = SavedPass(pass), q = SavedTensor(pass.scores.q), k = SavedTensor(pass.scores.k),
+       v = SavedTensor(pass.v), y = SavedTensor(pass.y)](const BackwardContext& context) {
+        const Projections there{q.get(context), k.get(context), v.get(context)};
+        AttentionBackward back = saved.backward_of(there, y.get(context), context);
         back.dy = with_contiguous_rows(context.gradient());
         const auto like = [](const Tensor& x) { return empty_by_tokens(x, x.size(2), x.size(3)); };
-        if (context.needs(0)) back.dq = like(back.scores.q);
-        if (context.needs(1)) back.dk = like(back.scores.k);
-        if (context.needs(2)) back.dv = like(back.v);
+        if (context.needs(0)) back.dq = like(there.q);
+        if (context.needs(1)) back.dk = like(there.k);
+        if (context.needs(2)) back.dv = like(there.v);
         attention_backward_kernel.on(back.dy.device())(back);
         return Gradients{back.dq, back.dk, back.dv};
+      });
+}
+
+Tensor packed_attention(const Tensor& qkv, int64_t heads, const ScaledDotProductOptions& options) {
+  constexpr const char* kOp = "packed_attention";
+  DG_CHECK(qkv.rank() == 3 && heads > 0 && qkv.size(2) > 0 && qkv.size(2) % (3 * heads) == 0,
+           "{}: expected queries, keys and values [B,T,3*heads*d] of {} heads, got {}", kOp, heads,
+           qkv.shape());
+  const Tensor packed = with_contiguous_rows(qkv);
+  const Projections in = unpacked(packed, heads);
+  const AttentionForward pass = forward_of(kOp, in, options, autograd::records({qkv}));
+  return autograd::record(
+      {kOp, multiply_adds_of(in)}, {qkv}, exchanged(pass.y),
+      [saved = SavedPass(pass), qkv = SavedTensor(packed), y = SavedTensor(pass.y),
+       heads](const BackwardContext& context) {
+        const Tensor& from = qkv.get(context);
+        AttentionBackward back = saved.backward_of(unpacked(from, heads), y.get(context), context);
+        back.dy = with_contiguous_rows(exchanged(context.gradient()));
+        const Tensor gradient = Tensor::empty(from.shape(), from.dtype(), from.device());
+        const Projections slices = unpacked(gradient, heads);
+        back.dq = slices.q;
+        back.dk = slices.k;
+        back.dv = slices.v;
+        attention_backward_kernel.on(back.dy.device())(back);
+        return Gradients{gradient};
       });
 }
 

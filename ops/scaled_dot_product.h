@@ -30,6 +30,13 @@ struct ScaledDotProductOptions {
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const ScaledDotProductOptions& options = {});
 
+/// The same of one projection qkv [B,T,3 heads d], which holds for each token the queries, the keys
+/// and the values, each head by head: y [B,T,heads,d]. Gives the bits of the slices, without the
+/// copies that their gradients need. Saves qkv beside the mask, y and the log-sum-exp. Throws for
+/// widths that 3 heads do not divide.
+Tensor packed_attention(const Tensor& qkv, int64_t heads,
+                        const ScaledDotProductOptions& options = {});
+
 /// The weights softmax(scale q k^T + mask) of some queries, without dropout: [B,heads,rows,Tk] for
 /// the Tq indices in `rows`. No gradient. Throws for an index outside [0, Tq).
 Tensor attention_weights(const Tensor& q, const Tensor& k, std::span<const int64_t> rows,

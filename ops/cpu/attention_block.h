@@ -10,7 +10,7 @@
 #include "diagrad/ops/cpu/gemm/micro_kernel.h"
 #include "diagrad/ops/cpu/gemm/pack.h"
 #include "diagrad/ops/cpu/gemm/packed_right.h"
-#include "diagrad/ops/cpu/gemm/row_product.h"
+#include "diagrad/ops/cpu/gemm/small_product.h"
 #include "diagrad/ops/cpu/philox_words.h"
 #include "diagrad/ops/scaled_dot_product_kernels.h"
 
@@ -42,22 +42,58 @@ struct RowView {
   T* row(int64_t index) const { return data + index * stride; }
 };
 
-/// The rows of head `index`, of B * heads, of x [B,heads,T,d].
+/// The rows of each of the B * heads heads of x [B,heads,T,d].
 template <typename T>
-RowView<T> rows_of_head(const Tensor& x, int64_t index) {
-  const int64_t heads = x.size(1);
-  return {x.data<std::remove_const_t<T>>() + index / heads * x.strides()[0] +
-              index % heads * x.strides()[1],
-          x.strides()[2]};
-}
+class HeadRows {
+ public:
+  HeadRows() = default;  ///< of no tensor
+  explicit HeadRows(const Tensor& x) {
+    if (!x.defined()) return;
+    data_ = x.data<std::remove_const_t<T>>();
+    heads_ = x.size(1);
+    batch_stride_ = x.strides()[0];
+    head_stride_ = x.strides()[1];
+    row_stride_ = x.strides()[2];
+  }
+  explicit operator bool() const { return data_ != nullptr; }
+  RowView<T> at(int64_t head) const {
+    return {data_ + head / heads_ * batch_stride_ + head % heads_ * head_stride_, row_stride_};
+  }
+
+ private:
+  T* data_ = nullptr;
+  int64_t heads_ = 1;
+  int64_t batch_stride_ = 0;
+  int64_t head_stride_ = 0;
+  int64_t row_stride_ = 0;
+};
 
 /// Rows as the right operand of a product: [count, padded], zero beyond `width`.
 template <typename T>
 void pack_rows(RowView<const T> rows, Range range, int64_t width, T* packed) {
-  const int64_t padded = whole_vectors<T>(width);
-  for (int64_t r = range.first; r < range.last; ++r, packed += padded) {
-    std::copy_n(rows.row(r), width, packed);
-    std::fill(packed + width, packed + padded, T(0));
+  const int64_t whole = width / kLanes<T> * kLanes<T>;
+  for (int64_t r = range.first; r < range.last; ++r) {
+    const T* const row = rows.row(r);
+    for (int64_t c = 0; c < whole; c += kLanes<T>, packed += kLanes<T>)
+      store<T>(packed, load(row + c));
+    if (whole == width) continue;
+    store<T>(packed, load_partial(row + whole, width - whole));
+    packed += kLanes<T>;
+  }
+}
+
+/// Rows of whole vectors, from `packed` on, times `factor`, to the first `count` of `rows`.
+template <typename T>
+void unpack_rows(const T* packed, int64_t count, T factor, RowView<T> rows, int64_t width) {
+  const int64_t whole = width / kLanes<T> * kLanes<T>;
+  for (int64_t r = 0; r < count; ++r) {
+    T* const row = rows.row(r);
+    for (int64_t c = 0; c < whole; c += kLanes<T>, packed += kLanes<T>) {
+      store<T>(row + c, load(packed) * factor);
+    }
+    if (whole == width) continue;
+    store_partial<T>(row + whole, load(packed) * factor, width - whole);
+    packed += kLanes<T>;
   }
 }
 
@@ -68,36 +104,10 @@ void pack_columns(RowView<const T> rows, Range range, int64_t width, T* packed) 
                              rows.row(range.first), rows.stride, packed);
 }
 
-/// c = alpha a b (+ c), a [rows, inner] by rows, b [inner, columns] in rows of whole vectors.
+/// c = a^T b (+ c), a [inner, rows]; b and c in whole vectors.
 template <typename T>
-struct BlockProduct {
-  RowView<const T> a;
-  int64_t rows;
-  int64_t inner;
-  const T* b;
-  int64_t b_stride;
-  RowView<T> c;
-  int64_t columns;
-  T alpha = 1;
-  bool accumulate = false;
-};
-
-template <typename T>
-void multiply(const BlockProduct<T>& p) {
-  const PanelSplit<T> split(p.columns);
-  RowProduct<T> product{p.rows, p.inner, p.a.data, p.a.stride, p.c.data, p.c.stride};
-  product.alpha = p.alpha;
-  product.accumulate = p.accumulate;
-  product.prefetch = Prefetch::kResult;
-  multiply_rows<T>(product, split, p.inner, [&](int64_t panel, int64_t /*k*/) {
-    return PanelOperand<T>{p.b + split.first_column(panel), p.b_stride, 0};
-  });
-}
-
-/// The same with a given as its transpose [inner, rows].
-template <typename T>
-void multiply_transposed(const BlockProduct<T>& p) {
-  const PanelSplit<T> split(p.columns);
+void multiply_transposed(const SmallProduct<T>& p) {
+  const PanelSplit<T> split(p.vectors * kLanes<T>);
   const EvenSplit blocks(p.rows, max_column_kernel_rows(split.vectors(0)));
   std::array<T*, kAccumulators> targets;
   for (int64_t block = 0; block < blocks.count; ++block) {
@@ -106,11 +116,11 @@ void multiply_transposed(const BlockProduct<T>& p) {
     for (int64_t panel = 0; panel < split.count(); ++panel) {
       const int64_t column = split.first_column(panel);
       for (int64_t r = 0; r < count; ++r) {
-        targets[static_cast<size_t>(r)] = p.c.row(first + r) + column;
+        targets[static_cast<size_t>(r)] = p.c + (first + r) * p.c_stride + column;
       }
-      BlockOutput<T> out{targets.data(), split.columns(panel), p.alpha};
+      BlockOutput<T> out{targets.data(), split.columns(panel)};
       out.accumulate = p.accumulate;
-      column_kernel<T>(count, split.vectors(panel))({p.a.data + first, p.a.stride, 0, 1, p.inner},
+      column_kernel<T>(count, split.vectors(panel))({p.a + first, p.a_stride, 0, 1, p.inner},
                                                     {p.b + column, p.b_stride, 0}, out);
     }
   }
@@ -130,99 +140,119 @@ QueryPanel panel_of(const PanelSplit<T>& split, int64_t panel) {
   return {split.first_column(panel), split.columns(panel), split.vectors(panel) * kLanes<T>};
 }
 
-/// The scores of one head.
+/// The scores of one head at a time.
 template <typename T>
 class HeadScores {
  public:
-  HeadScores(const AttentionScores& scores, int64_t head)
-      : q(rows_of_head<const T>(scores.q, head)),
-        k(rows_of_head<const T>(scores.k, head)),
+  explicit HeadScores(const AttentionScores& scores)
+      : queries(scores.q.size(2)),
+        keys(scores.k.size(2)),
         width(scores.q.size(3)),
         scale(static_cast<T>(scores.scale)),
-        keys_(scores.k.size(2)),
+        all_q_(scores.q),
+        all_k_(scores.k),
+        heads_(scores.q.size(1)),
         causal_(scores.causal) {
     if (!scores.mask.defined()) return;
-    const Shape& strides = scores.mask.strides();
-    const int64_t heads = scores.q.size(1);
-    const int64_t offset = head / heads * strides[0] + head % heads * strides[1];
-    query_stride_ = strides[2];
-    key_stride_ = strides[3];
+    mask_strides_ = scores.mask.strides();
     if (scores.mask.dtype() == DType::u8) {
-      allowed_ = scores.mask.data<uint8_t>() + offset;
+      all_allowed_ = scores.mask.data<uint8_t>();
     } else {
-      added_ = scores.mask.data<T>() + offset;
+      all_added_ = scores.mask.data<T>();
     }
+  }
+
+  void select(int64_t head) {
+    q = all_q_.at(head);
+    k = all_k_.at(head);
+    if (mask_strides_.empty()) return;
+    const int64_t offset = head / heads_ * mask_strides_[0] + head % heads_ * mask_strides_[1];
+    if (all_allowed_ != nullptr) allowed_ = all_allowed_ + offset;
+    if (all_added_ != nullptr) added_ = all_added_ + offset;
   }
 
   /// Keys [0, n) may be attended to by some query of the panel.
   int64_t keys_of(const QueryPanel& panel) const {
-    if (!causal_) return keys_;
+    if (!causal_) return keys;
     int64_t last = 0;
     for (int64_t lane = 0; lane < panel.count; ++lane) last = std::max(last, panel.query(lane));
-    return std::min(keys_, last + 1);
+    return std::min(keys, last + 1);
   }
 
-  /// Scores of keys [keys.first, keys.last) with the queries packed by pack_columns, masked.
-  void compute(const QueryPanel& panel, const T* packed, Range keys, T* scores) const {
-    multiply<T>({.a = {k.row(keys.first), k.stride},
-                 .rows = keys.last - keys.first,
-                 .inner = width,
-                 .b = packed,
-                 .b_stride = panel.width,
-                 .c = {scores, panel.width},
-                 .columns = panel.width,
-                 .alpha = scale});
-    if (added_ != nullptr || allowed_ != nullptr) apply_mask(panel, keys, scores);
-    if (causal_) apply_causal(panel, keys, scores);
+  /// Rows of queries, times the scale, as `compute` takes them.
+  void pack_queries(RowView<const T> rows, Range range, T* packed) const {
+    pack_columns<T>(rows, range, width, packed);
+    const int64_t size = width * whole_vectors<T>(range.last - range.first);
+    for (int64_t i = 0; i < size; ++i) packed[i] *= scale;
   }
 
-  const RowView<const T> q, k;
-  const int64_t width;
+  /// Scores of the keys `range`, whose rows begin with `rows`, with the queries of pack_queries,
+  /// masked.
+  void compute(const QueryPanel& panel, const T* packed, Range range, RowView<const T> rows,
+               T* scores) const {
+    multiply_small<T>({.rows = range.last - range.first,
+                       .inner = width,
+                       .a = rows.data,
+                       .a_stride = rows.stride,
+                       .b = packed,
+                       .b_stride = panel.width,
+                       .c = scores,
+                       .c_stride = panel.width,
+                       .vectors = panel.width / kLanes<T>});
+    if (added_ != nullptr || allowed_ != nullptr) apply_mask(panel, range, scores);
+    if (causal_) apply_causal(panel, range, scores);
+  }
+
+  const int64_t queries, keys, width;
   const T scale;
+  RowView<const T> q, k;  ///< of the selected head
 
  private:
   static constexpr T kMasked = -std::numeric_limits<T>::infinity();
 
-  void apply_mask(const QueryPanel& panel, Range keys, T* scores) const {
+  void apply_mask(const QueryPanel& panel, Range range, T* scores) const {
     for (int64_t lane = 0; lane < panel.count; ++lane) {
-      int64_t at = panel.query(lane) * query_stride_ + keys.first * key_stride_;
+      int64_t at = panel.query(lane) * mask_strides_[2] + range.first * mask_strides_[3];
       T* score = scores + lane;
-      for (int64_t key = keys.first; key < keys.last; ++key) {
+      for (int64_t key = range.first; key < range.last; ++key) {
         if (added_ != nullptr) {
           *score += added_[at];
         } else if (allowed_[at] == 0) {
           *score = kMasked;
         }
-        at += key_stride_;
+        at += mask_strides_[3];
         score += panel.width;
       }
     }
   }
 
-  void apply_causal(const QueryPanel& panel, Range keys, T* scores) const {
+  void apply_causal(const QueryPanel& panel, Range range, T* scores) const {
     for (int64_t lane = 0; lane < panel.count; ++lane) {
-      for (int64_t key = std::max(keys.first, panel.query(lane) + 1); key < keys.last; ++key) {
-        scores[(key - keys.first) * panel.width + lane] = kMasked;
+      for (int64_t key = std::max(range.first, panel.query(lane) + 1); key < range.last; ++key) {
+        scores[(key - range.first) * panel.width + lane] = kMasked;
       }
     }
   }
 
-  int64_t keys_;
+  HeadRows<const T> all_q_, all_k_;
+  int64_t heads_;
   bool causal_;
-  const T* added_ = nullptr;
+  Shape mask_strides_;  ///< empty: no mask
+  const T* all_added_ = nullptr;
+  const uint8_t* all_allowed_ = nullptr;
+  const T* added_ = nullptr;  ///< of the selected head
   const uint8_t* allowed_ = nullptr;
-  int64_t query_stride_ = 0;
-  int64_t key_stride_ = 0;
 };
 
+/// e^x for x <= 0.
 template <typename T>
 inline Vec<T> exp_lanes(const Vec<T>& x) {
   if constexpr (std::is_same_v<T, float>) {
-    return exp_of(x);
+    return exp_of_negative(x);
   } else {
     T lanes[kLanes<T>];
     store<T>(lanes, x);
-    for (T& lane : lanes) lane = exp_of(lane);
+    for (T& lane : lanes) lane = exp_of_negative(lane);
     return load<T>(lanes);
   }
 }

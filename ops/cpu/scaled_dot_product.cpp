@@ -10,6 +10,7 @@ namespace diagrad {
 namespace {
 
 using kernels::EvenSplit;
+using kernels::HeadRows;
 using kernels::HeadScores;
 using kernels::kPanelLanes;
 using kernels::PanelSplit;
@@ -27,12 +28,16 @@ class ForwardGroup {
  public:
   explicit ForwardGroup(const AttentionForward& pass)
       : pass_(pass),
-        queries_(pass.scores.q.size(2)),
-        keys_(pass.scores.k.size(2)),
+        scores_(pass.scores),
+        v_(pass.v),
+        y_(pass.y),
+        log_sum_(pass.log_sum.defined() ? pass.log_sum.data<T>() : nullptr),
         width_(pass.v.size(3)),
         padded_(kernels::whole_vectors<T>(width_)),
-        blocks_(keys_, kernels::kBlockKeys),
-        packed_(lanes() * pass.scores.q.size(3)),
+        key_width_(kernels::whole_vectors<T>(scores_.width)),
+        blocks_(scores_.keys, kernels::kBlockKeys),
+        packed_(lanes() * scores_.width),
+        keys_(block_keys() * key_width_),
         values_(block_keys() * padded_),
         weights_(block_keys() * kPanelLanes<T>),
         factors_(drops() ? block_keys() * kPanelLanes<T> : 0),
@@ -41,18 +46,19 @@ class ForwardGroup {
         total_(lanes()) {}
 
   void run(int64_t head, const PanelSplit<T>& panels, Range group) {
-    const HeadScores<T> scores(pass_.scores, head);
-    const RowView<const T> values = kernels::rows_of_head<const T>(pass_.v, head);
+    scores_.select(head);
+    const RowView<const T> values = v_.at(head);
     first_ = panels.first_column(group.first);
-    for (int64_t j = group.first; j < group.last; ++j) begin(scores, kernels::panel_of(panels, j));
-    const int64_t end = scores.keys_of(kernels::panel_of(panels, group.last - 1));
+    for (int64_t j = group.first; j < group.last; ++j) begin(kernels::panel_of(panels, j));
+    const int64_t end = scores_.keys_of(kernels::panel_of(panels, group.last - 1));
     for (int64_t block = 0; block < blocks_.count && blocks_.first(block) < end; ++block) {
       const Range keys{blocks_.first(block), blocks_.first(block) + blocks_.size(block)};
+      kernels::pack_rows<T>(scores_.k, keys, scores_.width, keys_.data());
       kernels::pack_rows<T>(values, keys, width_, values_.data());
       for (int64_t j = group.first; j < group.last; ++j) {
         const QueryPanel panel = kernels::panel_of(panels, j);
-        const Range own{keys.first, std::min(keys.last, scores.keys_of(panel))};
-        if (own.first < own.last) add_block(head, scores, panel, own);
+        const Range own{keys.first, std::min(keys.last, scores_.keys_of(panel))};
+        if (own.first < own.last) add_block(head, panel, own);
       }
     }
     for (int64_t j = group.first; j < group.last; ++j) finish(head, kernels::panel_of(panels, j));
@@ -60,37 +66,37 @@ class ForwardGroup {
 
  private:
   int64_t lanes() const {
-    return std::min(kGroupPanels * kPanelLanes<T>, kernels::whole_vectors<T>(queries_));
+    return std::min(kGroupPanels * kPanelLanes<T>, kernels::whole_vectors<T>(scores_.queries));
   }
-  int64_t block_keys() const { return std::min(kernels::kBlockKeys, keys_); }
+  int64_t block_keys() const { return std::min(kernels::kBlockKeys, scores_.keys); }
   bool drops() const { return pass_.dropout.threshold > 0; }
 
   // What belongs to a panel of the group.
   T* packed(const QueryPanel& panel) const {
-    return packed_.data() + (panel.first - first_) * pass_.scores.q.size(3);
+    return packed_.data() + (panel.first - first_) * scores_.width;
   }
   T* sums(const QueryPanel& panel) const { return sums_.data() + (panel.first - first_) * padded_; }
   T* largest(const QueryPanel& panel) const { return largest_.data() + panel.first - first_; }
   T* total(const QueryPanel& panel) const { return total_.data() + panel.first - first_; }
 
-  void begin(const HeadScores<T>& scores, const QueryPanel& panel) {
-    kernels::pack_columns<T>(scores.q, {panel.first, panel.first + panel.count}, scores.width,
-                             packed(panel));
+  void begin(const QueryPanel& panel) {
+    scores_.pack_queries(scores_.q, {panel.first, panel.first + panel.count}, packed(panel));
     std::fill_n(largest(panel), panel.width, -std::numeric_limits<T>::infinity());
     std::fill_n(total(panel), panel.width, T(0));
-    if (keys_ == 0) std::fill_n(sums(panel), panel.count * padded_, T(0));
+    if (scores_.keys == 0) std::fill_n(sums(panel), panel.count * padded_, T(0));
   }
 
-  void add_block(int64_t head, const HeadScores<T>& scores, const QueryPanel& panel, Range keys) {
+  void add_block(int64_t head, const QueryPanel& panel, Range keys) {
     T* const weights = weights_.data();
     const int64_t count = keys.last - keys.first;
     T correction[kPanelLanes<T>];
-    scores.compute(panel, packed(panel), keys, weights);
+    scores_.compute(panel, packed(panel), keys, {keys_.data(), key_width_}, weights);
     kernels::update_softmax<T>(count, panel.width, weights, largest(panel), total(panel),
                                correction);
     if (drops()) {
-      kernels::dropout_factors<T>(pass_.dropout, static_cast<uint64_t>(head * queries_ * keys_),
-                                  keys_, panel, keys, factors_.data());
+      kernels::dropout_factors<T>(pass_.dropout,
+                                  static_cast<uint64_t>(head * scores_.queries * scores_.keys),
+                                  scores_.keys, panel, keys, factors_.data());
       kernels::multiply_elements<T>(count * panel.width, factors_.data(), weights);
     }
     if (keys.first > 0) {
@@ -99,19 +105,21 @@ class ForwardGroup {
         for (int64_t c = 0; c < padded_; ++c) sum[c] *= correction[lane];
       }
     }
-    kernels::multiply_transposed<T>({.a = {weights, panel.width},
-                                     .rows = panel.count,
+    kernels::multiply_transposed<T>({.rows = panel.count,
                                      .inner = count,
+                                     .a = weights,
+                                     .a_stride = panel.width,
                                      .b = values_.data(),
                                      .b_stride = padded_,
-                                     .c = {sums(panel), padded_},
-                                     .columns = padded_,
+                                     .c = sums(panel),
+                                     .c_stride = padded_,
+                                     .vectors = padded_ / kLanes<T>,
                                      .accumulate = keys.first > 0});
   }
 
   /// Divides by the sum of the powers; of a query that attends to no key both are 0.
   void finish(int64_t head, const QueryPanel& panel) {
-    const RowView<T> y = kernels::rows_of_head<T>(pass_.y, head);
+    const RowView<T> y = y_.at(head);
     const T* const powers = total(panel);
     T inverse[kPanelLanes<T>];
     for (int64_t lane = 0; lane < panel.width; ++lane) {
@@ -122,18 +130,21 @@ class ForwardGroup {
       T* __restrict to = y.row(panel.first + lane);
       for (int64_t c = 0; c < width_; ++c) to[c] = sum[c] * inverse[lane];
     }
-    if (!pass_.log_sum.defined()) return;
-    T* const log_sum = pass_.log_sum.data<T>() + head * queries_ + panel.first;
+    if (log_sum_ == nullptr) return;
     map_math(
-        panel.count, [](MathVec<T> sum, MathVec<T> top) { return top + log_of(sum); }, log_sum,
-        powers, largest(panel));
+        panel.count, [](MathVec<T> sum, MathVec<T> top) { return top + log_of(sum); },
+        log_sum_ + head * scores_.queries + panel.first, powers, largest(panel));
   }
 
   const AttentionForward& pass_;
-  const int64_t queries_, keys_, width_, padded_;
+  HeadScores<T> scores_;
+  const HeadRows<const T> v_;
+  const HeadRows<T> y_;
+  T* const log_sum_;
+  const int64_t width_, padded_, key_width_;
   const EvenSplit blocks_;
   int64_t first_ = 0;  ///< query of the group
-  const Scratch<T> packed_, values_, weights_, factors_, sums_, largest_, total_;
+  const Scratch<T> packed_, keys_, values_, weights_, factors_, sums_, largest_, total_;
 };
 
 template <typename T>
@@ -158,8 +169,9 @@ void forward(const AttentionForward& pass) {
 /// The weights of some rows of one head: the scores twice, for the sums and for the weights.
 template <typename T>
 void weights_of_rows(const AttentionWeights& pass, int64_t head, Range rows) {
-  const HeadScores<T> scores(pass.scores, head);
-  const int64_t keys = pass.scores.k.size(2);
+  HeadScores<T> scores(pass.scores);
+  scores.select(head);
+  const int64_t keys = scores.keys;
   const int64_t count = rows.last - rows.first;
   const QueryPanel panel{0, count, kernels::whole_vectors<T>(count), pass.rows.data() + rows.first};
   const Scratch<T> gathered(count * scores.width);
@@ -169,8 +181,7 @@ void weights_of_rows(const AttentionWeights& pass, int64_t head, Range rows) {
     std::copy_n(scores.q.row(panel.query(lane)), scores.width,
                 gathered.data() + lane * scores.width);
   }
-  kernels::pack_columns<T>({gathered.data(), scores.width}, {0, count}, scores.width,
-                           packed.data());
+  scores.pack_queries({gathered.data(), scores.width}, {0, count}, packed.data());
   T largest[kPanelLanes<T>];
   T total[kPanelLanes<T>] = {};
   T correction[kPanelLanes<T>];
@@ -179,7 +190,8 @@ void weights_of_rows(const AttentionWeights& pass, int64_t head, Range rows) {
   const auto for_each_block = [&](const auto& body) {
     for (int64_t i = 0; i < blocks.count; ++i) {
       const Range range{blocks.first(i), blocks.first(i) + blocks.size(i)};
-      scores.compute(panel, packed.data(), range, block.data());
+      scores.compute(panel, packed.data(), range, {scores.k.row(range.first), scores.k.stride},
+                     block.data());
       body(range);
     }
   };

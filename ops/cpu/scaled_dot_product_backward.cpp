@@ -11,6 +11,7 @@ namespace diagrad {
 namespace {
 
 using kernels::EvenSplit;
+using kernels::HeadRows;
 using kernels::HeadScores;
 using kernels::kPanelLanes;
 using kernels::PanelSplit;
@@ -19,27 +20,33 @@ using kernels::Range;
 using kernels::RowView;
 using kernels::Scratch;
 
-template <typename T>
-void fill_zero(const RowView<T>& rows, Range range, int64_t width) {
-  for (int64_t r = range.first; r < range.last; ++r) std::fill_n(rows.row(r), width, T(0));
-}
-
 /// The gradients of one head. With weights P, kept ones M P and D = sum dy y for each query:
 /// dv = (M P)^T dy, dS = P (M (dy v^T) - D), dq = scale dS k, dk = scale dS^T q. A head is the work
-/// of one thread, panel by panel, so the order of every sum depends on the sizes alone.
+/// of one thread, panel by panel, so the order of every sum depends on the sizes alone. All that is
+/// read or added to more than once lies in a contiguous copy: heads lie side by side in memory, and
+/// the rows of one would evict each other from the first-level cache.
 template <typename T>
 class BackwardHead {
  public:
   explicit BackwardHead(const AttentionBackward& pass)
       : pass_(pass),
-        queries_(pass.scores.q.size(2)),
-        keys_(pass.scores.k.size(2)),
-        width_(pass.scores.q.size(3)),
+        scores_(pass.scores),
+        v_(pass.v),
+        y_(pass.y),
+        dy_(pass.dy),
+        dq_(pass.dq),
+        dk_(pass.dk),
+        dv_(pass.dv),
+        width_(scores_.width),
         value_width_(pass.v.size(3)),
         padded_(kernels::whole_vectors<T>(width_)),
         padded_values_(kernels::whole_vectors<T>(value_width_)),
-        blocks_(keys_, kernels::kBlockKeys),
-        key_rows_(pass.dq.defined() ? keys_ * padded_ : 0),
+        blocks_(scores_.keys, kernels::kBlockKeys),
+        key_rows_(scores_.keys * padded_),
+        value_rows_(scores_.keys * padded_values_),
+        dk_rows_(dk_ ? scores_.keys * padded_ : 0),
+        dv_rows_(dv_ ? scores_.keys * padded_values_ : 0),
+        dq_rows_(kPanelLanes<T> * padded_),
         packed_q_(kPanelLanes<T> * width_),
         packed_dy_(kPanelLanes<T> * value_width_),
         q_rows_(kPanelLanes<T> * padded_),
@@ -49,126 +56,140 @@ class BackwardHead {
         factors_(drops() ? block_size() : 0) {}
 
   void run(int64_t head) {
-    const HeadScores<T> scores(pass_.scores, head);
-    const Range all_keys{0, keys_};
-    if (pass_.dk.defined()) fill_zero(rows(pass_.dk, head), all_keys, width_);
-    if (pass_.dv.defined()) fill_zero(rows(pass_.dv, head), all_keys, value_width_);
-    if (pass_.dq.defined()) {
-      kernels::pack_rows<T>(scores.k, all_keys, width_, key_rows_.data());
-      if (keys_ == 0) fill_zero(rows(pass_.dq, head), {0, queries_}, width_);
-    }
-    const PanelSplit<T> panels(queries_);
+    scores_.select(head);
+    const int64_t keys = scores_.keys;
+    kernels::pack_rows<T>(scores_.k, {0, keys}, width_, key_rows_.data());
+    kernels::pack_rows<T>(v_.at(head), {0, keys}, value_width_, value_rows_.data());
+    if (dk_) std::fill_n(dk_rows_.data(), keys * padded_, T(0));
+    if (dv_) std::fill_n(dv_rows_.data(), keys * padded_values_, T(0));
+    const PanelSplit<T> panels(scores_.queries);
     for (int64_t j = 0; j < panels.count(); ++j) {
       const QueryPanel panel = kernels::panel_of(panels, j);
-      begin(head, scores, panel);
-      const int64_t end = scores.keys_of(panel);
+      begin(head, panel);
+      const int64_t end = scores_.keys_of(panel);
       for (int64_t block = 0; block < blocks_.count && blocks_.first(block) < end; ++block) {
         const int64_t first = blocks_.first(block);
-        add_block(head, scores, panel, {first, std::min(first + blocks_.size(block), end)});
+        add_block(head, panel, {first, std::min(first + blocks_.size(block), end)});
+      }
+      if (dq_) {
+        const RowView<T> dq = dq_.at(head);
+        kernels::unpack_rows<T>(dq_rows_.data(), panel.count, scores_.scale,
+                                {dq.row(panel.first), dq.stride}, width_);
       }
     }
+    if (dk_) {
+      kernels::unpack_rows<T>(dk_rows_.data(), keys, scores_.scale, dk_.at(head), width_);
+    }
+    if (dv_) kernels::unpack_rows<T>(dv_rows_.data(), keys, T(1), dv_.at(head), value_width_);
   }
 
  private:
-  static RowView<T> rows(const Tensor& x, int64_t head) {
-    return kernels::rows_of_head<T>(x, head);
+  int64_t block_size() const {
+    return std::min(kernels::kBlockKeys, scores_.keys) * kPanelLanes<T>;
   }
-  int64_t block_size() const { return std::min(kernels::kBlockKeys, keys_) * kPanelLanes<T>; }
   bool drops() const { return pass_.dropout.threshold > 0; }
 
-  void begin(int64_t head, const HeadScores<T>& scores, const QueryPanel& panel) {
-    const auto dy = kernels::rows_of_head<const T>(pass_.dy, head);
-    const auto y = kernels::rows_of_head<const T>(pass_.y, head);
+  void begin(int64_t head, const QueryPanel& panel) {
+    const RowView<const T> dy = dy_.at(head);
+    const RowView<const T> y = y_.at(head);
     const Range range{panel.first, panel.first + panel.count};
-    kernels::pack_columns<T>(scores.q, range, width_, packed_q_.data());
-    kernels::pack_columns<T>(dy, range, value_width_, packed_dy_.data());
-    kernels::pack_rows<T>(scores.q, range, width_, q_rows_.data());
+    kernels::pack_rows<T>(scores_.q, range, width_, q_rows_.data());
     kernels::pack_rows<T>(dy, range, value_width_, dy_rows_.data());
-    const T* const log_sum = pass_.log_sum.data<T>() + head * queries_ + panel.first;
+    scores_.pack_queries({q_rows_.data(), padded_}, {0, panel.count}, packed_q_.data());
+    kernels::pack_columns<T>({dy_rows_.data(), padded_values_}, {0, panel.count}, value_width_,
+                             packed_dy_.data());
+    if (dq_) std::fill_n(dq_rows_.data(), panel.count * padded_, T(0));
+    const T* const log_sum = pass_.log_sum.data<T>() + head * scores_.queries + panel.first;
     std::fill_n(log_sum_, kPanelLanes<T>, T(0));
     std::fill_n(products_, kPanelLanes<T>, T(0));
     for (int64_t lane = 0; lane < panel.count; ++lane) {
       const T* const result = y.row(panel.first + lane);
-      const T* const gradient = dy.row(panel.first + lane);
+      const T* const gradient = dy_rows_.data() + lane * padded_values_;
       log_sum_[lane] = kernels::log_sum_or_infinity(log_sum[lane]);
       products_[lane] =
           kernels::lane_sum<T>(value_width_, [=](int64_t c) { return gradient[c] * result[c]; });
     }
   }
 
-  void add_block(int64_t head, const HeadScores<T>& scores, const QueryPanel& panel, Range keys) {
+  void add_block(int64_t head, const QueryPanel& panel, Range keys) {
     const int64_t count = keys.last - keys.first;
-    T* const weights = weights_.data();
-    scores.compute(panel, packed_q_.data(), keys, weights);
-    kernels::scores_to_weights<T>(count, panel.width, log_sum_, weights);
+    const T* const key_rows = key_rows_.data() + keys.first * padded_;
+    scores_.compute(panel, packed_q_.data(), keys, {key_rows, padded_}, weights_.data());
     if (drops()) {
-      kernels::dropout_factors<T>(pass_.dropout, static_cast<uint64_t>(head * queries_ * keys_),
-                                  keys_, panel, keys, factors_.data());
+      kernels::dropout_factors<T>(pass_.dropout,
+                                  static_cast<uint64_t>(head * scores_.queries * scores_.keys),
+                                  scores_.keys, panel, keys, factors_.data());
     }
-    if (pass_.dq.defined() || pass_.dk.defined()) make_slopes(head, panel, keys, scores.scale);
-    if (pass_.dv.defined()) {
-      if (drops()) {
-        kernels::multiply_elements<T>(count * panel.width, factors_.data(), weights);
-      }
-      add_rows(weights, panel, keys, dy_rows_.data(), padded_values_, rows(pass_.dv, head),
-               value_width_);
+    if (dq_ || dk_) {
+      kernels::multiply_small<T>({.rows = count,
+                                  .inner = value_width_,
+                                  .a = value_rows_.data() + keys.first * padded_values_,
+                                  .a_stride = padded_values_,
+                                  .b = packed_dy_.data(),
+                                  .b_stride = panel.width,
+                                  .c = slopes_.data(),
+                                  .c_stride = panel.width,
+                                  .vectors = panel.width / kLanes<T>});
     }
-    if (pass_.dk.defined()) {
-      add_rows(slopes_.data(), panel, keys, q_rows_.data(), padded_, rows(pass_.dk, head), width_);
+    finish_scores(count, panel.width);
+    if (dv_) {
+      add_rows(weights_.data(), panel, keys, dy_rows_.data(), padded_values_, dv_rows_.data());
     }
-    if (pass_.dq.defined()) {
-      const RowView<T> dq = rows(pass_.dq, head);
-      kernels::multiply_transposed<T>({.a = {slopes_.data(), panel.width},
-                                       .rows = panel.count,
+    if (dk_) add_rows(slopes_.data(), panel, keys, q_rows_.data(), padded_, dk_rows_.data());
+    if (dq_) {
+      kernels::multiply_transposed<T>({.rows = panel.count,
                                        .inner = count,
-                                       .b = key_rows_.data() + keys.first * padded_,
+                                       .a = slopes_.data(),
+                                       .a_stride = panel.width,
+                                       .b = key_rows,
                                        .b_stride = padded_,
-                                       .c = {dq.row(panel.first), dq.stride},
-                                       .columns = width_,
-                                       .accumulate = keys.first > 0});
+                                       .c = dq_rows_.data(),
+                                       .c_stride = padded_,
+                                       .vectors = padded_ / kLanes<T>,
+                                       .accumulate = true});
     }
   }
 
-  /// slopes = scale dS.
-  void make_slopes(int64_t head, const QueryPanel& panel, Range keys, T scale) {
-    const auto values = kernels::rows_of_head<const T>(pass_.v, head);
-    const int64_t count = keys.last - keys.first;
-    kernels::multiply<T>({.a = {values.row(keys.first), values.stride},
-                          .rows = count,
-                          .inner = value_width_,
-                          .b = packed_dy_.data(),
-                          .b_stride = panel.width,
-                          .c = {slopes_.data(), panel.width},
-                          .columns = panel.width});
-    if (drops()) {
-      kernels::multiply_elements<T>(count * panel.width, factors_.data(), slopes_.data());
-    }
-    for (int64_t row = 0; row < count; ++row) {
-      const T* __restrict weights = weights_.data() + row * panel.width;
-      T* __restrict slopes = slopes_.data() + row * panel.width;
-      for (int64_t lane = 0; lane < panel.width; ++lane) {
-        slopes[lane] = weights[lane] * (slopes[lane] - products_[lane]) * scale;
+  /// Scores to kept weights M P, and dy v^T to dS.
+  void finish_scores(int64_t keys, int64_t width) {
+    for (int64_t row = 0; row < keys; ++row) {
+      for (int64_t lane = 0; lane < width; lane += kLanes<T>) {
+        const int64_t at = row * width + lane;
+        const Vec<T> weight =
+            kernels::exp_lanes<T>(load(weights_.data() + at) - load(log_sum_ + lane));
+        const Vec<T> factor = drops() ? load(factors_.data() + at) : broadcast<T>(1);
+        if (dq_ || dk_) {
+          const Vec<T> slope = factor * load(slopes_.data() + at) - load(products_ + lane);
+          store<T>(slopes_.data() + at, weight * slope);
+        }
+        store<T>(weights_.data() + at, weight * factor);
       }
     }
   }
 
   /// Adds block times rows of the panel's queries to rows of the keys.
   static void add_rows(const T* block, const QueryPanel& panel, Range keys, const T* right,
-                       int64_t right_stride, const RowView<T>& result, int64_t columns) {
-    kernels::multiply<T>({.a = {block, panel.width},
-                          .rows = keys.last - keys.first,
-                          .inner = panel.count,
-                          .b = right,
-                          .b_stride = right_stride,
-                          .c = {result.row(keys.first), result.stride},
-                          .columns = columns,
-                          .accumulate = true});
+                       int64_t padded, T* rows) {
+    kernels::multiply_small<T>({.rows = keys.last - keys.first,
+                                .inner = panel.count,
+                                .a = block,
+                                .a_stride = panel.width,
+                                .b = right,
+                                .b_stride = padded,
+                                .c = rows + keys.first * padded,
+                                .c_stride = padded,
+                                .vectors = padded / kLanes<T>,
+                                .accumulate = true});
   }
 
   const AttentionBackward& pass_;
-  const int64_t queries_, keys_, width_, value_width_, padded_, padded_values_;
+  HeadScores<T> scores_;
+  const HeadRows<const T> v_, y_, dy_;
+  const HeadRows<T> dq_, dk_, dv_;
+  const int64_t width_, value_width_, padded_, padded_values_;
   const EvenSplit blocks_;
-  const Scratch<T> key_rows_, packed_q_, packed_dy_, q_rows_, dy_rows_, weights_, slopes_, factors_;
+  const Scratch<T> key_rows_, value_rows_, dk_rows_, dv_rows_, dq_rows_;
+  const Scratch<T> packed_q_, packed_dy_, q_rows_, dy_rows_, weights_, slopes_, factors_;
   T log_sum_[kPanelLanes<T>];
   T products_[kPanelLanes<T>];
 };

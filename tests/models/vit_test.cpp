@@ -232,7 +232,7 @@ TEST_CASE("a summary of a vision transformer shows its tokens and heads") {
   CHECK(row("cls_token").output == Shape{1, 65, 192});
   CHECK(row("pos_embed").parameters == 65 * 192);
   CHECK(row("blocks.0.attn.qkv").output == Shape{1, 65, 3 * 192});
-  CHECK(row("blocks.0.attn").output == Shape{1, 12, 65, 16});
+  CHECK(row("blocks.0.attn").output == Shape{1, 65, 12, 16});
   CHECK(row("blocks.0.attn").parameters == 0);
   CHECK(row("blocks.0.attn").multiply_adds == 2 * 65 * 65 * 192);
   CHECK(row("blocks.8.mlp.fc1").output == Shape{1, 65, 384});

@@ -150,6 +150,43 @@ OpCase weights_case(std::string variant, const Sizes& s, const Settings& setting
   return result;
 }
 
+/// Part `index` of a projection [B,T,3 heads d]: [B,heads,T,d].
+Tensor part_of(const Tensor& qkv, int64_t heads, int64_t index) {
+  const int64_t width = qkv.size(2) / (3 * heads);
+  return tensor_of({qkv.size(0), heads, qkv.size(1), width}, [&](const Index& at) {
+    return value_at(qkv, {at[0], at[2], (index * heads + at[1]) * width + at[3], 0});
+  });
+}
+
+/// `mask`: a mask of added values [T,T].
+OpCase packed_case(std::string variant, const Sizes& s, const Settings& settings = {}) {
+  OpCase result = make_case(std::move(variant), s, settings);
+  result.op = "packed_attention";
+  result.inputs = [=](RandomStream& random) {
+    std::vector<Tensor> inputs{random_input(random, {s.batch, s.queries, 3 * s.heads * s.width})};
+    if (!settings.mask.empty()) inputs.push_back(draw_mask(random, settings));
+    return inputs;
+  };
+  result.run = [=](std::span<const Tensor> in) {
+    ScaledDotProductOptions options = settings.options;
+    if (in.size() > 1) options.mask = in[1];
+    return std::vector<Tensor>{packed_attention(in[0], s.heads, options)};
+  };
+  result.reference = [=](std::span<const Tensor> in) {
+    std::vector<Tensor> parts;
+    for (int64_t i = 0; i < 3; ++i) parts.push_back(part_of(in[0], s.heads, i));
+    parts.insert(parts.end(), in.begin() + 1, in.end());
+    const Tensor y = reference(parts, settings.options);
+    return std::vector<Tensor>{
+        tensor_of({s.batch, s.queries, s.heads, s.width}, [&](const Index& at) {
+          return value_at(y, {at[0], at[2], at[1], at[3]});
+        })};
+  };
+  result.differentiable = {true};
+  if (!settings.mask.empty()) result.differentiable.push_back(false);
+  return result;
+}
+
 const OpCaseRegistration registered{
     make_case("few tokens", {2, 3, 5, 5, 8, 8}),
     make_case("one token", {2, 2, 1, 1, 3, 3}),
@@ -188,6 +225,15 @@ const OpCaseRegistration registered{
     weights_case("mask of bits", {2, 2, 6, 7, 4, 4}, {.mask = {2, 1, 6, 7}, .masked_row = true},
                  {1, 2}),
     weights_case("no rows", {1, 2, 9, 9, 4, 4}, {}, {}),
+    packed_case("few tokens", {2, 3, 5, 5, 8, 8}),
+    packed_case("several blocks and panels", {1, 2, 139, 139, 3, 3}),
+    packed_case("wide heads", {2, 2, 18, 18, 19, 19}),
+    packed_case("causal, scale", {2, 2, 19, 19, 6, 6}, {.options = {.causal = true, .scale = 0.3}}),
+    packed_case("mask of bits with a query that attends to no key", {2, 2, 6, 6, 4, 4},
+                {.mask = {6, 6}, .masked_row = true}),
+    packed_case("dropout", {2, 2, 9, 9, 4, 4}, {.options = {.dropout = 0.3, .seed = 7}}),
+    packed_case("no images", {0, 2, 5, 5, 4, 4}),
+    packed_case("no tokens", {2, 2, 0, 0, 4, 4}),
 };
 
 }  // namespace

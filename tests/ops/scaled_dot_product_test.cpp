@@ -176,6 +176,29 @@ TEST_CASE("slices of one projection [B,T,3,heads,d] are read in place") {
   CHECK(transpose(y, 1, 2).is_contiguous());
 }
 
+TEST_CASE("packed attention has the bits of its slices, also in gradients") {
+  RandomStream random(4, 2);
+  const Tensor values = uniform({2, 65, 3 * 4 * 16}, -1.0, 1.0, random).to(DType::f32);
+  const Tensor dy = uniform({2, 65, 4, 16}, -1.0, 1.0, random).to(DType::f32);
+  const auto gradient = [&](const auto& attend) {
+    const Tensor x = values.clone();
+    x.set_requires_grad(true);
+    const Tensor y = attend(x);
+    backward(y, dy);
+    return std::vector<Tensor>{y.detach().contiguous(), x.grad()};
+  };
+  const auto packed = gradient([](const Tensor& x) { return packed_attention(x, 4); });
+  const auto sliced = gradient([](const Tensor& x) {
+    const Tensor by_head = reshape(x, {2, 65, 12, 16});
+    const auto part = [&](int64_t i) {
+      return transpose(slice(by_head, 2, 4 * i, 4 * i + 4), 1, 2);
+    };
+    return transpose(scaled_dot_product_attention(part(0), part(1), part(2)), 1, 2);
+  });
+  CHECK(same_bits(packed[0], sliced[0]));
+  CHECK(same_bits(packed[1], sliced[1]));
+}
+
 /// Bytes at the peak of a forward and backward pass, inputs aside.
 int64_t peak_of(int64_t tokens) {
   const Inputs in({1, 1, tokens, 64}, tokens, DType::f32);
@@ -334,6 +357,11 @@ TEST_CASE("attention says what does not fit, with the numbers") {
   CHECK(error_message([&] {
           attention_weights(q, q, std::vector<int64_t>{0, 4});
         }) == "attention_weights: there is no query 4 in queries [2,3,4,5]; Tq is 4");
+  CHECK(error_message([&] {
+          packed_attention(Tensor::zeros({2, 5, 32}), 4);
+        }) ==
+        "packed_attention: expected queries, keys and values [B,T,3*heads*d] of 4 heads, got "
+        "[2,5,32]");
 }
 
 }  // namespace

@@ -40,36 +40,6 @@ class Requests {
   const T* next_end_;
 };
 
-/// One step of k, row r of the left operand at left[r][k].
-template <typename T, int kRows, int kVectors>
-[[gnu::always_inline]] inline void multiply_add(const T* const (&left)[kRows], int64_t k,
-                                                const T* right, Vec<T> (&sum)[kRows][kVectors]) {
-  Vec<T> row[kVectors];
-  DG_UNROLL
-  for (int v = 0; v < kVectors; ++v) row[v] = load(right + v * kLanes<T>);
-  DG_UNROLL
-  for (int r = 0; r < kRows; ++r) {
-    const T factor = left[r][k];
-    DG_UNROLL
-    for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * row[v];
-  }
-}
-
-/// The same, row r at left[r].
-template <typename T, int kRows, int kVectors>
-[[gnu::always_inline]] inline void multiply_add(const T* left, const T* right,
-                                                Vec<T> (&sum)[kRows][kVectors]) {
-  Vec<T> row[kVectors];
-  DG_UNROLL
-  for (int v = 0; v < kVectors; ++v) row[v] = load(right + v * kLanes<T>);
-  DG_UNROLL
-  for (int r = 0; r < kRows; ++r) {
-    const T factor = left[r];
-    DG_UNROLL
-    for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * row[v];
-  }
-}
-
 template <typename T, int kRows, int kVectors, Prefetch kPrefetch>
 void row_block(const RowOperand<T>& a, const PanelOperand<T>& b, const BlockOutput<T>& out) {
   if constexpr (kPrefetch == Prefetch::kResult) prefetch_output<T, kRows, kVectors>(out);

@@ -44,10 +44,12 @@ void pack_panel_from_columns(const PanelSplit<T>& split, int64_t panel, int64_t 
     T* target = packed + v;
     const int64_t count = std::min<int64_t>(kCount, valid - v);
     int64_t k = 0;
-    for (; count == kCount && k + kCount <= rows; k += kCount) {
+    for (; k + kCount <= rows; k += kCount) {
       Vec<T> block[kCount];
       DG_UNROLL
-      for (int lane = 0; lane < kCount; ++lane) block[lane] = load(source + lane * stride + k);
+      for (int lane = 0; lane < kCount; ++lane) {
+        block[lane] = lane < count ? load(source + lane * stride + k) : Vec<T>{};
+      }
       transpose_lanes<T>(block);
       DG_UNROLL
       for (int lane = 0; lane < kCount; ++lane) store<T>(target + (k + lane) * width, block[lane]);

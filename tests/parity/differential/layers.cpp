@@ -279,6 +279,16 @@ CaseBody draw_attention(Draw& draw) {
   return body;
 }
 
+CaseBody draw_packed_attention(Draw& draw) {
+  const Shape sizes = draw.shape_or_empty(2, 2, 40);
+  const int64_t heads = draw.between(1, 4);
+  CaseBody body;
+  body.options = {{"heads", {as_number(heads)}}};
+  body.inputs = {draw.floats({sizes[0], sizes[1], 3 * heads * draw.between(1, 20)})};
+  body.run = [heads](In in) { return Out{packed_attention(in[0], heads)}; };
+  return body;
+}
+
 CaseBody draw_attention_weights(Draw& draw) {
   CaseBody body;
   const AttentionCase test(draw, body);
@@ -304,6 +314,7 @@ std::vector<Operation> layer_operations() {
       {"linear", draw_linear},
       {"matmul", draw_matmul},
       {"scaled_dot_product_attention", draw_attention},
+      {"packed_attention", draw_packed_attention},
       {"attention_weights", draw_attention_weights},
       batch_norm_case(false),
       batch_norm_case(true),

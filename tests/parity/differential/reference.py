@@ -94,6 +94,13 @@ def attention(x, o):
                                            scale=o["scale"][0] or None)]
 
 
+def packed_attention(x, o):
+    b, t, width = x[0].shape
+    heads = integers(o, "heads")[0]
+    parts = x[0].reshape(b, t, 3, heads, width // (3 * heads)).permute(2, 0, 3, 1, 4)
+    return [F.scaled_dot_product_attention(*parts).transpose(1, 2)]
+
+
 def attention_weights(x, o):
     q, k, mask = x
     scores = q @ k.mT * (o["scale"][0] or q.shape[-1] ** -0.5)
@@ -269,6 +276,7 @@ REFERENCES = {
     "linear": lambda x, o: [F.linear(x[0], x[1], x[2])],
     "matmul": matrix_product,
     "scaled_dot_product_attention": attention,
+    "packed_attention": packed_attention,
     "attention_weights": attention_weights,
     "batch_norm": batch_norm,
     "batch_norm_relu": batch_norm_relu,
