@@ -26,20 +26,26 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-/// A run of the program with everything on that a checkpoint must keep: statistics of batch norm,
-/// dropout masks (between the two cells), mixed batches, momentum, moving average, accumulated
-/// gradients.
-std::vector<std::string> command(const std::string& out, int threads, int workers) {
-  const char* model = std::getenv("DIAGRAD_KILL_MODEL");
+/// With everything on that a checkpoint must keep: statistics of batch norm, dropout masks
+/// (between the two cells), mixed batches, momentum, moving average, accumulated gradients.
+constexpr const char* kConvolutions =
+    "--model resnet8 --model-opt width=4 --attention dia-lstm:cells=2 "
+    "--optimizer sgd:nesterov=true --schedule onecycle "
+    "--freeze layer1.0.bn*,layer2.0.conv1*";
+/// And with every random layer of a transformer, whose blocks are computed again in backward.
+constexpr const char* kTransformer =
+    "--model vit --model-opt patch=4,dim=16,depth=3,heads=2,drop-path=0.4,patch-drop=0.25,"
+    "dropout=0.1,attention-dropout=0.1 --attention dia-lstm:at=both --checkpoint-blocks "
+    "--optimizer adamw --schedule cosine --augment random-erasing";
+
+std::vector<std::string> command(const std::string& net, const std::string& out, int threads,
+                                 int workers) {
   const std::string text = fmt::format(
-      "{} train --model {} --model-opt width=4 --attention dia-lstm:cells=2 "
-      "--data shapes:size=16,train=200,test=100 --batch 8 --accumulate 2 --epochs 4 --save-every 3 "
-      "--keep-every 2 --lr 0.01 --optimizer sgd:nesterov=true --schedule onecycle --clip-grad-norm "
-      "5 "
+      "{} train {} --data shapes:size=16,train=200,test=100 --batch 8 --accumulate 2 --epochs 4 "
+      "--save-every 3 --keep-every 2 --lr 0.01 --clip-grad-norm 5 "
       "--task classify:label-smoothing=0.1 --ema-decay 0.99 --mixup 0.8 --cutmix 1 "
-      "--freeze layer1.0.bn*,layer2.0.conv1* --resume auto --quiet --threads {} --workers {} "
-      "--out {}",
-      DIAGRAD_PROGRAM, model != nullptr ? model : "resnet8", threads, workers, out);
+      "--resume auto --quiet --threads {} --workers {} --out {}",
+      DIAGRAD_PROGRAM, net, threads, workers, out);
   std::vector<std::string> words;
   std::istringstream stream(text);
   for (std::string word; stream >> word;) words.push_back(word);
@@ -49,8 +55,8 @@ std::vector<std::string> command(const std::string& out, int threads, int worker
 /// The program, training.
 class Training {
  public:
-  Training(const std::string& out, int threads, int workers) {
-    std::vector<std::string> words = command(out, threads, workers);
+  Training(const std::string& net, const std::string& out, int threads, int workers) {
+    std::vector<std::string> words = command(net, out, threads, workers);
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -101,11 +107,17 @@ struct Kills {
 
 /// Lets a process run until one of three moments: its logs are there but no checkpoint yet (only a
 /// run that is new has that), a random one, or while it writes a checkpoint for a random time; then
-/// kills it. False when it ended before.
+/// kills it. A moment that has not been hit yet comes first. False when it ended before.
 bool kill_at_random(Training& process, const std::string& last, double seconds,
                     RandomStream& random, Kills& kills) {
   const std::string events = fs::path(last).parent_path().parent_path() / "events.jsonl";
-  const int64_t kind = random.below(fs::exists(last) ? 2 : 3);
+  const bool is_new = !fs::exists(last);
+  int64_t kind = random.below(is_new ? 3 : 2);
+  if (is_new && kills.before_first_save == 0) {
+    kind = 2;
+  } else if (kills.during_save == 0) {
+    kind = 1;
+  }
   const int64_t saves = random.below(4);
   const auto deadline =
       Clock::now() + std::chrono::duration<double>(kind == 0 ? random.uniform(0.0, seconds) : 60.0);
@@ -167,14 +179,14 @@ void check_same_run(const std::string& out, const std::string& straight) {
   CHECK(fs::exists(out + "/result.json"));
 }
 
-// DIAGRAD_KILLS says how many kills at least, DIAGRAD_KILL_MODEL of which model.
-TEST_CASE("a run killed at random moments ends with the bits of one that was not") {
+/// Kills runs of a net at least `wanted` times, or as often as DIAGRAD_KILLS says.
+void check_killed_runs(const std::string& net, int wanted) {
   const char* wish = std::getenv("DIAGRAD_KILLS");
-  const int wanted = wish != nullptr ? std::atoi(wish) : 20;
+  if (wish != nullptr) wanted = std::atoi(wish);
   const TemporaryFolder folder;
   const std::string straight = folder.path("straight");
   const auto begin = Clock::now();
-  REQUIRE(Training(straight, 1, 0).wait() == 0);
+  REQUIRE(Training(net, straight, 1, 0).wait() == 0);
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
 
   RandomStream random(11, stream_id("kill test"));
@@ -190,7 +202,7 @@ TEST_CASE("a run killed at random moments ends with the bits of one that was not
     const std::string last = out + "/checkpoints/last.safetensors";
     CAPTURE(out);
     for (bool done = false; !done;) {
-      Training process(out, kThreads[pair / 3], kWorkers[pair % 3]);
+      Training process(net, out, kThreads[pair / 3], kWorkers[pair % 3]);
       if (kill_at_random(process, last, seconds, random, kills)) {
         damage_at_random(last, random, kills);
         continue;
@@ -210,6 +222,14 @@ TEST_CASE("a run killed at random moments ends with the bits of one that was not
   CHECK(kills.before_first_save > 0);
   CHECK(kills.damaged > 0);
   CHECK(fallbacks > 0);
+}
+
+TEST_CASE("a run killed at random moments ends with the bits of one that was not") {
+  check_killed_runs(kConvolutions, 20);
+}
+
+TEST_CASE("a killed run of a transformer, its blocks computed again, ends with the same bits") {
+  check_killed_runs(kTransformer, 10);
 }
 
 }  // namespace
