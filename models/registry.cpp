@@ -58,6 +58,12 @@ const ModelInfo& find(const std::string& name) {
   return registry().find(name);
 }
 
+std::string sizes_of(const std::string& name, const ModelSpec& spec) {
+  const ModelInfo* info = find_if_registered(name);
+  if (info == nullptr || !info->sizes) return "";
+  return info->sizes(spec, OptionValues("model-opt", {name, spec.options}, info->options));
+}
+
 std::shared_ptr<nn::Module> create(const std::string& name, const ModelSpec& spec) {
   const ModelInfo& info = find(name);
   DG_CHECK(!spec.checkpoint_blocks || info.can_checkpoint,

@@ -60,6 +60,9 @@ struct ModelInfo {
   /// each of which must fit a parameter. Null: every parameter decays.
   std::function<std::vector<std::string>(const OptionValues&)> no_decay = {};
   Shape input = {};  ///< [H,W,C] of the images that it is meant for; empty: of any size
+  /// Sizes that tell a user more than the number of parameters: "65 tokens of width 192". Null:
+  /// there are none.
+  std::function<std::string(const ModelSpec&, const OptionValues&)> sizes = {};
   /// What it does to images of another size than it was made for, as a note to the user: "its
   /// positions are interpolated"; empty, or an empty text: nothing.
   std::function<std::string(const OptionValues&)> at_other_sizes = {};
@@ -79,6 +82,8 @@ const std::vector<ModelInfo>& list();
 const ModelInfo* find_if_registered(const std::string& name);
 /// Throws Error(usage) with the names there are.
 const ModelInfo& find(const std::string& name);
+/// ModelInfo::sizes of a model; empty for one that is not registered or has none.
+std::string sizes_of(const std::string& name, const ModelSpec& spec);
 /// Throws for a name that is not registered or an option that the model does not have, with what
 /// there is.
 std::shared_ptr<nn::Module> create(const std::string& name, const ModelSpec& spec);

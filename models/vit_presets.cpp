@@ -56,6 +56,17 @@ std::shared_ptr<nn::Module> make(const ModelSpec& spec, const OptionValues& opti
        .seed = spec.seed});
 }
 
+/// "65 tokens of width 192 (8x8 patches and a class token), 12 heads of 16".
+std::string sizes(const ModelSpec& spec, const OptionValues& options) {
+  const int64_t rows = spec.input[0] / options.get_int("patch");
+  const int64_t columns = spec.input[1] / options.get_int("patch");
+  const bool class_token = options.get_bool("class-token");
+  return fmt::format("{} tokens of width {} ({}x{} patches{}), {} heads of {}",
+                     rows * columns + (class_token ? 1 : 0), options.get_int("dim"), rows, columns,
+                     class_token ? " and a class token" : "", options.get_int("heads"),
+                     options.get_int("dim") / options.get_int("heads"));
+}
+
 /// What a model does where images are not of the size that it was made for.
 std::string at_other_sizes(const OptionValues& options) {
   return options.get_choice("positions") == "learned" ? "its positions are interpolated" : "";
@@ -78,6 +89,7 @@ bool register_vit(const std::string& name, const std::string& help, const Shape&
        .can_checkpoint = true,
        .no_decay = no_decay,
        .input = input,
+       .sizes = sizes,
        .at_other_sizes = at_other_sizes,
        .head = "head",
        .init_options = {text_option("grid", "",

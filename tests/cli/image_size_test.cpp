@@ -29,6 +29,24 @@ TEST_CASE("summary and bench take the image size of the model where none is give
   CHECK(input_of({"summary", "--model", "resnet8", "--json"}) == Sizes{32, 32, 3});
 }
 
+TEST_CASE("summary, bench and the report tell the tokens and heads of a transformer") {
+  const std::string sizes = "17 tokens of width 8 (4x4 patches and a class token), 2 heads of 4";
+  const Words model = {"--model", "vit", "--model-opt", "dim=8,depth=1,heads=2,patch=8"};
+  CHECK(contains(run_program(joined({"summary"}, model)).out, sizes));
+  const Words steps = {"bench", "--batch", "1", "--steps", "1", "--warmup", "1"};
+  CHECK(contains(run_program(joined(steps, model)).out, sizes));
+  CHECK_FALSE(contains(run_program({"summary", "--model", "resnet8"}).out, "tokens"));
+  const TemporaryFolder folder;
+  const std::string run = folder.path("run");
+  const Words train = {"train",   "--data",     "shapes:train=8,test=8",
+                       "--batch", "8",          "--epochs",
+                       "1",       "--no-decay", "none",
+                       "--out",   run};
+  REQUIRE(run_program(joined(train, model)).code == 0);
+  CHECK(contains(text_of(run + "/run.json"), "\"model_sizes\": \"" + sizes + "\""));
+  CHECK(contains(text_of(run + "/report.html"), sizes));
+}
+
 TEST_CASE("eval on images of another size says what the model does to them") {
   const TemporaryFolder folder;
   const std::string run = folder.path("run");

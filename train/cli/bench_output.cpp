@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "diagrad/core/text.h"
+#include "diagrad/train/run/job.h"
 
 namespace diagrad::cli {
 namespace {
@@ -102,6 +103,8 @@ void print_bench(Console& console, const BenchReport& report) {
   console.line(fmt::format("{} parameters, images {}, {} ({} math), {} thread{}, {}",
                            thousands(r.parameters), report.bench.input.str(), options.precision,
                            options.math, r.threads, r.threads == 1 ? "" : "s", options.optimizer));
+  const std::string sizes = train::sizes_of_model(options, report.bench.input);
+  if (!sizes.empty()) console.line(sizes);
   console.line("");
   print_time(console, report);
   print_machine(console, report);

@@ -117,6 +117,8 @@ class SummaryCommand : public Command {
         Style::bold,
         fmt::format("{}, attention {} per {}, {} classes, images {}", options.model,
                     printable(options.attention), options.sharing, options.classes, input.str())));
+    const std::string sizes = train::sizes_of_model(options, input);
+    if (!sizes.empty()) console.line(sizes);
     console.line("");
     const size_t room = console.live() ? console.width() : std::string::npos;
     constexpr size_t kOperation = 1;  // the layer's name mostly says it

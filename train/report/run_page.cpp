@@ -241,7 +241,8 @@ std::string what_was_run(const RunFiles& run) {
     optimizer += fmt::format(", momentum {}", option("momentum"));
   }
   optimizer += fmt::format(", weight decay {}", option("weight-decay"));
-  std::string rows = plain("task", option("task")) + plain("model", model);
+  std::string rows = plain("task", option("task")) + plain("model", model) +
+                     plain("model sizes", start.model_sizes);
   if (!start.init.text.empty()) {
     rows += plain("first weights", fmt::format("{}: {}", option("init"), start.init.text));
   }

@@ -36,19 +36,26 @@ void keep_one_batch(TrainJob& job) {
   o.warmup = "0";
 }
 
+models::ModelSpec model_spec(const Options& options, const Shape& input, int64_t classes) {
+  return {.classes = classes,
+          .input = input,
+          .attention = options.attention,
+          .sharing = options.sharing,
+          .options = model_options(options),
+          .checkpoint_blocks = options.checkpoint_blocks,
+          .seed = static_cast<uint64_t>(options.seed)};
+}
+
 }  // namespace
 
 std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input,
                                        int64_t classes) {
-  const models::ModelSpec spec{.classes = classes,
-                               .input = input,
-                               .attention = options.attention,
-                               .sharing = options.sharing,
-                               .options = model_options(options),
-                               .checkpoint_blocks = options.checkpoint_blocks,
-                               .seed = static_cast<uint64_t>(options.seed)};
   check_model(find_task(options.task), models::find(options.model));
-  return models::create(options.model, spec);
+  return models::create(options.model, model_spec(options, input, classes));
+}
+
+std::string sizes_of_model(const Options& options, const Shape& input) {
+  return models::sizes_of(options.model, model_spec(options, input, options.classes));
 }
 
 TrainJob make_job(Options options, const ModelMaker& maker) {

@@ -37,6 +37,9 @@ struct TrainJob {
 /// also for one that the task of the options cannot call.
 std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input, int64_t classes);
 
+/// What tells its sizes in words (models::sizes_of), for images of shape `input`.
+std::string sizes_of_model(const Options& options, const Shape& input);
+
 using ModelMaker =
     std::function<std::shared_ptr<nn::Module>(const Options&, const Shape&, int64_t)>;
 

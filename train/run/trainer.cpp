@@ -158,6 +158,7 @@ TrainStart Trainer::outline(bool is_done) {
   start.folder = store_.folder().path();
   start.parameters = parameter_count();
   start.frozen = parts_.frozen;
+  start.model_sizes = sizes_of_model(options_, job_.train->info().image);
   start.init = store_.begin().init;
   start.epochs = options_.epochs;
   start.schedule_offset = progress_.schedule_step - progress_.step;
