@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """One net of the comparison in PyTorch: whole training steps (gradients cleared, forward, loss,
-backward, SGD with momentum), float32, on random images. The nets are those of the parity test.
+backward, fused optimizer) on random images. The ResNets are those of the parity test.
 
     peer.py --model resnet20 --attention dia-lstm [--width 16] [--batch 128] [--threads 2]
-            [--mode nchw|nhwc|compile] [--warmup 3] [--steps 5] [--serve | --memory]
+            [--optimizer sgd|adamw] [--image 32] [--classes 10] [--layout nchw|nhwc] [--compile]
+            [--bf16] [--warmup 3] [--steps 5] [--serve | --memory]
 
 Prints JSON, an object a line: images_per_second and step_ms {median, min, max} of the timed steps.
 
---serve   What compare.py talks to. After the warm-up, {"ready": true, "version": ..., "parameters":
-          ...}; then, for each line on standard input, the timed steps and their object.
+--serve   What compare.py talks to. After the warm-up, {"ready": true, "version": ..., "malloc":
+          "tcmalloc" or "libc", "parameters": ..., "warmup_ms": of its fastest step}; then, for each
+          line on standard input, the timed steps and their object.
 --memory  {"peak_memory_bytes": ...}: the largest resident size of ten steps less that before them.
 
-The modes are eager with contiguous tensors (nchw), eager with channels_last (nhwc) and
-torch.compile of the channels_last model (compile).
+Tensors are contiguous (nchw) or channels_last (nhwc), eager or under torch.compile, float32 or under
+bf16 autocast.
 """
 import argparse
 import json
@@ -24,55 +26,81 @@ import time
 import torch
 from torch.nn import functional as F
 
+import peer_vit
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "parity"))
 from reference_nets import ATTENTION, ResNet  # noqa: E402
 
 
 def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--model", default="resnet20", help="resnet<depth>")
+    parser.add_argument("--model", default="resnet20",
+                        help="resnet<depth>, " + ", ".join(peer_vit.SIZES))
     parser.add_argument("--attention", default="none", choices=sorted(ATTENTION))
-    parser.add_argument("--width", type=int, default=16, help="channels of the first stage")
+    parser.add_argument("--width", type=int, default=16, help="channels of a ResNet's first stage")
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--optimizer", default="sgd", choices=["sgd", "adamw"])
+    parser.add_argument("--image", type=int, default=32, help="pixels of a side")
+    parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--mode", default="nchw", choices=["nchw", "nhwc", "compile"])
+    parser.add_argument("--layout", default="nchw", choices=["nchw", "nhwc"])
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--serve", action="store_true")
     parser.add_argument("--memory", action="store_true")
     arguments = parser.parse_args()
-    depth = arguments.model.removeprefix("resnet")
-    if not depth.isdigit():
-        parser.error(f"--model: '{arguments.model}' is not resnet<depth>")
-    arguments.depth = int(depth)
+    if arguments.model not in peer_vit.SIZES and not arguments.model[len("resnet"):].isdigit():
+        parser.error(f"--model: '{arguments.model}' is neither resnet<depth> nor one of "
+                     f"{', '.join(peer_vit.SIZES)}")
     return arguments
+
+
+def loaded_libraries():
+    with open("/proc/self/maps") as maps:
+        return maps.read()
 
 
 def refuse_two_pools():
     """OpenBLAS with threads of its own fights PyTorch's OpenMP over the cores: it would be no peer."""
     torch.randn(64, 64) @ torch.randn(64, 64)  # loads it
-    with open("/proc/self/maps") as maps:
-        if any("openblas-pthread" in line for line in maps):
-            sys.exit("peer: this PyTorch computes on openblas-pthread, which has a thread pool of "
-                     "its own; use the one from PyPI, or libopenblas0-openmp")
+    if "openblas-pthread" in loaded_libraries():
+        sys.exit("peer: this PyTorch computes on openblas-pthread, which has a thread pool of "
+                 "its own; use the one from PyPI, or libopenblas0-openmp")
+
+
+def make_model(arguments):
+    if arguments.model in peer_vit.SIZES:
+        return peer_vit.ViT(peer_vit.SIZES[arguments.model], arguments.image, arguments.classes,
+                            ATTENTION[arguments.attention])
+    sharing = "stage" if arguments.attention == "dia-lstm" else "block"
+    return ResNet(int(arguments.model.removeprefix("resnet")), arguments.classes,
+                  arguments.attention, sharing, base=arguments.width)
+
+
+def make_optimizer(name, parameters):
+    if name == "adamw":
+        return torch.optim.AdamW(parameters, lr=1e-6, weight_decay=0.05, fused=True)
+    return torch.optim.SGD(parameters, lr=1e-6, momentum=0.9, weight_decay=1e-4, fused=True)
 
 
 def step_function(arguments):
     """The model, and a function that runs one training step on a fixed batch."""
     torch.manual_seed(0)
-    sharing = "stage" if arguments.attention == "dia-lstm" else "block"
-    model = ResNet(arguments.depth, 10, arguments.attention, sharing, base=arguments.width)
-    x = torch.randn(arguments.batch, 3, 32, 32)
-    y = torch.arange(arguments.batch) % 10
-    if arguments.mode != "nchw":
+    model = make_model(arguments)
+    x = torch.randn(arguments.batch, 3, arguments.image, arguments.image)
+    y = torch.arange(arguments.batch) % arguments.classes
+    if arguments.layout == "nhwc":
         model = model.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6, momentum=0.9, weight_decay=1e-4)
+    optimizer = make_optimizer(arguments.optimizer, model.parameters())
 
     def loss_of(images, labels):
-        return F.cross_entropy(model(images), labels)
+        with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bf16):
+            return F.cross_entropy(model(images).float(), labels)
 
-    forward = torch.compile(loss_of) if arguments.mode == "compile" else loss_of
+    forward = torch.compile(loss_of) if arguments.compile else loss_of
 
     def step():
         optimizer.zero_grad()
@@ -116,13 +144,14 @@ def main():
             step()
         say({"peak_memory_bytes": resident_peak() - before})
         return
-    for _ in range(arguments.warmup):
-        step()
+    warmup = timed(step, arguments.warmup, arguments.batch)
     if not arguments.serve:
         say(timed(step, arguments.steps, arguments.batch))
         return
     say({"ready": True, "version": f"torch {torch.__version__}",
-         "parameters": sum(p.numel() for p in model.parameters())})
+         "malloc": "tcmalloc" if "tcmalloc" in loaded_libraries() else "libc",
+         "parameters": sum(p.numel() for p in model.parameters()),
+         "warmup_ms": warmup["step_ms"]["min"]})
     for _ in sys.stdin:
         say(timed(step, arguments.steps, arguments.batch))
 

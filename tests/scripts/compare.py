@@ -14,8 +14,10 @@ sys.path.insert(0, str(SOURCE / "bench"))
 import baseline  # noqa: E402
 
 # Prints the next line of the file PROGRAM.figures, "step_ms peak_memory_bytes parameters", and the
-# last line again once all were printed. PROGRAM.calls has a line for each call.
+# last line again once all were printed. PROGRAM.calls has a line for each call. PROGRAM.lacks has the
+# models that it does not know.
 FAKE = """#!/bin/sh
+if [ "$1" = models ]; then ! grep -qs "^$2$" "$0.lacks"; exit; fi
 if [ "$1" = --version ]; then echo "diagrad fake"; exit 0; fi
 echo "$*" >>"$0.calls"
 calls=$(wc -l <"$0.calls")
@@ -139,8 +141,16 @@ class Program(unittest.TestCase):
     def test_seven_rounds_of_all_cases_are_the_default(self):
         code, lines, _ = self.compare(["100 5000000 7"], ["100 5000000 7"])
         self.assertEqual(code, 0)
-        self.assertEqual(lines[-1], "result: pass, 6 of 6 cases are within their bounds")
-        self.assertEqual(len(self.calls(self.new)), 42)
+        self.assertEqual(lines[-1], "result: pass, 9 of 9 cases are within their bounds")
+        self.assertEqual(len(self.calls(self.new)), 63)
+
+    def test_cases_whose_model_the_old_program_lacks_are_left_out(self):
+        pathlib.Path(f"{self.old}.lacks").write_text("vit-cifar\n")
+        code, lines, _ = self.compare(["100 5000000 7"], ["100 5000000 7"], "--rounds", "1")
+        self.assertEqual(code, 0)
+        for case in ("vit-cifar", "vit-cifar-dia"):
+            self.assertIn(f"# {case}: left out, the old program has no vit-cifar", lines)
+        self.assertEqual(lines[-1], "result: pass, 7 of 7 cases are within their bounds")
 
     def test_a_slower_and_larger_program_fails(self):
         code, lines, _ = self.compare(["100 5000000 7"], ["105 5200000 7"], "--rounds", "1",
