@@ -51,7 +51,8 @@ def read_arguments():
     parser.add_argument("--serve", action="store_true")
     parser.add_argument("--memory", action="store_true")
     arguments = parser.parse_args()
-    if arguments.model not in peer_vit.SIZES and not arguments.model[len("resnet"):].isdigit():
+    depth = arguments.model.removeprefix("resnet")
+    if arguments.model not in peer_vit.SIZES and not depth.isdigit():
         parser.error(f"--model: '{arguments.model}' is neither resnet<depth> nor one of "
                      f"{', '.join(peer_vit.SIZES)}")
     return arguments
