@@ -15,7 +15,7 @@ import baseline  # noqa: E402
 
 # Prints the next line of the file PROGRAM.figures, "step_ms peak_memory_bytes parameters", and the
 # last line again once all were printed. PROGRAM.calls has a line for each call. PROGRAM.lacks has the
-# models that it does not know.
+# models that it does not know, one a line.
 FAKE = """#!/bin/sh
 if [ "$1" = models ]; then ! grep -qs "^$2$" "$0.lacks"; exit; fi
 if [ "$1" = --version ]; then echo "diagrad fake"; exit 0; fi
