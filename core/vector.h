@@ -116,13 +116,18 @@ inline Vec<T> broadcast(T value) {
 
 /// Sum of all elements, elementwise: first with second half, and so on.
 template <typename T>
-inline T horizontal_sum(const Vec<T>& value) {
-  T lanes[kLanes<T>];
-  store<T>(lanes, value);
-  for (int half = kLanes<T> / 2; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-  }
-  return lanes[0];
+inline T horizontal_sum(Vec<T> value) {
+  // In registers: an array of the lanes would be written and read again at every halving.
+  const auto add_rotated = [&]<int distance, int... lane>(std::integer_sequence<int, distance>,
+                                                          std::integer_sequence<int, lane...>) {
+    value += __builtin_shufflevector(value, value, ((lane + distance) % kLanes<T>)...);
+  };
+  constexpr std::make_integer_sequence<int, kLanes<T>> lanes{};
+  if constexpr (kLanes < T >> 8) add_rotated(std::integer_sequence<int, 8>{}, lanes);
+  if constexpr (kLanes < T >> 4) add_rotated(std::integer_sequence<int, 4>{}, lanes);
+  if constexpr (kLanes < T >> 2) add_rotated(std::integer_sequence<int, 2>{}, lanes);
+  add_rotated(std::integer_sequence<int, 1>{}, lanes);
+  return value[0];
 }
 
 /// Transposes the kLanes<T> x kLanes<T> matrix whose rows are `row`, in registers.
