@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "diagrad/core/parallel.h"
+#include "diagrad/ops/cpu/gemm/scratch.h"
 #include "diagrad/ops/cpu/moments.h"
 #include "diagrad/ops/reduce_kernels.h"
 
@@ -55,38 +56,62 @@ struct ShortRowSum {
   }
 };
 
-/// sums[i] += x[r,i] over rows.
+/// sums[i] += x[r,i] over rows, for `count` neighbouring columns of a row of `inner`.
 template <typename T>
-void add_rows(const T* x, int64_t rows, int64_t inner, double* sums) {
+void add_rows(const T* x, int64_t rows, int64_t inner, int64_t count, double* sums) {
   if (inner == 1) {
     *sums += row_sum(x, rows, [](double value) { return value; });
     return;
   }
   for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t i = 0; i < inner; ++i) sums[i] += static_cast<double>(x[r * inner + i]);
+    for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<double>(x[r * inner + i]);
   }
 }
 
 template <typename T>
-void store(const std::vector<double>& sums, double scale, T* y) {
-  for (size_t i = 0; i < sums.size(); ++i) y[i] = static_cast<T>(scale * sums[i]);
+void store(const double* sums, int64_t count, double scale, T* y) {
+  for (int64_t i = 0; i < count; ++i) y[i] = static_cast<T>(scale * sums[i]);
+}
+
+/// Columns that are summed at once: their sums stay in the first cache.
+constexpr int64_t kColumns = 512;
+
+/// Few rows with many columns, as of a batch of feature maps. The columns are cut: sums per chunk
+/// of rows would be as large as x.
+bool cuts_columns(int64_t reduced, int64_t inner) {
+  return inner >= 4 * kColumns && reduced <= 8 * ChunkPlan::kMaxChunks;
+}
+
+template <typename T>
+void sum_by_columns(const T* x, int64_t reduced, int64_t inner, double scale, T* y) {
+  const int64_t grain = std::max(kColumns, kGrain / std::max<int64_t>(reduced, 1));
+  parallel_for(inner, grain, [&](int64_t first, int64_t last) {
+    for (int64_t column = first; column < last; column += kColumns) {
+      const int64_t count = std::min(kColumns, last - column);
+      double sums[kColumns] = {};
+      add_rows(x + column, reduced, inner, count, sums);
+      store(sums, count, scale, y + column);
+    }
+  });
 }
 
 /// Few results of long sums: the rows are cut into chunks whose sums are added in order.
 template <typename T>
 void sum_by_rows(const T* x, int64_t reduced, int64_t inner, double scale, T* y) {
   const ChunkPlan plan(reduced, std::max<int64_t>(1, kGrain / inner));
-  std::vector<std::vector<double>> partial(static_cast<size_t>(plan.count));
+  const kernels::Scratch<double> partial(plan.count * inner);
   parallel_for_chunks(plan, reduced, [&](int64_t chunk, int64_t first, int64_t last) {
-    auto& sums = partial[static_cast<size_t>(chunk)];
-    sums.assign(static_cast<size_t>(inner), 0.0);
-    add_rows(x + first * inner, last - first, inner, sums.data());
+    double* const sums = partial.data() + chunk * inner;
+    std::fill(sums, sums + inner, 0.0);
+    add_rows(x + first * inner, last - first, inner, inner, sums);
   });
-  std::vector<double> total(static_cast<size_t>(inner), 0.0);
-  for (const auto& sums : partial) {
-    for (size_t i = 0; i < sums.size(); ++i) total[i] += sums[i];
+  const kernels::Scratch<double> total(inner);
+  std::fill(total.data(), total.data() + inner, 0.0);
+  for (int64_t chunk = 0; chunk < plan.count; ++chunk) {
+    const double* const sums = partial.data() + chunk * inner;
+    for (int64_t i = 0; i < inner; ++i) total.data()[i] += sums[i];
   }
-  store(total, scale, y);
+  store(total.data(), inner, scale, y);
 }
 
 void sum_cpu(const Tensor& x, int64_t outer, int64_t reduced, int64_t inner, double scale,
@@ -98,7 +123,12 @@ void sum_cpu(const Tensor& x, int64_t outer, int64_t reduced, int64_t inner, dou
     T* const target = y.data<T>();
     if (outer < kManyResults) {
       for (int64_t a = 0; a < outer; ++a) {
-        sum_by_rows(source + a * reduced * inner, reduced, inner, scale, target + a * inner);
+        const T* const rows = source + a * reduced * inner;
+        if (cuts_columns(reduced, inner)) {
+          sum_by_columns(rows, reduced, inner, scale, target + a * inner);
+        } else {
+          sum_by_rows(rows, reduced, inner, scale, target + a * inner);
+        }
       }
       return;
     }
@@ -107,8 +137,8 @@ void sum_cpu(const Tensor& x, int64_t outer, int64_t reduced, int64_t inner, dou
       std::vector<double> sums(static_cast<size_t>(inner));
       for (int64_t a = first; a < last; ++a) {
         sums.assign(sums.size(), 0.0);
-        add_rows(source + a * reduced * inner, reduced, inner, sums.data());
-        store(sums, scale, target + a * inner);
+        add_rows(source + a * reduced * inner, reduced, inner, inner, sums.data());
+        store(sums.data(), inner, scale, target + a * inner);
       }
     });
   });
