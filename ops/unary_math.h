@@ -146,17 +146,13 @@ struct Gelu {
   static constexpr Saves kSaves = Saves::input;
   T a, b;
   template <typename V>
-  DG_HOST_DEVICE static V normal_cdf(V x) {
-    return T(0.5) * (T(1) + erf_of(x * T(0.70710678118654752440)));
-  }
-  template <typename V>
   DG_HOST_DEVICE V value(V x) const {
-    return x * normal_cdf(x);
+    return x * normal_of(x).cdf;
   }
   template <typename V>
   DG_HOST_DEVICE V derivative(V x) const {
-    const V density = T(0.39894228040143267794) * exp_of(T(-0.5) * x * x);
-    return normal_cdf(x) + x * density;
+    const auto normal = normal_of(x);
+    return normal.cdf + x * normal.density;
   }
 };
 
