@@ -32,11 +32,19 @@ Tensor contiguous_or_none(const Tensor& tensor) {
   return tensor.defined() ? tensor.contiguous() : tensor;
 }
 
+/// Where the input gradient of layer norm goes: to the sum of earlier ones, such as that of the
+/// residual path around it, or over dy.
+void choose_place(const BackwardContext& context, GroupNormBackward& back) {
+  back.dx = context.take_grad_accumulator(0);
+  back.accumulate = back.dx.defined();
+  if (!back.accumulate) back.dx = context.reuse_grad_buffer();
+}
+
 /// Both operations: they differ in their kernels and in the shape of the statistics.
 template <typename Forward, typename Backward>
 Tensor normalise(const char* op, const Forward& forward, const Backward& backward,
                  const Tensor& input, const Tensor& gamma, const Tensor& beta, int64_t groups,
-                 double epsilon, const Shape& statistics) {
+                 double epsilon, const Shape& statistics, bool in_place) {
   GroupNormForward pass;
   pass.x = input.contiguous();
   pass.gamma = contiguous_or_none(gamma);
@@ -49,17 +57,18 @@ Tensor normalise(const char* op, const Forward& forward, const Backward& backwar
   forward.on(input.device())(pass);
   return autograd::record(
       {op}, {input, gamma, beta}, pass.y,
-      [&backward, groups, mean = pass.mean, rstd = pass.rstd, x = SavedTensor(pass.x),
+      [&backward, groups, in_place, mean = pass.mean, rstd = pass.rstd, x = SavedTensor(pass.x),
        gamma = SavedTensor(pass.gamma)](const BackwardContext& context) {
         GroupNormBackward back;
         back.x = x.get(context);
+        if (context.needs(0) && in_place) choose_place(context, back);
         back.dy = context.gradient().contiguous();
         back.gamma = gamma.get(context);
         back.mean = mean;
         back.rstd = rstd;
         back.groups = groups;
         const Shape features{back.x.size(-1)};
-        if (context.needs(0)) back.dx = Tensor::empty_like(back.x);
+        if (context.needs(0) && !in_place) back.dx = Tensor::empty_like(back.x);
         if (context.needs(1))
           back.dgamma = Tensor::empty(features, back.x.dtype(), back.x.device());
         if (context.needs(2)) back.dbeta = Tensor::empty(features, back.x.dtype(), back.x.device());
@@ -77,13 +86,13 @@ Tensor group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
            "group_norm: {} groups do not divide the {} channels of input {}", options.groups,
            x.size(-1), x.shape());
   return normalise("group_norm", group_norm_forward_kernel, group_norm_backward_kernel, x, gamma,
-                   beta, options.groups, options.epsilon, {x.size(0), options.groups});
+                   beta, options.groups, options.epsilon, {x.size(0), options.groups}, false);
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon) {
   check("layer_norm", 1, x, gamma, beta, epsilon);
   return normalise("layer_norm", layer_norm_forward_kernel, layer_norm_backward_kernel, x, gamma,
-                   beta, 1, epsilon, {x.shape().numel(0, x.rank() - 1)});
+                   beta, 1, epsilon, {x.shape().numel(0, x.rank() - 1)}, true);
 }
 
 }  // namespace diagrad

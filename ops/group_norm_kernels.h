@@ -18,11 +18,13 @@ struct GroupNormForward {
 inline KernelTable<void(const GroupNormForward&)> group_norm_forward_kernel{"group_norm"};
 inline KernelTable<void(const GroupNormForward&)> layer_norm_forward_kernel{"layer_norm"};
 
-/// dx, dgamma, dbeta are undefined where they are not needed.
+/// dx, dgamma, dbeta are undefined where they are not needed. For layer_norm dx may be dy, and with
+/// `accumulate` its gradient is added to what dx holds.
 struct GroupNormBackward {
   Tensor x, dy, gamma, mean, rstd;
   int64_t groups;
   Tensor dx, dgamma, dbeta;
+  bool accumulate = false;
 };
 inline KernelTable<void(const GroupNormBackward&)> group_norm_backward_kernel{
     "group_norm backward"};

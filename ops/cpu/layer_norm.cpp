@@ -205,7 +205,7 @@ RowSums<T> backward_sums(int64_t width, const T* x, const T* dy, const T* gamma,
 
 template <typename T>
 void input_gradient_row(int64_t width, const T* x, const T* dy, const T* gamma, const Row<T>& row,
-                        const RowSums<T>& sums, T* dx) {
+                        const RowSums<T>& sums, bool accumulate, T* dx) {
   const auto sum = static_cast<double>(sums.a);
   const double inverse_size = 1.0 / static_cast<double>(width);
   const double moment = row.rstd * (static_cast<double>(sums.b) + row.error * sum);
@@ -214,7 +214,9 @@ void input_gradient_row(int64_t width, const T* x, const T* dy, const T* gamma, 
   const T offset = static_cast<T>(-row.rstd * sum * inverse_size + slope_of_row * row.error);
   for_each_part<T>(width, [=](auto part) {
     const Vec<T> product = part.get(dy) * load<T>(gamma + part.first);
-    part.put(dx, row.scale * product + (slope * (part.get(x) - row.pivot) + offset));
+    Vec<T> gradient = row.scale * product + (slope * (part.get(x) - row.pivot) + offset);
+    if (accumulate) gradient += part.get(dx);
+    part.put(dx, gradient);
   });
 }
 
@@ -272,7 +274,8 @@ void backward(const GroupNormBackward& pass) {
                                                nullptr, nullptr);
       if (parameters) sums.row_done();
       if (dx != nullptr) {
-        input_gradient_row(width, x + first, dy + first, gamma.data(), row, row_sums, dx + first);
+        input_gradient_row(width, x + first, dy + first, gamma.data(), row, row_sums,
+                           pass.accumulate, dx + first);
       }
     }
     sums.flush();
