@@ -33,7 +33,7 @@ struct VitOptions {
   bool class_token = true;
   TokenPool pool = TokenPool::class_token;
   Positions positions = Positions::learned;
-  nn::GeluForm gelu = nn::GeluForm::exact;
+  GeluForm gelu = GeluForm::exact;
   double drop_path = 0.0;          ///< stochastic depth: from 0 in the first block to this
   double layer_scale = 0.0;        ///< first value of LayerScale; 0: there is none
   double patch_drop = 0.0;         ///< share of the patches that training leaves out

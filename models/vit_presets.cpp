@@ -41,7 +41,7 @@ std::shared_ptr<nn::Module> make(const ModelSpec& spec, const OptionValues& opti
        .pool = options.get_choice("pool") == "avg" ? TokenPool::average : TokenPool::class_token,
        .positions = options.get_choice("positions") == "learned" ? Positions::learned
                                                                  : Positions::sinusoidal,
-       .gelu = options.get_choice("gelu") == "exact" ? nn::GeluForm::exact : nn::GeluForm::tanh,
+       .gelu = options.get_choice("gelu") == "exact" ? GeluForm::exact : GeluForm::tanh,
        .drop_path = options.get_float("drop-path"),
        .layer_scale = options.get_float("layer-scale"),
        .patch_drop = options.get_float("patch-drop"),

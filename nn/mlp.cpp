@@ -1,11 +1,11 @@
 #include "diagrad/nn/mlp.h"
 
 #include "diagrad/core/error.h"
-#include "diagrad/ops/activation.h"
+#include "diagrad/ops/linear.h"
 
 namespace diagrad::nn {
 
-Mlp::Mlp(const MlpSpec& spec, RandomStream& random) : gelu_(spec.gelu) {
+Mlp::Mlp(const MlpSpec& spec, RandomStream& random) : gelu_(spec.gelu), dropout_p_(spec.dropout) {
   DG_CHECK(spec.features > 0 && spec.hidden > 0,
            "Mlp: {} features and {} hidden ones; both must be positive", spec.features,
            spec.hidden);
@@ -20,6 +20,8 @@ Mlp::Mlp(const MlpSpec& spec, RandomStream& random) : gelu_(spec.gelu) {
 
 Tensor Mlp::forward(const Tensor& x) {
   const Tensor y = fc1_->forward(x);
+  const bool drops = is_training() && dropout_p_ > 0.0;
+  if (!drops) return gelu_linear(y, fc2_->weight(), fc2_->bias(), gelu_);
   const Tensor hidden = gelu_ == GeluForm::exact ? gelu(y) : gelu_tanh(y);
   return dropout_->forward(fc2_->forward(dropout_->forward(hidden)));
 }

@@ -4,13 +4,9 @@
 #include "diagrad/nn/dropout.h"
 #include "diagrad/nn/linear.h"
 #include "diagrad/nn/module.h"
+#include "diagrad/ops/activation.h"
 
 namespace diagrad::nn {
-
-enum class GeluForm {
-  exact,  ///< x Phi(x)
-  tanh,   ///< its approximation, ops/activation.h
-};
 
 struct MlpSpec {
   int64_t features = 0;  ///< D, in and out
@@ -29,6 +25,7 @@ class Mlp : public Module {
 
  private:
   GeluForm gelu_;
+  double dropout_p_;
   std::shared_ptr<Linear> fc1_, fc2_;
   std::shared_ptr<Dropout> dropout_;
 };

@@ -15,6 +15,7 @@ Tensor gelu(const Tensor& x);
 /// x sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3), which is 0.5 x (1 + tanh(u)): gelu
 /// within 5e-4. Saves x. Source: the same, section 2.
 Tensor gelu_tanh(const Tensor& x);
+enum class GeluForm { exact, tanh };  ///< gelu, gelu_tanh
 /// x sigmoid(x), also called swish. Saves x.
 Tensor silu(const Tensor& x);
 /// log(1 + e^x), dx = dy sigmoid(x). Saves x.

@@ -40,7 +40,7 @@ TEST_CASE("defaults of make_vit: vit-cifar for CIFAR-10 without attention and re
   CHECK(options.class_token);
   CHECK(options.pool == TokenPool::class_token);
   CHECK(options.positions == Positions::learned);
-  CHECK(options.gelu == nn::GeluForm::exact);
+  CHECK(options.gelu == GeluForm::exact);
   CHECK(options.drop_path == 0.0);
   CHECK(options.layer_scale == 0.0);
   CHECK(options.patch_drop == 0.0);

@@ -61,7 +61,7 @@ const ModuleCaseRegistration parts{
     {.module = "Mlp",
      .variant = "tanh, dropout",
      .make = making<nn::Mlp>(
-         nn::MlpSpec{.features = 3, .hidden = 5, .gelu = nn::GeluForm::tanh, .dropout = 0.3}),
+         nn::MlpSpec{.features = 3, .hidden = 5, .gelu = GeluForm::tanh, .dropout = 0.3}),
      .input = values({6, 3}),
      .state = "fc1.weight [5,3] fc1.bias [5] fc2.weight [3,5] fc2.bias [3]",
      .has_modes = true,
@@ -117,7 +117,7 @@ const ModuleCaseRegistration block{
                                                            .heads = 4,
                                                            .hidden = 3,
                                                            .qkv_bias = false,
-                                                           .gelu = nn::GeluForm::tanh,
+                                                           .gelu = GeluForm::tanh,
                                                            .layer_scale = 0.5,
                                                            .dropout = 0.2,
                                                            .attention_dropout = 0.2,

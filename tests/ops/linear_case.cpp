@@ -1,5 +1,7 @@
 #include "diagrad/ops/linear.h"
 
+#include <cmath>
+#include <numbers>
 #include <utility>
 
 #include "tests/support/op_case.h"
@@ -44,6 +46,29 @@ OpCase make_case(std::string variant, const Shape& x, int64_t outputs, bool with
   return result;
 }
 
+/// The reference of gelu_linear: that of linear on the activations.
+std::vector<Tensor> gelu_reference(std::span<const Tensor> in, GeluForm form) {
+  std::vector<Tensor> inputs(in.begin(), in.end());
+  inputs[0] = in[0].clone();
+  for (int64_t i = 0; i < inputs[0].numel(); ++i) {
+    double& x = inputs[0].data<double>()[i];
+    const double u = std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+    x *= 0.5 * (1.0 + (form == GeluForm::exact ? std::erf(x / std::numbers::sqrt2) : std::tanh(u)));
+  }
+  return reference(inputs);
+}
+
+OpCase gelu_case(std::string variant, const Shape& x, int64_t outputs, bool with_bias,
+                 GeluForm form = GeluForm::exact) {
+  OpCase result = make_case(std::move(variant), x, outputs, with_bias);
+  result.op = "gelu_linear";
+  result.run = [=](std::span<const Tensor> in) {
+    return std::vector<Tensor>{gelu_linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), form)};
+  };
+  result.reference = [=](std::span<const Tensor> in) { return gelu_reference(in, form); };
+  return result;
+}
+
 const OpCaseRegistration registered{
     make_case("one row", {1, 7}, 5, true),
     make_case("a vector", {7}, 5, true),
@@ -55,6 +80,12 @@ const OpCaseRegistration registered{
     make_case("one feature", {5, 1}, 3, true),
     make_case("long sum", {3, 1000}, 17, true),
     make_case("more work than one thread takes", {150, 96}, 130, true),
+    gelu_case("a vector", {7}, 5, true),
+    gelu_case("odd sizes without bias", {13, 19}, 23, false),
+    gelu_case("tokens", {2, 9, 48}, 50, true),
+    gelu_case("tokens, tanh form", {2, 9, 48}, 50, true, GeluForm::tanh),
+    gelu_case("more work than one thread takes", {150, 128}, 130, true),
+    gelu_case("no rows", {0, 4}, 3, true),
     make_case("no rows", {0, 4}, 3, true),
     make_case("no features", {4, 0}, 3, true),
     make_case("no outputs", {4, 3}, 0, false),

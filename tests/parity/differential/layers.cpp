@@ -31,6 +31,16 @@ CaseBody draw_linear(Draw& draw) {
           [](In in) { return Out{linear(in[0], in[1], in[2])}; }};
 }
 
+CaseBody draw_gelu_linear(Draw& draw) {
+  CaseBody body = draw_linear(draw);
+  const bool tanh_form = draw.chance(50);
+  body.options = {{"tanh", {as_number(tanh_form)}}};
+  body.run = [form = tanh_form ? GeluForm::tanh : GeluForm::exact](In in) {
+    return Out{gelu_linear(in[0], in[1], in[2], form)};
+  };
+  return body;
+}
+
 CaseBody draw_matmul(Draw& draw) {
   const MatmulOptions options{.transpose_a = draw.chance(50), .transpose_b = draw.chance(50)};
   const Shape batch = draw.shape_or_empty(0, 2, 4);
@@ -312,6 +322,7 @@ CaseBody draw_attention_weights(Draw& draw) {
 std::vector<Operation> layer_operations() {
   return {
       {"linear", draw_linear},
+      {"gelu_linear", draw_gelu_linear},
       {"matmul", draw_matmul},
       {"scaled_dot_product_attention", draw_attention},
       {"packed_attention", draw_packed_attention},

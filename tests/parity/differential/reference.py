@@ -274,6 +274,8 @@ REFERENCES = {
     "bce_with_logits": lambda x, o: [F.binary_cross_entropy_with_logits(x[0], x[1])],
     "global_avg_pool": lambda x, o: [x[0].reshape(x[0].shape[0], -1, x[0].shape[-1]).mean(1)],
     "linear": lambda x, o: [F.linear(x[0], x[1], x[2])],
+    "gelu_linear": lambda x, o: [F.linear(
+        F.gelu(x[0], approximate="tanh" if o["tanh"][0] else "none"), x[1], x[2])],
     "matmul": matrix_product,
     "scaled_dot_product_attention": attention,
     "packed_attention": packed_attention,
