@@ -41,9 +41,9 @@ Tensor EncoderBlock::forward(const Tensor& x) {
 }
 
 Tensor EncoderBlock::run(const Tensor& x, const BranchEnd& attn_end, const BranchEnd& mlp_end) {
-  const Tensor attended = attn_->forward(norm1_->forward(x));
+  const Tensor attended = attn_->forward_normalized(x, *norm1_);
   const Tensor y = diagrad::add(x, finished(attended, ls1_.get(), attn_end));
-  const Tensor fed = mlp_->forward(norm2_->forward(y));
+  const Tensor fed = mlp_->forward_normalized(y, *norm2_);
   return diagrad::add(y, finished(fed, ls2_.get(), mlp_end));
 }
 

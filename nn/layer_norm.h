@@ -1,5 +1,6 @@
 #pragma once
 
+#include "diagrad/nn/linear.h"
 #include "diagrad/nn/module.h"
 
 namespace diagrad::nn {
@@ -17,8 +18,12 @@ class LayerNorm : public Module {
  public:
   explicit LayerNorm(const LayerNormSpec& spec);
   Tensor forward(const Tensor& x) override;
+  /// next(forward(x)), to the bit; what lies between is computed again in backward instead of kept.
+  Tensor forward_into(const Tensor& x, Linear& next);
 
  private:
+  void check_features(const Tensor& x) const;
+
   LayerNormSpec spec_;
   Tensor weight_, bias_;
 };

@@ -19,7 +19,14 @@ Mlp::Mlp(const MlpSpec& spec, RandomStream& random) : gelu_(spec.gelu), dropout_
 }
 
 Tensor Mlp::forward(const Tensor& x) {
-  const Tensor y = fc1_->forward(x);
+  return finished(fc1_->forward(x));
+}
+
+Tensor Mlp::forward_normalized(const Tensor& x, LayerNorm& norm) {
+  return finished(norm.forward_into(x, *fc1_));
+}
+
+Tensor Mlp::finished(const Tensor& y) {
   const bool drops = is_training() && dropout_p_ > 0.0;
   if (!drops) return gelu_linear(y, fc2_->weight(), fc2_->bias(), gelu_);
   const Tensor hidden = gelu_ == GeluForm::exact ? gelu(y) : gelu_tanh(y);

@@ -2,6 +2,7 @@
 
 #include "diagrad/core/random.h"
 #include "diagrad/nn/dropout.h"
+#include "diagrad/nn/layer_norm.h"
 #include "diagrad/nn/linear.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/ops/activation.h"
@@ -22,8 +23,13 @@ class Mlp : public Module {
  public:
   Mlp(const MlpSpec& spec, RandomStream& random);
   Tensor forward(const Tensor& x) override;
+  /// forward(norm(x)), without keeping norm(x).
+  Tensor forward_normalized(const Tensor& x, LayerNorm& norm);
 
  private:
+  /// What follows the first layer.
+  Tensor finished(const Tensor& y);
+
   GeluForm gelu_;
   double dropout_p_;
   std::shared_ptr<Linear> fc1_, fc2_;

@@ -35,6 +35,12 @@ Tensor MultiheadAttention::forward(const Tensor& x) {
   return projected(packed_attention(qkv_->forward(x), spec_.heads, next_options()));
 }
 
+Tensor MultiheadAttention::forward_normalized(const Tensor& x, LayerNorm& norm) {
+  if (!qkv_) return forward(norm.forward(x));
+  check_tokens(x);
+  return projected(packed_attention(norm.forward_into(x, *qkv_), spec_.heads, next_options()));
+}
+
 Tensor MultiheadAttention::attend(const Tensor& x, const Tensor& source) {
   DG_CHECK(q_proj_ != nullptr,
            "MultiheadAttention: attend needs separate projections, this layer has a joint one");

@@ -2,6 +2,7 @@
 
 #include "diagrad/core/random.h"
 #include "diagrad/nn/dropout.h"
+#include "diagrad/nn/layer_norm.h"
 #include "diagrad/nn/linear.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/ops/scaled_dot_product.h"
@@ -31,6 +32,8 @@ class MultiheadAttention : public Module {
  public:
   MultiheadAttention(const MultiheadAttentionSpec& spec, RandomStream& random);
   Tensor forward(const Tensor& x) override;
+  /// forward(norm(x)), without keeping norm(x) where the projection is joint.
+  Tensor forward_normalized(const Tensor& x, LayerNorm& norm);
   /// q of `x` [B,T,D], k and v of `source` [B,S,D]: cross-attention. Separate projections only.
   Tensor attend(const Tensor& x, const Tensor& source);
 

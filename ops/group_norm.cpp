@@ -4,6 +4,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/ops/group_norm_kernels.h"
 #include "diagrad/ops/layer_norm.h"
+#include "diagrad/ops/linear_parts.h"
 
 namespace diagrad {
 namespace {
@@ -40,20 +41,27 @@ void choose_place(const BackwardContext& context, GroupNormBackward& back) {
   if (!back.accumulate) back.dx = context.reuse_grad_buffer();
 }
 
-/// Both operations: they differ in their kernels and in the shape of the statistics.
-template <typename Forward, typename Backward>
-Tensor normalise(const char* op, const Forward& forward, const Backward& backward,
-                 const Tensor& input, const Tensor& gamma, const Tensor& beta, int64_t groups,
-                 double epsilon, const Shape& statistics, bool in_place) {
+/// A forward pass with room for what it gives.
+GroupNormForward forward_of(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                            int64_t groups, double epsilon, const Shape& statistics) {
   GroupNormForward pass;
-  pass.x = input.contiguous();
+  pass.x = x.contiguous();
   pass.gamma = contiguous_or_none(gamma);
   pass.beta = contiguous_or_none(beta);
   pass.groups = groups;
   pass.epsilon = epsilon;
   pass.y = Tensor::empty_like(pass.x);
-  pass.mean = Tensor::empty(statistics, DType::f64, input.device());
+  pass.mean = Tensor::empty(statistics, DType::f64, x.device());
   pass.rstd = Tensor::empty_like(pass.mean);
+  return pass;
+}
+
+/// Both operations: they differ in their kernels and in the shape of the statistics.
+template <typename Forward, typename Backward>
+Tensor normalise(const char* op, const Forward& forward, const Backward& backward,
+                 const Tensor& input, const Tensor& gamma, const Tensor& beta, int64_t groups,
+                 double epsilon, const Shape& statistics, bool in_place) {
+  const GroupNormForward pass = forward_of(input, gamma, beta, groups, epsilon, statistics);
   forward.on(input.device())(pass);
   return autograd::record(
       {op}, {input, gamma, beta}, pass.y,
@@ -93,6 +101,53 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
   check("layer_norm", 1, x, gamma, beta, epsilon);
   return normalise("layer_norm", layer_norm_forward_kernel, layer_norm_backward_kernel, x, gamma,
                    beta, 1, epsilon, {x.shape().numel(0, x.rank() - 1)}, true);
+}
+
+Tensor layer_norm_linear(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& w,
+                         const Tensor& bias, double epsilon) {
+  constexpr const char* kOp = "layer_norm_linear";
+  check(kOp, 1, x, gamma, beta, epsilon);
+  check_linear(kOp, x, w, bias);
+  const Shape statistics{x.shape().numel(0, x.rank() - 1)};
+  const GroupNormForward pass = forward_of(x, gamma, beta, 1, epsilon, statistics);
+  layer_norm_forward_kernel.on(x.device())(pass);
+  return autograd::record(
+      {kOp, linear_multiply_adds(x, w)}, {x, gamma, beta, w, bias}, linear_product(pass.y, w, bias),
+      [epsilon, mean = pass.mean, rstd = pass.rstd, x = SavedTensor(pass.x),
+       gamma = SavedTensor(pass.gamma), beta = SavedTensor(pass.beta),
+       w = SavedTensor(w)](const BackwardContext& context) {
+        const Tensor dy = context.gradient().contiguous();
+        const Tensor& from = x.get(context);
+        Gradients gradients(5);
+        if (context.needs(3)) {
+          const GroupNormForward again =
+              forward_of(from, gamma.get(context), beta.get(context), 1, epsilon, mean.shape());
+          layer_norm_forward_kernel.on(dy.device())(again);
+          gradients[3] = weight_gradient(dy, again.y);
+        }
+        if (context.needs(4)) gradients[4] = bias_gradient(dy);
+        if (!context.needs(0) && !context.needs(1) && !context.needs(2)) return gradients;
+        GroupNormBackward back;
+        back.x = from;
+        back.dy = input_gradient(dy, w.get(context), from.shape());
+        back.gamma = gamma.get(context);
+        back.mean = mean;
+        back.rstd = rstd;
+        back.groups = 1;
+        const Shape features{from.size(-1)};
+        if (context.needs(0)) {
+          back.dx = context.take_grad_accumulator(0);
+          back.accumulate = back.dx.defined();
+          if (!back.accumulate) back.dx = back.dy;
+        }
+        if (context.needs(1)) back.dgamma = Tensor::empty(features, dy.dtype(), dy.device());
+        if (context.needs(2)) back.dbeta = Tensor::empty(features, dy.dtype(), dy.device());
+        layer_norm_backward_kernel.on(dy.device())(back);
+        gradients[0] = back.dx;
+        gradients[1] = back.dgamma;
+        gradients[2] = back.dbeta;
+        return gradients;
+      });
 }
 
 }  // namespace diagrad

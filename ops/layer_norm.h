@@ -14,4 +14,10 @@ namespace diagrad {
 /// Source: Ba, Kiros, Hinton, "Layer normalization", 2016, equation 3.
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon = 1e-5);
 
+/// linear(layer_norm(x, gamma, beta, epsilon), w, bias), to the bit, without keeping what lies
+/// between: backward normalises x again. Saves x, gamma, beta, w, mean and 1/sqrt(var + epsilon).
+/// Throws as both.
+Tensor layer_norm_linear(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& w,
+                         const Tensor& bias = {}, double epsilon = 1e-5);
+
 }  // namespace diagrad

@@ -75,6 +75,44 @@ OpCase make_case(std::string op, std::string variant, const Shape& shape, int64_
   return result;
 }
 
+/// layer_norm_linear: x, w, then gamma and beta, and a bias.
+OpCase linear_case(std::string variant, const Shape& shape, int64_t outputs, bool affine,
+                   bool bias) {
+  OpCase result = make_case("layer_norm", std::move(variant), shape, 1, affine);
+  result.op = "layer_norm_linear";
+  const size_t vectors = affine ? 3 : 1;
+  result.inputs = [=, inputs = result.inputs](RandomStream& random) {
+    std::vector<Tensor> all = inputs(random);
+    all.push_back(random_input(random, {outputs, shape.back()}));
+    if (bias) all.push_back(random_input(random, {outputs}));
+    return all;
+  };
+  result.run = [=](std::span<const Tensor> in) {
+    return std::vector<Tensor>{layer_norm_linear(in[0], affine ? in[1] : Tensor(),
+                                                 affine ? in[2] : Tensor(), in[vectors],
+                                                 bias ? in[vectors + 1] : Tensor())};
+  };
+  result.reference = [=, norm = result.reference](std::span<const Tensor> in) {
+    const Tensor rows = norm(in.first(vectors))[0];
+    const Tensor& w = in[vectors];
+    Shape to = shape;
+    to[to.rank() - 1] = outputs;
+    const Tensor y = Tensor::empty(to, DType::f64);
+    for (int64_t i = 0; i < y.numel(); ++i) {
+      const int64_t row = i / outputs;
+      const int64_t o = i % outputs;
+      double sum = bias ? in[vectors + 1].data<double>()[o] : 0.0;
+      for (int64_t k = 0; k < w.size(1); ++k) {
+        sum += rows.data<double>()[row * w.size(1) + k] * w.data<double>()[o * w.size(1) + k];
+      }
+      y.data<double>()[i] = sum;
+    }
+    return std::vector<Tensor>{y};
+  };
+  result.reduction_length = 2 * shape.back();
+  return result;
+}
+
 const OpCaseRegistration registered{
     make_case("group_norm", "images, four groups", {3, 5, 4, 16}, 4),
     make_case("group_norm", "odd images, groups of three", {2, 7, 5, 9}, 3),
@@ -89,6 +127,11 @@ const OpCaseRegistration registered{
     make_case("layer_norm", "tokens", {2, 7, 48}, 1),
     make_case("layer_norm", "odd rows", {5, 19}, 1),
     make_case("layer_norm", "a vector", {9}, 1),
+    linear_case("tokens", {2, 7, 48}, 30, true, true),
+    linear_case("odd rows without gamma, beta and bias", {5, 19}, 7, false, false),
+    linear_case("a vector", {9}, 4, true, true),
+    linear_case("more work than one thread takes", {301, 96}, 40, true, false),
+    linear_case("no rows", {0, 9}, 4, true, true),
     make_case("layer_norm", "three features", {6, 3}, 1),
     make_case("layer_norm", "without gamma and beta", {3, 33}, 1, false),
     make_case("layer_norm", "more than one chunk", {301, 131}, 1),

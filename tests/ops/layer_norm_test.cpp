@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "diagrad/autograd/engine.h"
+#include "diagrad/core/allocator.h"
 #include "diagrad/core/random.h"
 #include "diagrad/core/threads.h"
+#include "diagrad/ops/linear.h"
 
 namespace diagrad {
 namespace {
@@ -30,6 +32,11 @@ struct Inputs {
     dy = uniform({rows, width}, -1.0, 1.0, random).to(dtype);
   }
 };
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  const auto bytes = static_cast<size_t>(a.numel() * size_of(a.dtype()));
+  return a.shape() == b.shape() && std::memcmp(a.raw_data(), b.raw_data(), bytes) == 0;
+}
 
 /// y, dx, dgamma, dbeta.
 std::vector<Tensor> run(const Inputs& in) {
@@ -158,6 +165,39 @@ TEST_CASE("layer norm keeps a bad value within its row") {
       }
     }
   }
+}
+
+TEST_CASE("layer_norm_linear has the bits of both and keeps nothing between them") {
+  RandomStream random(6, 1);
+  const Inputs in(130, 96, 3.0, DType::f32);
+  const Tensor w = uniform({50, 96}, -1.0, 1.0, random).to(DType::f32);
+  const Tensor bias = uniform({50}, -1.0, 1.0, random).to(DType::f32);
+  const Tensor dy = uniform({130, 50}, -1.0, 1.0, random).to(DType::f32);
+  const auto results = [&](const auto& layer) {
+    std::vector<Tensor> leaves;
+    for (const Tensor& input : {in.x, in.gamma, in.beta, w, bias}) {
+      leaves.push_back(input.clone());
+      leaves.back().set_requires_grad(true);
+    }
+    const int64_t before = CpuAllocator::instance().stats().current_bytes;
+    const Tensor y = layer(leaves);
+    const int64_t kept = CpuAllocator::instance().stats().current_bytes - before;
+    backward(y, dy);
+    std::vector<Tensor> all{y.detach()};
+    for (const Tensor& leaf : leaves) all.push_back(leaf.grad());
+    return std::make_pair(all, kept);
+  };
+  const auto fused = results([](const std::vector<Tensor>& x) {
+    return layer_norm_linear(x[0], x[1], x[2], x[3], x[4], kEpsilon);
+  });
+  const auto composed = results([](const std::vector<Tensor>& x) {
+    return linear(layer_norm(x[0], x[1], x[2], kEpsilon), x[3], x[4]);
+  });
+  for (size_t i = 0; i < fused.first.size(); ++i) {
+    CAPTURE(i);
+    CHECK(same_bits(fused.first[i], composed.first[i]));
+  }
+  CHECK(fused.second + in.x.numel() * 4 <= composed.second);
 }
 
 }  // namespace

@@ -20,8 +20,8 @@ std::string text_of(const fs::path& path) {
 /// Headers that are no contract of an operation: kernels, formulas, what operations share,
 /// and in-place changes, which have no derivative.
 bool is_inner(const std::string& stem) {
-  return stem.ends_with("_kernels") || stem.ends_with("_math") || stem == "convolution" ||
-         stem == "conv_bn_input" || stem == "inplace";
+  return stem.ends_with("_kernels") || stem.ends_with("_math") || stem.ends_with("_parts") ||
+         stem == "convolution" || stem == "conv_bn_input" || stem == "inplace";
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ import torch
 Known = collections.namedtuple("Known", "operations tensors where reason")
 
 NORMALISATIONS = ["batch_norm", "batch_norm_relu", "bn_scale_add_relu", "conv_batch_norm_relu",
-                  "conv_bn_scale_add_relu", "group_norm", "layer_norm"]
+                  "conv_bn_scale_add_relu", "group_norm", "layer_norm", "layer_norm_linear"]
 
 
 def everywhere(condition):
@@ -73,7 +73,8 @@ KNOWN = [
           "ours is (x - mean) gamma, PyTorch's x gamma - mean gamma: NaN for an infinite gamma")
     for name in NORMALISATIONS
 ] + [
-    Known(["group_norm", "layer_norm", "batch_norm", "batch_norm_relu", "bn_scale_add_relu"],
+    Known(["group_norm", "layer_norm", "layer_norm_linear", "batch_norm", "batch_norm_relu",
+           "bn_scale_add_relu"],
           ["output/0"] + [f"gradient/{i}" for i in range(8)],
           lambda x, o, dy, want: everywhere(has_equal_values(x[0], o)),
           "of equal values 0 or what rounding leaves, divided by sqrt(epsilon)"),

@@ -210,6 +210,19 @@ CaseBody draw_layer_norm(Draw& draw) {
           {{"epsilon", {epsilon}}}};
 }
 
+CaseBody draw_layer_norm_linear(Draw& draw) {
+  CaseBody body = draw_layer_norm(draw);
+  const double epsilon = body.options.at("epsilon")[0];
+  const int64_t inputs = body.inputs[0].values.size(-1);
+  const int64_t outputs = draw.between(1, 40);
+  body.inputs.push_back(draw.floats({outputs, inputs}));
+  body.inputs.push_back(draw.maybe({outputs}));
+  body.run = [=](In in) {
+    return Out{layer_norm_linear(in[0], in[1], in[2], in[3], in[4], epsilon)};
+  };
+  return body;
+}
+
 GateOutput draw_output(Draw& draw, Options& options) {
   const auto output = draw.pick({GateOutput::sigmoid, GateOutput::tanh, GateOutput::relu});
   options["output"] = {static_cast<double>(output)};
@@ -293,7 +306,7 @@ CaseBody draw_packed_attention(Draw& draw) {
   const Shape sizes = draw.shape_or_empty(2, 2, 40);
   const int64_t heads = draw.between(1, 4);
   CaseBody body;
-  body.options = {{"heads", {as_number(heads)}}};
+  body.options = {{"heads", {static_cast<double>(heads)}}};
   body.inputs = {draw.floats({sizes[0], sizes[1], 3 * heads * draw.between(1, 20)})};
   body.run = [heads](In in) { return Out{packed_attention(in[0], heads)}; };
   return body;
@@ -334,6 +347,7 @@ std::vector<Operation> layer_operations() {
       conv_norm_case("conv_bn_scale_add_relu", true),
       {"group_norm", draw_group_norm},
       {"layer_norm", draw_layer_norm},
+      {"layer_norm_linear", draw_layer_norm_linear},
       {"lstm_gates", draw_lstm_gates},
       {"dia_cell", draw_dia_cell},
   };

@@ -287,6 +287,8 @@ REFERENCES = {
     "conv_bn_scale_add_relu": conv_bn_scale_add_relu,
     "group_norm": group_norm,
     "layer_norm": lambda x, o: [F.layer_norm(x[0], x[0].shape[-1:], x[1], x[2], o["epsilon"][0])],
+    "layer_norm_linear": lambda x, o: [F.linear(
+        F.layer_norm(x[0], x[0].shape[-1:], x[1], x[2], o["epsilon"][0]), x[3], x[4])],
     "lstm_gates": lambda x, o: lstm_step(x[0], x[1], o),
     "dia_cell": dia_cell,
     "conv1d": conv1d,
