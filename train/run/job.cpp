@@ -50,8 +50,9 @@ models::ModelSpec model_spec(const Options& options, const Shape& input, int64_t
 
 std::shared_ptr<nn::Module> make_model(const Options& options, const Shape& input,
                                        int64_t classes) {
+  const models::ModelSpec spec = model_spec(options, input, classes);
   check_model(find_task(options.task), models::find(options.model));
-  return models::create(options.model, model_spec(options, input, classes));
+  return models::create(options.model, spec);
 }
 
 std::string sizes_of_model(const Options& options, const Shape& input) {
