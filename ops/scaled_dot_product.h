@@ -25,8 +25,9 @@ struct ScaledDotProductOptions {
 /// 2^32, the others are divided by 1 - dropout. Strided q, k and v are read in place where their
 /// last axis is contiguous. The scores are made block by block with a running softmax and never
 /// stored, in backward again. Saves q, k, v, the mask, y and the log-sum-exp of each row of scores.
-/// Throws for shapes and dtypes that do not fit and a mask that requires gradients.
-/// Source: Vaswani et al., "Attention is all you need", 2017; Dao et al., "FlashAttention", 2022.
+/// Derivative: docs/notes/attention.md. Throws for shapes and dtypes that do not fit and a mask
+/// that requires gradients. Source: Vaswani et al., "Attention is all you need", 2017; Dao et al.,
+/// "FlashAttention", 2022.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const ScaledDotProductOptions& options = {});
 
