@@ -28,7 +28,6 @@ struct LastPart {
   Vec<T> get(const T* row, T filler = T(0)) const {
     const T* const __restrict source = row + first;
     T lanes[kLanes<T>];
-#pragma omp simd
     for (int lane = 0; lane < kLanes<T>; ++lane) {
       lanes[lane] = lane < count ? source[lane] : filler;
     }
@@ -38,7 +37,6 @@ struct LastPart {
     T* const __restrict target = row + first;
     T lanes[kLanes<T>];
     store<T>(lanes, value);
-#pragma omp simd
     for (int lane = 0; lane < kLanes<T>; ++lane) {
       if (lane < count) target[lane] = lanes[lane];
     }
