@@ -99,6 +99,17 @@ TEST_CASE("lists give JSON with their documented keys") {
   }
 }
 
+TEST_CASE("a model tells the size of its images, its head and what --init takes") {
+  const std::string vit = run_program({"models", "vit-cifar"}).out;
+  CHECK(vit.find("  images      [32,32,3]\n") != std::string::npos);
+  CHECK(vit.find("  head        head\n") != std::string::npos);
+  CHECK(vit.find("  init        FILE:grid=, patches that the positions") != std::string::npos);
+  const std::string resnet = run_program({"models", "resnet20"}).out;
+  CHECK(resnet.find("  images      of any size\n") != std::string::npos);
+  CHECK(resnet.find("  head        fc\n") != std::string::npos);
+  CHECK(resnet.find("FILE:") == std::string::npos);
+}
+
 TEST_CASE("a recipe is printed as a config file") {
   const ProgramResult result = run_program({"recipes", "quick"});
   CHECK(result.code == 0);

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "diagrad/models/registry.h"
 #include "diagrad/train/cli/listing.h"
 
@@ -13,6 +15,13 @@ class ModelsCommand : public ListCommand {
     std::vector<Listed> entries;
     for (const models::ModelInfo& info : models::list()) {
       Listed entry{.name = info.name, .help = info.help, .options = info.options};
+      entry.facts.emplace_back("images", info.input.empty() ? "of any size" : info.input.str());
+      if (!info.head.empty()) entry.facts.emplace_back("head", info.head);
+      std::string init;
+      for (const Option& option : info.init_options) {
+        init += fmt::format("{}FILE:{}=, {}", init.empty() ? "" : "; ", option.name, option.help);
+      }
+      if (!init.empty()) entry.facts.emplace_back("init", init);
       entries.push_back(std::move(entry));
     }
     return entries;
