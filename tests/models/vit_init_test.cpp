@@ -137,6 +137,30 @@ TEST_CASE("the grid of positions: the option, else the trained size, else the sq
         std::vector<std::string>{"positions resampled from 1x4 to 2x2 patches"});
 }
 
+TEST_CASE("positions of the model's own grid stay as they are, and are not turned") {
+  struct Form {
+    Size2 grid;
+    int64_t prefix;
+  };
+  // 196 positions are 14x14 without a class token, not 13x15 behind one.
+  for (const Form& form : {Form{14, 0}, Form{14, 1}, Form{{10, 7}, 1}, Form{{7, 10}, 0}}) {
+    CAPTURE(grid_text(form.grid));
+    const auto model = small_vit(form.grid, form.prefix);
+    const nn::StateDict file = plain_file(form.grid.h * form.grid.w, form.prefix);
+    const bool is_square = form.grid.h == form.grid.w;
+    const FirstWeights weights = fit(file, *model, is_square ? "" : grid_text(form.grid));
+    CHECK(weights.notes.empty());
+    const Tensor& ours = weights.tensors.at("pos_embed");
+    const Tensor& theirs = file.at("pos_embed");
+    REQUIRE(ours.shape() == theirs.shape());
+    for (int64_t i = 0; i < ours.numel(); ++i)
+      CHECK(ours.data<float>()[i] == theirs.data<float>()[i]);
+    if (is_square) continue;
+    const FirstWeights turned = fit(file, *model, grid_text({form.grid.w, form.grid.h}));
+    CHECK(turned.notes.size() == 1);
+  }
+}
+
 TEST_CASE("the tokens in front of the patches keep their positions") {
   const FirstWeights weights = fit(plain_file(49, 1), *small_vit({4, 4}, 1));
   const Tensor before = formula({1, 50, kWidth});
