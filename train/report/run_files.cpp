@@ -128,6 +128,7 @@ RunState read_state(const std::string& path) {
   state.start.parameters = json_count(object, "parameters");
   state.start.frozen = json_count(object, "frozen_parameters");
   state.start.model_sizes = text(object, "model_sizes");
+  state.start.undecayed = names(object, "undecayed");
   state.start.init = {text(object, "init_hash"), text(object, "init")};
   state.start.epochs = json_count(object, "epochs");
   state.start.steps = json_count(object, "steps");
@@ -309,6 +310,7 @@ std::string run_json(const RunState& state) {
                                          {"parameters", state.start.parameters},
                                          {"frozen_parameters", state.start.frozen},
                                          {"model_sizes", state.start.model_sizes},
+                                         {"undecayed", state.start.undecayed},
                                          {"init", state.start.init.text},
                                          {"init_hash", state.start.init.hash},
                                          {"sharing", state.sharing},

@@ -1,6 +1,7 @@
 #include "diagrad/train/report/run_page.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -331,6 +332,14 @@ std::string option_table(const RunFiles& run) {
          rows + "</table></details>\n";
 }
 
+std::string undecayed_list(const RunFiles& run) {
+  const std::vector<std::string>& names = run.state.start.undecayed;
+  if (names.empty()) return {};
+  return fmt::format("<details><summary>{} without weight decay</summary>\n<p>{}</p></details>\n",
+                     counted(static_cast<int64_t>(names.size()), "parameter"),
+                     escape_html(fmt::format("{}", fmt::join(names, ", "))));
+}
+
 std::string environment(const RunFiles& run) {
   if (run.environment.empty()) return {};
   std::string rows;
@@ -362,7 +371,7 @@ std::string run_page(const RunFiles& run) {
                       metric_figure(run.primary(), result.value), escape_html(result.words));
   body += tiles(run) + run_charts_html(run) + evaluation(run);
   body += "<div class=\"two\">\n" + what_was_run(run) + environment(run) + "</div>\n";
-  body += html_section("In detail", epoch_table(run) + option_table(run));
+  body += html_section("In detail", epoch_table(run) + option_table(run) + undecayed_list(run));
   body +=
       "<footer>Made from the files beside this page: run.json, result.json, blocks.json, "
       "metrics.csv, events.jsonl, config.toml, env.json.</footer>\n";

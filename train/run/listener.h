@@ -15,10 +15,11 @@ namespace diagrad::train {
 /// What is known when a run begins.
 struct TrainStart {
   std::string folder;
-  int64_t parameters = 0;        ///< shared ones once
-  std::string model_sizes = {};  ///< in words; empty: the model has none
-  int64_t frozen = 0;            ///< of them, not trained
-  InitRecord init = {};          ///< what the run began with, also where it goes on
+  int64_t parameters = 0;                   ///< shared ones once
+  std::string model_sizes = {};             ///< in words; empty: the model has none
+  std::vector<std::string> undecayed = {};  ///< parameters without weight decay
+  int64_t frozen = 0;                       ///< of them, not trained
+  InitRecord init = {};                     ///< what the run began with, also where it goes on
   int64_t epochs = 0;
   int64_t steps = 0;  ///< number of the last step of all epochs
   /// Steps of the schedule before this run's first one. Not 0 only where the run went on with other

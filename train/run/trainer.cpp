@@ -159,6 +159,11 @@ TrainStart Trainer::outline(bool is_done) {
   start.parameters = parameter_count();
   start.frozen = parts_.frozen;
   start.model_sizes = sizes_of_model(options_, job_.train->info().image);
+  for (const ParameterGroup& group : parts_.optimizer->groups()) {
+    if (group.weight_decay != 0.0 || options_.weight_decay == 0.0) continue;
+    for (const NamedParameter& parameter : group.parameters)
+      start.undecayed.push_back(parameter.name);
+  }
   start.init = store_.begin().init;
   start.epochs = options_.epochs;
   start.schedule_offset = progress_.schedule_step - progress_.step;
