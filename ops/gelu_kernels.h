@@ -6,9 +6,6 @@
 
 namespace diagrad {
 
-/// y = gelu(x), both contiguous.
-inline KernelTable<void(GeluForm, const Tensor& x, const Tensor& y)> gelu_kernel{"gelu_linear"};
-
 /// dy *= gelu'(x) and, where y is defined, y = gelu(x); all contiguous.
 inline KernelTable<void(GeluForm, const Tensor& x, const Tensor& dy, const Tensor& y)>
     gelu_backward_kernel{"gelu_linear backward"};

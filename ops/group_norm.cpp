@@ -33,12 +33,27 @@ Tensor contiguous_or_none(const Tensor& tensor) {
   return tensor.defined() ? tensor.contiguous() : tensor;
 }
 
-/// Where the input gradient of layer norm goes: to the sum of earlier ones, such as that of the
-/// residual path around it, or over dy.
-void choose_place(const BackwardContext& context, GroupNormBackward& back) {
+/// A backward pass with room for the gradients of gamma and beta, inputs 1 and 2 of the operation.
+GroupNormBackward backward_of(const BackwardContext& context, const Tensor& x, const Tensor& gamma,
+                              const Tensor& mean, const Tensor& rstd, int64_t groups) {
+  GroupNormBackward back;
+  back.x = x;
+  back.gamma = gamma;
+  back.mean = mean;
+  back.rstd = rstd;
+  back.groups = groups;
+  const Shape features{x.size(-1)};
+  if (context.needs(1)) back.dgamma = Tensor::empty(features, x.dtype(), x.device());
+  if (context.needs(2)) back.dbeta = Tensor::empty(features, x.dtype(), x.device());
+  return back;
+}
+
+/// Lets the input gradient of layer norm join the sum of earlier ones, such as that of the residual
+/// path around it; false where there is none.
+bool joins_earlier(const BackwardContext& context, GroupNormBackward& back) {
   back.dx = context.take_grad_accumulator(0);
   back.accumulate = back.dx.defined();
-  if (!back.accumulate) back.dx = context.reuse_grad_buffer();
+  return back.accumulate;
 }
 
 /// A forward pass with room for what it gives.
@@ -67,19 +82,16 @@ Tensor normalise(const char* op, const Forward& forward, const Backward& backwar
       {op}, {input, gamma, beta}, pass.y,
       [&backward, groups, in_place, mean = pass.mean, rstd = pass.rstd, x = SavedTensor(pass.x),
        gamma = SavedTensor(pass.gamma)](const BackwardContext& context) {
-        GroupNormBackward back;
-        back.x = x.get(context);
-        if (context.needs(0) && in_place) choose_place(context, back);
+        GroupNormBackward back =
+            backward_of(context, x.get(context), gamma.get(context), mean, rstd, groups);
+        if (context.needs(0)) {
+          if (!in_place) {
+            back.dx = Tensor::empty_like(back.x);
+          } else if (!joins_earlier(context, back)) {
+            back.dx = context.reuse_grad_buffer();
+          }
+        }
         back.dy = context.gradient().contiguous();
-        back.gamma = gamma.get(context);
-        back.mean = mean;
-        back.rstd = rstd;
-        back.groups = groups;
-        const Shape features{back.x.size(-1)};
-        if (context.needs(0) && !in_place) back.dx = Tensor::empty_like(back.x);
-        if (context.needs(1))
-          back.dgamma = Tensor::empty(features, back.x.dtype(), back.x.device());
-        if (context.needs(2)) back.dbeta = Tensor::empty(features, back.x.dtype(), back.x.device());
         backward.on(back.x.device())(back);
         return Gradients{back.dx, back.dgamma, back.dbeta};
       });
@@ -127,21 +139,9 @@ Tensor layer_norm_linear(const Tensor& x, const Tensor& gamma, const Tensor& bet
         }
         if (context.needs(4)) gradients[4] = bias_gradient(dy);
         if (!context.needs(0) && !context.needs(1) && !context.needs(2)) return gradients;
-        GroupNormBackward back;
-        back.x = from;
+        GroupNormBackward back = backward_of(context, from, gamma.get(context), mean, rstd, 1);
         back.dy = input_gradient(dy, w.get(context), from.shape());
-        back.gamma = gamma.get(context);
-        back.mean = mean;
-        back.rstd = rstd;
-        back.groups = 1;
-        const Shape features{from.size(-1)};
-        if (context.needs(0)) {
-          back.dx = context.take_grad_accumulator(0);
-          back.accumulate = back.dx.defined();
-          if (!back.accumulate) back.dx = back.dy;
-        }
-        if (context.needs(1)) back.dgamma = Tensor::empty(features, dy.dtype(), dy.device());
-        if (context.needs(2)) back.dbeta = Tensor::empty(features, dy.dtype(), dy.device());
+        if (context.needs(0) && !joins_earlier(context, back)) back.dx = back.dy;
         layer_norm_backward_kernel.on(dy.device())(back);
         gradients[0] = back.dx;
         gradients[1] = back.dgamma;

@@ -21,19 +21,6 @@ void visit_gelu(GeluForm form, const Body& body) {
   }
 }
 
-void forward_cpu(GeluForm form, const Tensor& x, const Tensor& y) {
-  dispatch_floating(x.dtype(), "gelu_linear", [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    visit_gelu<T>(form, [&](const auto& f) {
-      parallel_for(x.numel(), kGrain, [&](int64_t first, int64_t last) {
-        map_math(
-            last - first, [&](MathVec<T> v) { return f.value(v); }, y.data<T>() + first,
-            x.data<T>() + first);
-      });
-    });
-  });
-}
-
 /// One exponential serves the value and the derivative. Where y is null the same is computed, so
 /// that the gradient has the same bits.
 template <typename T, typename F>
@@ -61,8 +48,7 @@ void backward_cpu(GeluForm form, const Tensor& x, const Tensor& dy, const Tensor
   });
 }
 
-[[maybe_unused]] const bool registered = gelu_kernel.set(DeviceType::cpu, forward_cpu) &&
-                                         gelu_backward_kernel.set(DeviceType::cpu, backward_cpu);
+[[maybe_unused]] const bool registered = gelu_backward_kernel.set(DeviceType::cpu, backward_cpu);
 
 }  // namespace
 }  // namespace diagrad
