@@ -105,6 +105,18 @@ TEST_CASE("exp has its borders: overflow, subnormal results, zero") {
   for (const float zero : {0.0F, -0.0F, kSmallest, -kSmallest}) CHECK(exp_of(zero) == 1.0F);
 }
 
+TEST_CASE("exp of numbers below zero has the bits of exp down to -87, then zero, and keeps NaN") {
+  int other_bits = 0;
+  for (float x = 0.0F; x >= -87.0F; x -= 0.00137F) {
+    if (exp_of_negative(x) != exp_of(x)) ++other_bits;
+  }
+  CHECK(other_bits == 0);
+  CHECK(exp_of_negative(-0.0F) == 1.0F);
+  for (const float x : {-87.1F, -1e4F, -kLargest, -kInfinity}) CHECK(exp_of_negative(x) == 0.0F);
+  CHECK(std::isnan(exp_of_negative(kNan)));
+  CHECK(exp_of_negative(-700.0) == std::exp(-700.0));
+}
+
 TEST_CASE("log has its borders: zero, below, subnormal arguments, infinity") {
   CHECK(log_of(0.0F) == -kInfinity);
   CHECK(log_of(-0.0F) == -kInfinity);
