@@ -69,11 +69,10 @@ void Options::fill_defaults() {
 
 void Options::fill_no_decay() {
   if (!no_decay.empty()) return;
-  for (const models::ModelInfo& info : models::list()) {
-    if (info.name != model || !info.no_decay) continue;
-    no_decay =
-        info.no_decay(OptionValues("model-opt", {model, model_options(*this)}, info.options));
-  }
+  const models::ModelInfo* info = models::find_if_registered(model);
+  if (info == nullptr || !info->no_decay) return;
+  no_decay =
+      info->no_decay(OptionValues("model-opt", {model, model_options(*this)}, info->options));
 }
 
 void Options::validate() const {
