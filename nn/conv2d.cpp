@@ -4,6 +4,27 @@
 #include "diagrad/nn/init.h"
 
 namespace diagrad::nn {
+namespace {
+
+Tensor first_weight(const Conv2dSpec& spec, const Shape& shape, RandomStream& random) {
+  const int64_t taps = spec.kernel.h * spec.kernel.w;
+  switch (spec.init) {
+    case ConvInit::zeros:
+      return Tensor::zeros(shape);
+    case ConvInit::fan_out_normal:
+      return init::kaiming_normal(shape, taps * spec.out_channels, random);
+    case ConvInit::fan_in_uniform:
+      break;
+  }
+  return init::fan_in_uniform(shape, taps * shape[3], random);
+}
+
+Tensor first_bias(const Conv2dSpec& spec, int64_t fan_in, RandomStream& random) {
+  if (spec.init == ConvInit::zeros) return Tensor::zeros({spec.out_channels});
+  return init::fan_in_uniform({spec.out_channels}, fan_in, random);
+}
+
+}  // namespace
 
 Conv2d::Conv2d(const Conv2dSpec& spec, RandomStream& random)
     : options_{.stride = spec.stride,
@@ -15,14 +36,11 @@ Conv2d::Conv2d(const Conv2dSpec& spec, RandomStream& random)
            "Conv2d: {} to {} channels in {} groups; channels must be positive multiples of groups",
            spec.in_channels, spec.out_channels, spec.groups);
   const int64_t in = spec.in_channels / spec.groups;
-  const int64_t taps = spec.kernel.h * spec.kernel.w;
   const Shape shape{spec.out_channels, spec.kernel.h, spec.kernel.w, in};
-  weight_ =
-      add_parameter("weight", spec.init == ConvInit::fan_in_uniform
-                                  ? init::fan_in_uniform(shape, taps * in, random)
-                                  : init::kaiming_normal(shape, taps * spec.out_channels, random));
+  weight_ = add_parameter("weight", first_weight(spec, shape, random));
   if (spec.bias) {
-    bias_ = add_parameter("bias", init::fan_in_uniform({spec.out_channels}, taps * in, random));
+    const int64_t fan_in = spec.kernel.h * spec.kernel.w * in;
+    bias_ = add_parameter("bias", first_bias(spec, fan_in, random));
   }
 }
 

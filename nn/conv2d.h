@@ -10,6 +10,7 @@ namespace diagrad::nn {
 enum class ConvInit {
   fan_in_uniform,  ///< PyTorch's default
   fan_out_normal,  ///< N(0, 2 / (kh kw O)): He's, by outputs; CIFAR ResNets
+  zeros,           ///< the bias too: last layers of residual branches
 };
 
 struct Conv2dSpec {

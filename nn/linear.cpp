@@ -9,8 +9,10 @@ namespace diagrad::nn {
 Linear::Linear(const LinearSpec& spec, RandomStream& random) {
   const auto& [in, out, bias, init] = spec;
   DG_CHECK(in > 0 && out > 0, "Linear: {} to {} features; both must be positive", in, out);
-  if (init == LinearInit::truncated_normal) {
-    weight_ = add_parameter("weight", init::transformer_normal({out, in}, random));
+  if (init != LinearInit::fan_in_uniform) {
+    weight_ = add_parameter("weight", init == LinearInit::zeros
+                                          ? Tensor::zeros({out, in})
+                                          : init::transformer_normal({out, in}, random));
     if (bias) bias_ = add_parameter("bias", Tensor::zeros({out}));
     return;
   }

@@ -8,6 +8,7 @@ namespace diagrad::nn {
 enum class LinearInit {
   fan_in_uniform,    ///< U(+-1/sqrt(I)), the bias too: PyTorch's default
   truncated_normal,  ///< N(0, 0.02^2) within +-2, the bias 0: timm's transformers
+  zeros,             ///< the bias too: last layers of residual branches
 };
 
 struct LinearSpec {

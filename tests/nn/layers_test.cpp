@@ -108,6 +108,22 @@ TEST_CASE("what a spec says reaches the operation") {
   CHECK(equal(norm.forward_relu(x), relu(batch_norm(x, {}, {}, mean, var, {.epsilon = 0.5}))));
 }
 
+TEST_CASE("first weights of zeros: weight and bias are 0, and no random number is drawn") {
+  RandomStream random(1, 1);
+  RandomStream untouched(1, 1);
+  const Conv2d conv({.in_channels = 2, .out_channels = 3, .kernel = 3, .init = ConvInit::zeros},
+                    random);
+  const Linear linear({.in_features = 2, .out_features = 3, .init = LinearInit::zeros}, random);
+  for (const Module* layer :
+       {static_cast<const Module*>(&conv), static_cast<const Module*>(&linear)}) {
+    CHECK(layer->named_parameters().size() == 2);
+    for (const NamedTensor& parameter : layer->named_parameters()) {
+      CHECK(equal(parameter.tensor, Tensor::zeros(parameter.tensor.shape())));
+    }
+  }
+  CHECK(random.uniform(0.0, 1.0) == untouched.uniform(0.0, 1.0));
+}
+
 TEST_CASE("activations as modules are the functions of the same name") {
   RandomStream random(1, 1);
   const Tensor x = normal({50}, 0.0, 3.0, random);
