@@ -39,18 +39,26 @@ SiteAttention AttentionPass::at(size_t site) {
   return {*this, site};
 }
 
-Tensor AttentionPass::checkpoint(const Tensor& x, const Run& run) {
-  if (tap_ != nullptr) return run(x, *this);
-  std::vector<Tensor> inputs = {x};
+Tensor AttentionPass::checkpoint(const Tensor& x, const RunOne& run) {
+  return checkpoint(std::span<const Tensor>(&x, 1),
+                    [run](std::span<const Tensor> inputs, AttentionPass& pass) {
+                      return run(inputs.front(), pass);
+                    });
+}
+
+Tensor AttentionPass::checkpoint(std::span<const Tensor> inputs, const Run& run) {
+  if (tap_ != nullptr) return run(inputs, *this);
+  std::vector<Tensor> all(inputs.begin(), inputs.end());
   for (const State& state : states_) {
-    inputs.insert(inputs.end(), state.tensors.begin(), state.tensors.end());
+    all.insert(all.end(), state.tensors.begin(), state.tensors.end());
   }
   // The states after the run, for this pass; the results of the checkpoint take their tensors'
   // place.
   const auto after = std::make_shared<std::vector<State>>();
-  const auto function = [before = *this, after, run](std::span<const Tensor> saved) {
+  const auto function = [before = *this, after, run,
+                         count = inputs.size()](std::span<const Tensor> saved) {
     AttentionPass pass = before;
-    std::vector<Tensor> results = {run(saved.front(), pass)};
+    std::vector<Tensor> results = {run(saved.first(count), pass)};
     for (size_t unit = 0; unit < pass.states_.size(); ++unit) {
       State& state = pass.states_[unit];
       if (state.call == before.states_[unit].call) continue;  // not called
@@ -59,7 +67,7 @@ Tensor AttentionPass::checkpoint(const Tensor& x, const Run& run) {
     *after = std::move(pass.states_);
     return results;
   };
-  const std::vector<Tensor> results = nn::checkpoint(function, inputs);
+  const std::vector<Tensor> results = nn::checkpoint(function, all);
   size_t next = 1;
   for (size_t unit = 0; unit < states_.size(); ++unit) {
     if ((*after)[unit].call == states_[unit].call) continue;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,12 +57,15 @@ class AttentionPass {
   /// The attention of a site, by its index in the model's list. Sites are called in order.
   SiteAttention at(size_t site);
 
-  using Run = std::function<Tensor(const Tensor& x, AttentionPass& pass)>;
-  /// run(x, *this) as an activation checkpoint (autograd/checkpoint.h): the sites that `run` calls,
-  /// on the pass that it is given, are called again in backward, from the states of now. `run` may
-  /// hold no reference to what is gone by then; the plan must outlive the graph. A pass with a tap
-  /// runs without a checkpoint: the tap sees each call once.
-  Tensor checkpoint(const Tensor& x, const Run& run);
+  using Run = std::function<Tensor(std::span<const Tensor> inputs, AttentionPass& pass)>;
+  /// run(inputs, *this) as an activation checkpoint (autograd/checkpoint.h): the sites that `run`
+  /// calls, on the pass that it is given, are called again in backward, from the states of now.
+  /// `run` may hold no reference to what is gone by then; the plan must outlive the graph. A pass
+  /// with a tap runs without a checkpoint: the tap sees each call once.
+  Tensor checkpoint(std::span<const Tensor> inputs, const Run& run);
+  using RunOne = std::function<Tensor(const Tensor& x, AttentionPass& pass)>;
+  /// The same of one input.
+  Tensor checkpoint(const Tensor& x, const RunOne& run);
 
  private:
   friend class SiteAttention;
