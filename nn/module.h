@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,11 +18,14 @@ struct NamedTensor {
   Tensor tensor;
 };
 
+/// As the class to condition on: none.
+inline constexpr int64_t kNoClass = -1;
+
 /// What a whole network may be called with; the registry of models says which of it one takes.
 struct Inputs {
   Tensor image;             ///< [B,H,W,C]
   Tensor time = {};         ///< f32 or f64 [B]: a step of diffusion
-  Tensor class_label = {};  ///< i64 [B]: the class to condition on
+  Tensor class_label = {};  ///< i64 [B]: the class to condition on, or kNoClass
 };
 
 /// A part of a network: parameters (learned), buffers (kept but not learned, such as running
