@@ -64,6 +64,13 @@ std::string sizes_of(const std::string& name, const ModelSpec& spec) {
   return info->sizes(spec, OptionValues("model-opt", {name, spec.options}, info->options));
 }
 
+nn::Sharing sharing_of(const std::string& model, const std::string& attention,
+                       const std::string& sharing) {
+  const ModelInfo* info = find_if_registered(model);
+  const nn::AttentionFactory factory(attention, sharing);
+  return factory.sharing(info == nullptr ? std::nullopt : info->stateful_sharing);
+}
+
 std::shared_ptr<nn::Module> create(const std::string& name, const ModelSpec& spec) {
   const ModelInfo& info = find(name);
   DG_CHECK(!spec.checkpoint_blocks || info.can_checkpoint,

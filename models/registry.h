@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "diagrad/core/option.h"
 #include "diagrad/core/shape.h"
+#include "diagrad/nn/attention/attention.h"
 #include "diagrad/nn/module.h"
 
 namespace diagrad::models {
@@ -56,6 +58,8 @@ struct ModelInfo {
   /// Whether it can compute its blocks again in backward instead of keeping what they save
   /// (nn::AttentionPass::checkpoint, nn/checkpoint.h).
   bool can_checkpoint = false;
+  /// Default sharing of attention that carries state (nn::AttentionSites); else the variant's own.
+  std::optional<nn::Sharing> stateful_sharing = std::nullopt;
   /// What `--no-decay` is where the user gives none: patterns for the model with these options,
   /// each of which must fit a parameter. Null: every parameter decays.
   std::function<std::vector<std::string>(const OptionValues&)> no_decay = {};
@@ -84,6 +88,10 @@ const ModelInfo* find_if_registered(const std::string& name);
 const ModelInfo& find(const std::string& name);
 /// ModelInfo::sizes of a model; empty for one that is not registered or has none.
 std::string sizes_of(const std::string& name, const ModelSpec& spec);
+/// Who shares the attention `name[:option=value,...]` of a model: what the user says, else the
+/// default of the model, else that of the variant. Throws for an unknown attention or sharing.
+nn::Sharing sharing_of(const std::string& model, const std::string& attention,
+                       const std::string& sharing);
 /// Throws for a name that is not registered or an option that the model does not have, with what
 /// there is.
 std::shared_ptr<nn::Module> create(const std::string& name, const ModelSpec& spec);

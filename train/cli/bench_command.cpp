@@ -8,7 +8,7 @@
 #include "diagrad/core/file.h"
 #include "diagrad/core/text.h"
 #include "diagrad/core/threads.h"
-#include "diagrad/nn/attention/attention.h"
+#include "diagrad/models/registry.h"
 #include "diagrad/train/bench/trace_file.h"
 #include "diagrad/train/cli/bench_output.h"
 #include "diagrad/train/cli/command.h"
@@ -108,7 +108,8 @@ BenchReport BenchCommand::measure() const {
     parse_device(options.device);
     options.classes = train::synthetic_outputs(*train::make_task(options.task), options.classes);
     if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
-    options.sharing = nn::name(nn::AttentionFactory(options.attention, options.sharing).sharing());
+    options.sharing =
+        nn::name(models::sharing_of(options.model, options.attention, options.sharing));
     report.result = train::bench_steps(options, report.bench);
   } catch (const Error& error) {
     throw set_.placed(error);

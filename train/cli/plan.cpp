@@ -7,7 +7,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/text.h"
-#include "diagrad/nn/attention/attention.h"
+#include "diagrad/models/registry.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/train/run/format.h"
 #include "diagrad/train/run/optimization.h"
@@ -69,8 +69,8 @@ std::string optimizer_text(const Options& o) {
 
 std::string attention_text(const Options& options) {
   if (options.attention == "none") return "none";
-  const nn::AttentionFactory factory(options.attention, options.sharing);
-  return fmt::format("{}, one per {}", printable(options.attention), nn::name(factory.sharing()));
+  const nn::Sharing sharing = models::sharing_of(options.model, options.attention, options.sharing);
+  return fmt::format("{}, one per {}", printable(options.attention), nn::name(sharing));
 }
 
 std::string data_text(const TrainJob& job) {

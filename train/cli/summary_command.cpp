@@ -4,8 +4,8 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/text.h"
+#include "diagrad/models/registry.h"
 #include "diagrad/models/summary.h"
-#include "diagrad/nn/attention/attention.h"
 #include "diagrad/nn/freeze.h"
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
@@ -58,8 +58,8 @@ class SummaryCommand : public Command {
     loader.start(0);
     loader.next(batch);
     const models::Summary summary = models::summarize(*model, [&] { task->call(*model, batch); });
-    const nn::AttentionFactory attention(options.attention, options.sharing);
-    options.sharing = nn::name(attention.sharing());
+    options.sharing =
+        nn::name(models::sharing_of(options.model, options.attention, options.sharing));
     Console console(false, json_);
     if (json_) {
       print_json(console, options, input, summary, frozen);

@@ -6,7 +6,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/file.h"
-#include "diagrad/nn/attention/attention.h"
+#include "diagrad/models/registry.h"
 #include "diagrad/train/report/run_page.h"
 
 namespace diagrad::train {
@@ -17,7 +17,7 @@ constexpr int kShare = 50;  // the page takes at most this part of the time
 /// Who shares the attention; empty where a model of one's own has none that is registered.
 std::string sharing_of(const Options& options) {
   try {
-    return nn::name(nn::AttentionFactory(options.attention, options.sharing).sharing());
+    return nn::name(models::sharing_of(options.model, options.attention, options.sharing));
   } catch (const Error&) {
     return options.sharing;
   }
