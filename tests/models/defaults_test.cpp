@@ -2,6 +2,7 @@
 
 #include "diagrad/models/registry.h"
 #include "diagrad/models/resnet.h"
+#include "diagrad/models/unet.h"
 #include "diagrad/models/vit.h"
 
 namespace diagrad::models {
@@ -51,6 +52,28 @@ TEST_CASE("defaults of make_vit: vit-cifar for CIFAR-10 without attention and re
   CHECK(options.classes == 10);
   CHECK(options.attention == "none");
   CHECK(options.sharing.empty());
+  CHECK(options.seed == 0);
+}
+
+TEST_CASE("defaults of make_unet: DDPM's net for CIFAR-10 as diffusers computes it") {
+  const UnetOptions options;
+  CHECK(options.base == 128);
+  CHECK(options.mult == std::vector<int64_t>{1, 2, 2, 2});
+  CHECK(options.blocks == 2);
+  CHECK(options.groups == 0);
+  CHECK(options.attn == std::vector<int64_t>{16});
+  CHECK(options.heads == 1);
+  CHECK(options.dropout == 0.0);
+  CHECK(options.classes == 0);
+  CHECK(options.epsilon == 1e-5);
+  CHECK(options.down_padding == DownPadding::symmetric);
+  CHECK(options.time_order == nn::TimeOrder::sin_cos);
+  CHECK(options.frequency_shift == 1);
+  CHECK(options.channels == 3);
+  CHECK(options.input == Size2(32));
+  CHECK(options.attention == "none");
+  CHECK(options.sharing.empty());
+  CHECK_FALSE(options.checkpoint_blocks);
   CHECK(options.seed == 0);
 }
 
