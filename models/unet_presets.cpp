@@ -32,7 +32,7 @@ std::vector<Option> unet_options() {
                     "zeros around images that are halved, or behind them alone"),
       choice_option("time", {"sin-cos", "cos-sin"}, "which half of the time features comes first"),
       int_option("freq-shift", preset.frequency_shift, 0, 1,
-                 "the slowest time feature has half - freq-shift steps from the fastest"),
+                 "frequencies of the time are 10000^(-i / (base / 2 - freq-shift))"),
   };
 }
 
