@@ -56,6 +56,9 @@ class Module {
   /// For networks that take more than an image; by default forward(image), and Error(usage) where
   /// more is given.
   virtual Tensor call(const Inputs& inputs);
+  /// K, the classes that a network may be conditioned on: it takes Inputs::class_label in [0, K],
+  /// where K is the null class, which stands for none. 0: it takes no class.
+  virtual int64_t class_count() const { return 0; }
 
   /// Handles, in the order in which they were added, children after own ones.
   std::vector<NamedTensor> named_parameters() const;

@@ -106,7 +106,8 @@ BenchReport BenchCommand::measure() const {
            input_, report.bench.input.back());
   try {
     parse_device(options.device);
-    options.classes = train::synthetic_outputs(*train::make_task(options.task), options.classes);
+    options.classes = train::synthetic_outputs(*train::make_task(options.task), report.bench.input,
+                                               options.classes);
     if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
     options.sharing =
         nn::name(models::sharing_of(options.model, options.attention, options.sharing));

@@ -47,8 +47,8 @@ class SummaryCommand : public Command {
     train::Options options = set_.read();
     options.precision = "f32";
     const auto task = train::make_task(options.task);
-    options.classes = train::synthetic_outputs(*task, options.classes);
     const Shape input = input_of(input_, options.model);
+    options.classes = train::synthetic_outputs(*task, input, options.classes);
     const auto model = make_model(options, input);
     const int64_t frozen = nn::frozen_count(*model);
     data::Loader loader(

@@ -71,7 +71,8 @@ TrainJob make_job(Options options, const ModelMaker& maker) {
   job.validation = splits.validation;
   job.notes = splits.notes;
   const data::DatasetInfo& info = job.train->info();
-  check_data(find_task(options.task), info);
+  const TaskInfo& task = find_task(options.task);
+  check_data(task, info);
   if (options.val_split > 0) {
     DG_CHECK(job.validation == nullptr,
              "val-split: {} brings {} validation images of its own; leave --val-split out",
@@ -83,6 +84,7 @@ TrainJob make_job(Options options, const ModelMaker& maker) {
   }
   options.fill_defaults();
   options.classes = job.task->outputs(info, options.classes);
+  if (options.normalization.empty()) options.normalization = task.normalization;
   if (options.normalization.empty()) options.normalization = info.normalization;
   data::normalization(options.normalization);
   job.model = maker(options, info.image, options.classes);

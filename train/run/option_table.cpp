@@ -98,8 +98,9 @@ void add_data(OptionTable& t) {
                     "chooses, and files say so"));
   t.push_back(text(kData, "augment", &O::augment,
                    "list of steps, see 'diagrad augmentations': pad-crop:border=4,flip; or none"));
-  t.push_back(text(kData, "normalization", &O::normalization,
-                   "preset: cifar, cifar10, cifar100, half; empty: the data's own"));
+  t.push_back(
+      text(kData, "normalization", &O::normalization,
+           "preset: cifar, cifar10, cifar100, half; empty: the task's, else the data's own"));
   t.push_back(number(kData, "mixup", &O::mixup, 0.0, 100.0,
                      "alpha of mixup: a batch and its reverse, averaged; 0: off"));
   t.push_back(number(kData, "cutmix", &O::cutmix, 0.0, 100.0,

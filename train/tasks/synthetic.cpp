@@ -76,10 +76,11 @@ data::DatasetPtr synthetic_set(const TaskInfo& task, const Shape& image, int64_t
   return std::make_shared<SyntheticSet>(std::move(info), size, seed);
 }
 
-int64_t synthetic_outputs(const Task& task, int64_t classes) {
+int64_t synthetic_outputs(const Task& task, const Shape& image, int64_t classes) {
   constexpr int64_t kUsual = 10;
   data::DatasetInfo info;
   info.name = "noise";
+  info.image = image;
   info.classes.resize(static_cast<size_t>(classes == 0 ? kUsual : classes));
   return task.outputs(info, classes);
 }

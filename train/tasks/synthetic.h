@@ -13,7 +13,8 @@ namespace diagrad::train {
 data::DatasetPtr synthetic_set(const TaskInfo& task, const Shape& image, int64_t classes,
                                int64_t size, uint64_t seed);
 
-/// How many outputs the model has for such a set, where the user asks for `classes` (0: 10).
-int64_t synthetic_outputs(const Task& task, int64_t classes);
+/// How many outputs the model has for such images, where the user asks for `classes` (0: what the
+/// task says of 10 classes).
+int64_t synthetic_outputs(const Task& task, const Shape& image, int64_t classes);
 
 }  // namespace diagrad::train

@@ -80,6 +80,7 @@ struct TaskInfo {
   std::vector<data::TargetInfo> targets = {};       ///< what the data must have
   models::CallForm call = models::CallForm::image;  ///< what the model must take
   models::Output output = models::Output::logits;   ///< and give
+  std::string normalization = {};  ///< preset where the user names none; empty: the data's own
   bool can_mix = false;  ///< forward takes mixed batches (data/mix.h); metrics may be NaN for them
   std::function<std::shared_ptr<const Task>(const OptionValues&)> make = {};
 };
