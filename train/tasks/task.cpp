@@ -14,7 +14,7 @@ namespace diagrad::train {
 namespace {
 
 /// Names that the documentation mentions already.
-constexpr std::array<std::string_view, 3> kPlanned = {"segment", "denoise", "detect"};
+constexpr std::array<std::string_view, 2> kPlanned = {"segment", "detect"};
 
 Registry<TaskInfo>& registry() {
   static Registry<TaskInfo> all("task");

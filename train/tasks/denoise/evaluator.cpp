@@ -1,0 +1,113 @@
+#include "diagrad/train/tasks/denoise/evaluator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "diagrad/core/random.h"
+#include "diagrad/core/text.h"
+#include "diagrad/nn/module.h"
+#include "diagrad/ops/binary.h"
+#include "diagrad/ops/concat.h"
+#include "diagrad/ops/reduce.h"
+#include "diagrad/ops/slice.h"
+
+namespace diagrad::train {
+namespace {
+
+constexpr uint64_t kGridSeed = 0;
+constexpr const char* kLabel = "label";
+
+/// The mean squared error of each image, f64 [B].
+Tensor squared_errors(const Tensor& output, const Tensor& target) {
+  const Tensor error = sub(output, target).to(DType::f64);
+  return mean(mul(error, error), {.axes = {1, 2, 3}});
+}
+
+/// The images of a batch whose numbers are in `wanted`, which is sorted; labels follow.
+data::Batch chosen(const data::Batch& batch, const std::vector<int64_t>& wanted) {
+  std::vector<int64_t> places;
+  for (int64_t b = 0; b < batch.size(); ++b) {
+    const int64_t number = batch.indices[static_cast<size_t>(b)];
+    if (std::binary_search(wanted.begin(), wanted.end(), number)) places.push_back(b);
+  }
+  if (std::ssize(places) == batch.size()) return batch;
+  data::Batch part;
+  if (places.empty()) return part;
+  const auto rows = [&](const Tensor& x) {
+    std::vector<Tensor> taken;
+    for (const int64_t b : places) taken.push_back(slice(x, 0, b, b + 1));
+    return concat(taken, 0);
+  };
+  part.images = rows(batch.images);
+  for (const int64_t b : places) part.indices.push_back(batch.indices[static_cast<size_t>(b)]);
+  for (const data::BatchTarget& target : batch.targets) {
+    if (target.name == kLabel) part.targets.push_back({target.name, rows(target.values), {}});
+  }
+  return part;
+}
+
+}  // namespace
+
+std::vector<int64_t> grid_images(int64_t size, int64_t count) {
+  RandomStream random(kGridSeed, stream_id("denoise grid images"));
+  std::vector<int64_t> numbers = permutation(size, random);
+  numbers.resize(static_cast<size_t>(std::min(size, count)));
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+std::vector<int64_t> grid_steps(int64_t schedule_steps, int64_t count) {
+  std::vector<int64_t> steps;
+  for (int64_t j = 0; j < count; ++j) steps.push_back((2 * j + 1) * schedule_steps / (2 * count));
+  return steps;
+}
+
+DenoiseEvaluator::DenoiseEvaluator(const Diffusion& diffusion, const DenoiseGrid& grid,
+                                   const EvaluatorOptions& options)
+    : diffusion_(diffusion),
+      images_(grid_images(options.set->size(), grid.images)),
+      steps_(grid_steps(diffusion.schedule.steps(), grid.times)),
+      step_sums_(steps_.size()) {}
+
+void DenoiseEvaluator::add(nn::Module& model, const data::Batch& batch) {
+  const data::Batch part = chosen(batch, images_);
+  if (part.size() == 0) return;
+  const Tensor classes = class_labels(model, part);
+  Shape image = part.images.shape();
+  image.erase(0);
+  for (size_t j = 0; j < steps_.size(); ++j) {
+    const std::vector<int64_t> steps(part.indices.size(), steps_[j]);
+    const Tensor noise =
+        image_noise("denoise grid", kGridSeed, part.indices, j, image, part.images.dtype());
+    const NoisyImages noisy = add_noise(diffusion_, part.images, steps, noise);
+    const Tensor output =
+        model.call({.image = noisy.x, .time = noisy.time, .class_label = classes});
+    const double weight = min_snr_weight(
+        diffusion_.target, diffusion_.schedule.alpha_bar(steps_[j]), diffusion_.min_snr);
+    const Tensor errors = squared_errors(output, noisy.target);
+    // One image after the other, so that the size of the batches does not change the sum.
+    for (int64_t b = 0; b < part.size(); ++b) step_sums_[j] += weight * errors.data<double>()[b];
+  }
+  sums_.examples += part.size();
+  sums_.loss = std::accumulate(step_sums_.begin(), step_sums_.end(), 0.0) /
+               static_cast<double>(steps_.size());
+}
+
+std::vector<Block> DenoiseEvaluator::blocks() const {
+  Series series{.title = "Loss at each step of diffusion",
+                .note = fmt::format("Over {} images; the last steps are almost noise alone.",
+                                    thousands(sums_.examples)),
+                .x_heading = "step"};
+  Series::Line& line = series.lines.emplace_back();
+  line.name = "loss";
+  for (size_t j = 0; j < steps_.size(); ++j) {
+    series.x.push_back(static_cast<double>(steps_[j]));
+    line.y.push_back(step_sums_[j] / static_cast<double>(sums_.examples));
+  }
+  return {std::move(series)};
+}
+
+}  // namespace diagrad::train

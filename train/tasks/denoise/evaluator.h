@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "diagrad/train/tasks/denoise/denoise.h"
+
+namespace diagrad::train {
+
+/// `count` different numbers in [0, size), rising; all of them where there are no more. A fixed
+/// random choice, as sets may be sorted by class, or repeat their classes in order.
+std::vector<int64_t> grid_images(int64_t size, int64_t count);
+/// The middles of `count` equal parts of the steps, count <= schedule_steps.
+std::vector<int64_t> grid_steps(int64_t schedule_steps, int64_t count);
+
+/// The loss over a fixed grid: each of grid_images() at each of grid_steps(), with noise that is a
+/// function of image and step alone. So two evaluations differ by the weights only. The loss of an
+/// image is its mean over the steps. A net that takes classes gets the true ones. Block: the loss
+/// at each step.
+class DenoiseEvaluator : public Evaluator {
+ public:
+  DenoiseEvaluator(const Diffusion& diffusion, const DenoiseGrid& grid,
+                   const EvaluatorOptions& options);
+
+  /// Images outside the grid are passed over.
+  void add(nn::Module& model, const data::Batch& batch) override;
+  const MetricSums& sums() const override { return sums_; }
+  std::vector<Block> blocks() const override;
+
+ private:
+  Diffusion diffusion_;
+  std::vector<int64_t> images_;
+  std::vector<int64_t> steps_;
+  MetricSums sums_;
+  std::vector<double> step_sums_;  ///< over the images, at each step of the grid
+};
+
+}  // namespace diagrad::train
