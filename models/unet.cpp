@@ -58,6 +58,7 @@ class Unet : public nn::Module {
   explicit Unet(const UnetOptions& options);
   Tensor forward(const Tensor& image) override { return call({.image = image}); }
   Tensor call(const nn::Inputs& inputs) override;
+  int64_t class_count() const override { return options_.classes; }
 
  private:
   Level make_level(const UnetLevel& shape, nn::Module& owner, RandomStream& random) const;

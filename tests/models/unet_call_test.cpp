@@ -151,6 +151,8 @@ TEST_CASE("calls that do not fit a unet are refused in one line with the shapes"
   options.classes = 2;
   nn::Inputs inputs = noisy_inputs(2, {8, 8, 3}, DType::f32);
   inputs.class_label = Tensor::from<int64_t>({1, 3}, {2});
+  CHECK(make_unet(options)->class_count() == 2);
+  CHECK(make_unet(small_unet_options())->class_count() == 0);
   CHECK(error_message([&] { make_unet(options)->call(inputs); }) ==
         "unet: class 3 of image 1 is outside [0, 2); -1 and 2 mean no class");
 }
