@@ -32,7 +32,7 @@ TEST_CASE("defaults of a run") {
   CHECK(options.seed == 0);
   CHECK(options.data == "shapes");
   CHECK(options.val_split == 0);
-  CHECK(options.augment == std::vector<std::string>{"pad-crop:border=4", "flip"});
+  CHECK(options.augment.empty());
   CHECK(options.normalization.empty());
   CHECK(options.mixup == 0.0);
   CHECK(options.cutmix == 0.0);
@@ -173,6 +173,8 @@ TEST_CASE("defaults of tasks, metrics and benches") {
   CHECK_FALSE(evaluation.keep_outputs);
   CHECK(TaskInfo{}.call == models::CallForm::image);
   CHECK(TaskInfo{}.output == models::Output::logits);
+  CHECK(TaskInfo{}.normalization.empty());
+  CHECK(TaskInfo{}.augment == std::vector<std::string>{"pad-crop:border=4", "flip"});
   CHECK_FALSE(TaskInfo{}.can_mix);
   CHECK(Metric{}.higher_is_better);
   CHECK_FALSE(Metric{}.is_share);

@@ -69,7 +69,7 @@ std::shared_ptr<nn::Module> make_trained(const Options& options, const Shape& in
 data::LoaderOptions loader_options(const Options& options) {
   return {.batch = options.batch,
           .seed = static_cast<uint64_t>(options.seed),
-          .augmentations = data::parse_augmentations(options.augment),
+          .augmentations = data::parse_augmentations(options.augmentations()),
           .normalization = options.normalization};
 }
 

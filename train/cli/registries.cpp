@@ -44,7 +44,9 @@ std::vector<Listed> listed_tasks() {
                    .options = info.options,
                    .facts = {{"targets", targets},
                              {"call", std::string(models::name(info.call))},
-                             {"output", std::string(models::name(info.output))}}});
+                             {"output", std::string(models::name(info.output))},
+                             {"normalization", info.normalization},
+                             {"augment", fmt::format("{}", fmt::join(info.augment, ","))}}});
   }
   return all;
 }

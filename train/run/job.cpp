@@ -62,7 +62,7 @@ std::string sizes_of_model(const Options& options, const Shape& input) {
 TrainJob make_job(Options options, const ModelMaker& maker) {
   options.validate();
   parse_device(options.device);
-  data::parse_augmentations(options.augment);
+  data::parse_augmentations(options.augmentations());
   TrainJob job;
   job.task = make_task(options.task);
   const data::DatasetSplits splits = data::open_dataset(options.data);
@@ -84,7 +84,12 @@ TrainJob make_job(Options options, const ModelMaker& maker) {
   }
   options.fill_defaults();
   options.classes = job.task->outputs(info, options.classes);
-  if (options.normalization.empty()) options.normalization = task.normalization;
+  if (!task.normalization.empty()) {
+    DG_CHECK(options.normalization.empty() || options.normalization == task.normalization,
+             "normalization: task {} needs '{}', got '{}'; leave --normalization out", task.name,
+             task.normalization, options.normalization);
+    options.normalization = task.normalization;
+  }
   if (options.normalization.empty()) options.normalization = info.normalization;
   data::normalization(options.normalization);
   job.model = maker(options, info.image, options.classes);

@@ -97,7 +97,8 @@ void add_data(OptionTable& t) {
                     "training images set aside to choose the best epoch; 0: none, the test set "
                     "chooses, and files say so"));
   t.push_back(text(kData, "augment", &O::augment,
-                   "list of steps, see 'diagrad augmentations': pad-crop:border=4,flip; or none"));
+                   "list of steps, see 'diagrad augmentations': pad-crop:border=4,flip; or none; "
+                   "empty: the task's, see 'diagrad tasks'"));
   t.push_back(
       text(kData, "normalization", &O::normalization,
            "preset: cifar, cifar10, cifar100, half; empty: the task's, else the data's own"));

@@ -61,8 +61,13 @@ double Options::learning_rate() const {
   return lr > 0.0 ? lr : find_optimizer(optimizer).lr;
 }
 
+std::vector<std::string> Options::augmentations() const {
+  return augment.empty() ? find_task(task).augment : augment;
+}
+
 void Options::fill_defaults() {
   lr = learning_rate();
+  augment = augmentations();
   if (!momentum) momentum = find_optimizer(optimizer).momentum;
   fill_no_decay();
 }

@@ -32,7 +32,7 @@ struct Options {
   // On what.
   std::string data = "shapes";
   int64_t val_split = 0;
-  std::vector<std::string> augment = {"pad-crop:border=4", "flip"};
+  std::vector<std::string> augment;  ///< empty: the task's
   std::string normalization;
   double mixup = 0.0;
   double cutmix = 0.0;
@@ -83,6 +83,8 @@ struct Options {
   void fill_no_decay();
   /// `lr`, or the optimizer's default where it is 0.
   double learning_rate() const;
+  /// `augment`, or the task's where it is empty.
+  std::vector<std::string> augmentations() const;
 };
 
 /// What the command line, config files and listings need to know of one option.

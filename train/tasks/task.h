@@ -80,7 +80,8 @@ struct TaskInfo {
   std::vector<data::TargetInfo> targets = {};       ///< what the data must have
   models::CallForm call = models::CallForm::image;  ///< what the model must take
   models::Output output = models::Output::logits;   ///< and give
-  std::string normalization = {};  ///< preset where the user names none; empty: the data's own
+  std::string normalization = {};  ///< the preset it needs; empty: any, by default the data's own
+  std::vector<std::string> augment = {"pad-crop:border=4", "flip"};  ///< where the user names none
   bool can_mix = false;  ///< forward takes mixed batches (data/mix.h); metrics may be NaN for them
   std::function<std::shared_ptr<const Task>(const OptionValues&)> make = {};
 };
