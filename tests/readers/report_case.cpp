@@ -66,7 +66,7 @@ std::string small_blocks() {
                       .x = {0.25, 0.75},
                       .lines = {{.name = "accuracy", .y = {0.5, 0.75}}}};
   const Gallery gallery{.title = "Most confident errors", .images = {small_image()}};
-  return blocks_json({matrix, bars, table, series, gallery});
+  return blocks_json({matrix, bars, table, series, gallery}, "test set, after epoch 3");
 }
 
 std::string small_state() {

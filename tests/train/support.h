@@ -50,6 +50,8 @@ class Recorder : public train::TrainListener {
   std::function<void(int64_t done)> act_on_evaluate;
   std::vector<train::StepRow> steps;
   std::vector<train::EpochRow> epochs;
+  std::vector<train::Evaluation> evaluations;
+  train::TrainResult result;
   std::vector<std::string> messages;
   std::vector<std::string> failures;
   train::TrainStart start;
@@ -62,7 +64,11 @@ class Recorder : public train::TrainListener {
   void on_evaluate(const std::string& /*set*/, int64_t done, int64_t /*total*/) override {
     if (act_on_evaluate) act_on_evaluate(done);
   }
+  void on_evaluation(const train::EpochRow& /*row*/, const train::Evaluation& evaluation) override {
+    evaluations.push_back(evaluation);
+  }
   void on_epoch(const train::EpochRow& row, bool /*best*/) override { epochs.push_back(row); }
+  void on_result(const train::TrainResult& given) override { result = given; }
   void on_message(const std::string& text) override { messages.push_back(text); }
   void on_fail(const Error& error, int64_t /*step*/) override {
     failures.emplace_back(error.what());

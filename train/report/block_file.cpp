@@ -325,23 +325,24 @@ std::optional<ShownBlock> block_of(const json& object) {
 
 }  // namespace
 
-std::string blocks_json(const std::vector<Block>& blocks) {
+std::string blocks_json(const std::vector<Block>& blocks, const std::string& of) {
   ordered_json all = ordered_json::array();
   for (const Block& block : blocks) {
     all.push_back(std::visit([](const auto& content) { return to_json(content); }, block));
   }
-  const ordered_json object = {{"format", kFormat}, {"blocks", std::move(all)}};
+  const ordered_json object = {{"format", kFormat}, {"of", of}, {"blocks", std::move(all)}};
   return object.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
-std::vector<ShownBlock> read_blocks(const std::string& path) {
-  std::vector<ShownBlock> blocks;
+ShownBlocks read_blocks(const std::string& path) {
+  ShownBlocks shown;
   const json object = file_json(path);
+  shown.of = short_text(object, "of");
   for (const json& item : json_list(object, "blocks")) {
-    if (blocks.size() == kMostBlocks) break;
-    if (auto block = block_of(item)) blocks.push_back(std::move(*block));
+    if (shown.blocks.size() == kMostBlocks) break;
+    if (auto block = block_of(item)) shown.blocks.push_back(std::move(*block));
   }
-  return blocks;
+  return shown;
 }
 
 }  // namespace diagrad::train

@@ -33,12 +33,18 @@ using ShownBlock = std::variant<Table, Matrix, Series, ShownGallery>;
 
 /// What blocks.json holds. Images up to 48 pixels a side are PNG files of their exact pixels,
 /// larger ones JPEG files of at most 128, so that 24 images take less than 250 kB.
-std::string blocks_json(const std::vector<Block>& blocks);
+/// `of` says of which evaluation they are: "test set, after epoch 3".
+std::string blocks_json(const std::vector<Block>& blocks, const std::string& of);
+
+struct ShownBlocks {
+  std::string of;
+  std::vector<ShownBlock> blocks;
+};
 
 /// The blocks of a file; none for one that is missing or no JSON. Values that make no sense are
 /// passed over. Throws nothing for what the file holds: whatever it is, `type` is one of the two,
 /// `base64` has letters of base64 alone, matrices are square, columns as long as the rows, shares
 /// in [0, 1].
-std::vector<ShownBlock> read_blocks(const std::string& path);
+ShownBlocks read_blocks(const std::string& path);
 
 }  // namespace diagrad::train

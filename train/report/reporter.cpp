@@ -56,16 +56,32 @@ void Reporter::on_start(const TrainStart& start) {
   write_page();
 }
 
-void Reporter::on_epoch(const EpochRow& row, bool /*best*/) {
+bool Reporter::is_due(const EpochRow& row) const {
   // With --overfit-one-batch an epoch is one step.
-  if (job_.options.overfit_one_batch && row.epoch < job_.options.epochs) return;
-  if (first_epoch_ || Clock::now() - written_ >= kShare * cost_) write_page();
+  if (job_.options.overfit_one_batch && row.epoch < job_.options.epochs) return false;
+  return first_epoch_ || Clock::now() - written_ >= kShare * cost_;
+}
+
+void Reporter::write_blocks(const Evaluation& evaluation, const std::string& of) {
+  attempt([&] {
+    write_file(state_.start.folder + "/blocks.json", blocks_json(evaluation.blocks, of));
+  });
+}
+
+void Reporter::on_evaluation(const EpochRow& row, const Evaluation& evaluation) {
+  if (!is_due(row)) return;
+  write_blocks(evaluation, fmt::format("{} set, after epoch {}", row.eval_set, row.epoch));
+}
+
+void Reporter::on_epoch(const EpochRow& row, bool /*best*/) {
+  if (is_due(row)) write_page();
   first_epoch_ = false;
 }
 
 void Reporter::on_result(const TrainResult& result) {
-  attempt(
-      [&] { write_file(state_.start.folder + "/blocks.json", blocks_json(result.last.blocks)); });
+  const bool is_one_batch = job_.options.overfit_one_batch;
+  write_blocks(result.last, is_one_batch ? "batch that was trained on, weights at the end"
+                                         : "test set, weights at the end");
 }
 
 void Reporter::on_end(const TrainResult& result) {

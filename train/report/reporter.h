@@ -18,6 +18,7 @@ class Reporter : public TrainListener {
   void on_start(const TrainStart& start) override;
   /// Where epochs are short the page is not made after each one but the first, so that it takes no
   /// more than a fiftieth of the time.
+  void on_evaluation(const EpochRow& row, const Evaluation& evaluation) override;
   void on_epoch(const EpochRow& row, bool best) override;
   void on_result(const TrainResult& result) override;
   void on_end(const TrainResult& result) override;
@@ -28,6 +29,9 @@ class Reporter : public TrainListener {
 
   void write_state();
   void write_page();
+  /// Whether the page is due after an epoch.
+  bool is_due(const EpochRow& row) const;
+  void write_blocks(const Evaluation& evaluation, const std::string& of);
   template <typename Action>
   void attempt(Action action);
 

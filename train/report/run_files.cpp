@@ -334,7 +334,7 @@ RunFiles read_run_files(const std::string& folder) {
   run.epochs = read_epochs(folder + "/metrics.csv");
   run.steps = read_steps(folder + "/events.jsonl");
   run.result = read_result(folder + "/result.json");
-  run.blocks = read_blocks(folder + "/blocks.json");
+  run.shown = read_blocks(folder + "/blocks.json");
   const json environment = file_json(folder + "/env.json");
   if (environment.is_object()) add_environment(run.environment, environment, "");
   std::stable_sort(run.environment.begin(), run.environment.end(),

@@ -46,7 +46,7 @@ struct RunFiles {
   std::vector<EpochRow> epochs;
   std::vector<StepRow> steps;
   std::optional<TrainResult> result;
-  std::vector<ShownBlock> blocks;  ///< of the evaluation at the end
+  ShownBlocks shown;  ///< of the last evaluation
   std::vector<std::pair<std::string, std::string>> environment;
 
   /// The text of an option; empty where there is none.

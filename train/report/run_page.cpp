@@ -269,9 +269,10 @@ std::string what_was_run(const RunFiles& run) {
 }
 
 std::string evaluation(const RunFiles& run) {
-  const std::string body = blocks_html(run.blocks);
+  const std::string body = blocks_html(run.shown.blocks);
   if (body.empty()) return {};
-  return html_section("Evaluation on the " + tested_set(run) + ", weights at the end", body);
+  const std::string& of = run.shown.of;
+  return html_section(of.empty() ? "Evaluation" : "Evaluation on the " + of, body);
 }
 
 /// The names of a row's values, for the head of a table.

@@ -18,6 +18,10 @@ void ListenerGroup::on_epoch(const EpochRow& row, bool best) {
   for (TrainListener* listener : listeners_) listener->on_epoch(row, best);
 }
 
+void ListenerGroup::on_evaluation(const EpochRow& row, const Evaluation& evaluation) {
+  for (TrainListener* listener : listeners_) listener->on_evaluation(row, evaluation);
+}
+
 void ListenerGroup::on_save(const std::string& path, int64_t step) {
   for (TrainListener* listener : listeners_) listener->on_save(path, step);
 }

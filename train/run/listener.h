@@ -69,6 +69,8 @@ class TrainListener {
   /// While a data set is evaluated.
   virtual void on_evaluate(const std::string& /*set*/, int64_t /*done*/, int64_t /*total*/) {}
   virtual void on_epoch(const EpochRow& /*row*/, bool /*best*/) {}
+  /// Before that, where the epoch was evaluated: what the weights gave that choose the best epoch.
+  virtual void on_evaluation(const EpochRow& /*row*/, const Evaluation& /*evaluation*/) {}
   virtual void on_save(const std::string& /*path*/, int64_t /*step*/) {}
   /// Something the user should know: one line.
   virtual void on_message(const std::string& /*text*/) {}
@@ -89,6 +91,7 @@ class ListenerGroup : public TrainListener {
   void on_step(const StepRow& row) override;
   void on_evaluate(const std::string& set, int64_t done, int64_t total) override;
   void on_epoch(const EpochRow& row, bool best) override;
+  void on_evaluation(const EpochRow& row, const Evaluation& evaluation) override;
   void on_save(const std::string& path, int64_t step) override;
   void on_message(const std::string& text) override;
   void on_result(const TrainResult& result) override;

@@ -279,15 +279,18 @@ std::optional<Evaluation> Trainer::evaluate_on(const data::DatasetPtr& set, cons
 }
 
 bool Trainer::evaluate_epoch(EpochRow& row, bool& is_best) {
-  const auto trained = evaluate_on(job_.eval_set(), job_.eval_name());
-  if (!trained) return false;
-  row.eval = trained->metrics;
+  // With --overfit-one-batch an epoch is one step.
+  const int64_t samples = options_.overfit_one_batch ? 0 : kSamples;
+  auto chosen = evaluate_on(job_.eval_set(), job_.eval_name(), ema_ ? 0 : samples);
+  if (!chosen) return false;
+  row.eval = chosen->metrics;
   if (ema_) {
     const EmaScope averaged(*ema_);
-    const auto smooth = evaluate_on(job_.eval_set(), job_.eval_name());
-    if (!smooth) return false;
-    row.ema = smooth->metrics;
+    chosen = evaluate_on(job_.eval_set(), job_.eval_name(), samples);
+    if (!chosen) return false;
+    row.ema = chosen->metrics;
   }
+  listener_.on_evaluation(row, *chosen);
   progress_.last = ema_ ? row.ema : row.eval;
   const double value = value_of(progress_.last, primary_.name);
   is_best = progress_.best_epoch == 0 || primary_.is_better(value, progress_.best);

@@ -59,8 +59,8 @@ Gallery gallery_of(const data::Dataset& set, const std::vector<int64_t>& indices
 /// As blocks.json keeps it.
 ShownGallery shown(const Gallery& gallery) {
   const TemporaryFolder folder;
-  write(folder.path("blocks.json"), blocks_json({gallery}));
-  return std::get<ShownGallery>(read_blocks(folder.path("blocks.json")).at(0));
+  write(folder.path("blocks.json"), blocks_json({gallery}, {}));
+  return std::get<ShownGallery>(read_blocks(folder.path("blocks.json")).blocks.at(0));
 }
 
 std::string html_of(const ShownGallery& gallery) {
@@ -137,7 +137,8 @@ TEST_CASE("names of classes and files cannot leave their place among the images"
 TEST_CASE("a damaged blocks.json loses its images, and puts nothing else into the page") {
   const TemporaryFolder folder;
   const std::string path = folder.path("blocks.json");
-  const std::string whole = blocks_json({gallery_of(CountingDataset(10, {8, 8, 3}, 3), {4, 8})});
+  const std::string whole =
+      blocks_json({gallery_of(CountingDataset(10, {8, 8, 3}, 3), {4, 8})}, {});
   const auto page = [&](const std::string& text) {
     write(path, text);
     std::string html = run_page(read_run_files(folder.path()));
@@ -197,7 +198,8 @@ TEST_CASE("a run keeps its galleries, the same for any workers, and resuming mak
         if (row.step == 7) std::raise(SIGTERM);
       };
       train_with_report(job, recorder);
-      CHECK_FALSE(fs::exists(run + "/blocks.json"));
+      CHECK(read_blocks(run + "/blocks.json").of == "test set, after epoch 1");
+      CHECK(contains(text_of(run + "/report.html"), "Evaluation on the test set, after epoch 1"));
       recorder.act = nullptr;
       job.options.resume = "auto";
     }
@@ -205,6 +207,7 @@ TEST_CASE("a run keeps its galleries, the same for any workers, and resuming mak
     const std::string page = text_of(run + "/report.html");
     CHECK(page == run_page(read_run_files(run)));
     CHECK(html_fault(page) == "");
+    CHECK(contains(page, "Evaluation on the test set, weights at the end"));
     CHECK(contains(page, "Most confident errors"));
     CHECK(contains(page, "Most confident right predictions"));
     CHECK(contains(page, "<img class=\"pixels\""));

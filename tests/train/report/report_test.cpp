@@ -64,7 +64,7 @@ std::string some_blocks(const std::vector<std::string>& names) {
                    .row_names = names,
                    .columns = {{.name = "accuracy", .is_share = true, .values = {0.95, 0.86}}},
                    .is_sorted = true};
-  return blocks_json({matrix, bars});
+  return blocks_json({matrix, bars}, "test set, weights at the end");
 }
 
 /// A run of `epochs` epochs of 10 steps whose figures are known, chosen on `set`.
@@ -252,7 +252,8 @@ TEST_CASE("names of classes without end do not make a page without end") {
                             .column_heading = names[0],
                             .names = names,
                             .counts = std::vector<std::vector<int64_t>>(
-                                kClasses, std::vector<int64_t>(kClasses, 1))}}));
+                                kClasses, std::vector<int64_t>(kClasses, 1))}},
+                    "test set, weights at the end"));
   CHECK(page_of(run).size() < (size_t{1} << 23));
 }
 

@@ -15,6 +15,8 @@
 namespace diagrad::train {
 namespace {
 
+constexpr const char* kOf = "test set, after epoch 3";
+
 using nlohmann::json;
 using testing::TemporaryFolder;
 
@@ -69,12 +71,12 @@ std::vector<ShownBlock> read_text(const std::string& text) {
   const TemporaryFolder folder;
   const std::string path = folder.path("blocks.json");
   std::ofstream(path, std::ios::binary) << text;
-  return read_blocks(path);
+  return read_blocks(path).blocks;
 }
 
 /// A file whose only block is `block` with `value` at `place`.
 std::vector<ShownBlock> read_changed(const Block& block, const char* place, const json& value) {
-  json object = json::parse(blocks_json({block}));
+  json object = json::parse(blocks_json({block}, kOf));
   object["blocks"][0][json::json_pointer(place)] = value;
   return read_text(object.dump());
 }
@@ -88,7 +90,10 @@ TEST_CASE("what has a key stands in the JSON of an evaluation") {
 }
 
 TEST_CASE("a table, a matrix and a series are read back as they were written") {
-  const auto blocks = read_text(blocks_json(small_blocks()));
+  const TemporaryFolder folder;
+  std::ofstream(folder.path("blocks.json")) << blocks_json(small_blocks(), kOf);
+  CHECK(read_blocks(folder.path("blocks.json")).of == kOf);
+  const auto blocks = read_text(blocks_json(small_blocks(), kOf));
   REQUIRE(blocks.size() == 4);
   const auto& table = std::get<Table>(blocks[0]);
   const Table expected = small_table();
@@ -126,7 +131,7 @@ TEST_CASE("a table, a matrix and a series are read back as they were written") {
 }
 
 TEST_CASE("a gallery is read back with the exact pixels of small images") {
-  const auto blocks = read_text(blocks_json({small_gallery()}));
+  const auto blocks = read_text(blocks_json({small_gallery()}, kOf));
   REQUIRE(blocks.size() == 1);
   const auto& gallery = std::get<ShownGallery>(blocks[0]);
   CHECK(gallery.title == "Most confident errors");
@@ -154,21 +159,21 @@ TEST_CASE("a gallery is read back with the exact pixels of small images") {
 
 TEST_CASE("a file of blocks that is none has no blocks, and does not throw") {
   const TemporaryFolder folder;
-  CHECK(read_blocks(folder.path("none.json")).empty());
-  CHECK(read_blocks(folder.path()).empty());
+  CHECK(read_blocks(folder.path("none.json")).blocks.empty());
+  CHECK(read_blocks(folder.path()).blocks.empty());
   for (const char* text :
        {"", "null", "7", "[]", "{}", R"({"blocks":7})", R"({"blocks":{"kind":"table"}})",
         R"({"blocks":[null,7,"table",[],{}]})", R"({"blocks":[{"kind":7},{"kind":"pie"}]})"}) {
     CHECK_MESSAGE(read_text(text).empty(), text);
   }
-  const std::string whole = blocks_json(small_blocks());
+  const std::string whole = blocks_json(small_blocks(), kOf);
   for (size_t length = 0; length + 2 < whole.size(); length += 61) {
     CHECK(read_text(whole.substr(0, length)).empty());
   }
 }
 
 TEST_CASE("a block with values that make no sense is passed over, the others stay") {
-  json object = json::parse(blocks_json(small_blocks()));
+  json object = json::parse(blocks_json(small_blocks(), kOf));
   object["blocks"][1]["counts"] = {{1, 2}, {3}};
   CHECK(read_text(object.dump()).size() == 3);
   const Block matrix = small_matrix();
@@ -214,9 +219,9 @@ TEST_CASE("single values that make no sense are left out of their block") {
   CHECK(images("/images/0/captions/0/rest", "x").at(0).captions.at(0).rest < 0.0);
   CHECK(images("/images/0/captions", 7).at(0).captions.empty());
   const json many(std::vector<json>(
-      1000, json::parse(blocks_json({small_gallery()}))["blocks"][0]["images"][0]));
+      1000, json::parse(blocks_json({small_gallery()}, kOf))["blocks"][0]["images"][0]));
   CHECK(images("/images", many).size() == 32);
-  json object = json::parse(blocks_json({small_table()}));
+  json object = json::parse(blocks_json({small_table()}, kOf));
   object["blocks"] = std::vector<json>(1000, object["blocks"][0]);
   CHECK(read_text(object.dump()).size() == 32);
 }
