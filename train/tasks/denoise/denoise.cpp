@@ -67,6 +67,8 @@ std::vector<Option> all_options() {
   std::vector<Option> all = diffusion_options();
   all.push_back(int_option("grid-images", 256, 1, 1'000'000, "images that an evaluation takes"));
   all.push_back(int_option("grid-times", 10, 1, 1'000'000, "steps at which it takes each"));
+  all.push_back(int_option("preview-steps", 50, 0, 1'000'000,
+                           "steps of DDIM for the images in the report; 0: none"));
   return all;
 }
 
@@ -78,10 +80,12 @@ std::vector<Option> all_options() {
      .call = models::CallForm::image_time,
      .output = models::Output::image,
      .normalization = "half",
+     .augment = {"flip"},
      .make = [](const OptionValues& options) -> std::shared_ptr<const Task> {
-       return std::make_shared<Denoise>(make_diffusion(options),
-                                        DenoiseGrid{.images = options.get_int("grid-images"),
-                                                    .times = options.get_int("grid-times")});
+       return std::make_shared<Denoise>(
+           make_diffusion(options), DenoiseGrid{.images = options.get_int("grid-images"),
+                                                .times = options.get_int("grid-times"),
+                                                .preview_steps = options.get_int("preview-steps")});
      }});
 
 }  // namespace

@@ -13,6 +13,8 @@ namespace diagrad::train {
 struct DenoiseGrid {
   int64_t images = 256;
   int64_t times = 10;
+  int64_t preview_steps = 50;  ///< of DDIM, at most the schedule's, for the images in the report;
+                               ///< 0: none
 };
 
 /// Image generation by diffusion: a net learns to give the target of a noisy image at a random

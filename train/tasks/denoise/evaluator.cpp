@@ -68,11 +68,52 @@ std::vector<int64_t> grid_steps(int64_t schedule_steps, int64_t count) {
 DenoiseEvaluator::DenoiseEvaluator(const Diffusion& diffusion, const DenoiseGrid& grid,
                                    const EvaluatorOptions& options)
     : diffusion_(diffusion),
+      options_(options),
+      preview_steps_(std::min(grid.preview_steps, diffusion.schedule.steps())),
       images_(grid_images(options.set->size(), grid.images)),
       steps_(grid_steps(diffusion.schedule.steps(), grid.times)),
       step_sums_(steps_.size()) {}
 
+std::string DenoiseEvaluator::class_name(int64_t label) const {
+  const std::vector<std::string>& names = options_.set->info().classes;
+  return label < std::ssize(names) ? names[static_cast<size_t>(label)]
+                                   : fmt::format("class {}", label);
+}
+
+/// Each class in its turn. `like` gives the shape of an image and the dtype.
+void DenoiseEvaluator::generate(nn::Module& model, const Tensor& like) {
+  SamplingOptions sampling{.seed = kGridSeed, .steps = preview_steps_, .dtype = like.dtype()};
+  sampling.image = {like.size(1), like.size(2), like.size(3)};
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < options_.samples; ++i) {
+    sampling.images.push_back(i);
+    if (model.class_count() > 0) labels.push_back(i % model.class_count());
+  }
+  const Denoiser denoiser = net_denoiser(model, diffusion_, labels, 1.0);
+  const Tensor images =
+      sample(denoiser, diffusion_.target, diffusion_.schedule, *make_sampler("ddim"), sampling);
+  const std::vector<uint8_t> pixels = to_pixels(images);
+  const int64_t size = sampling.image.numel();
+  gallery_ = {.title = "Generated images",
+              .note = fmt::format("From the same noise in every evaluation, {} steps of DDIM.",
+                                  preview_steps_)};
+  for (int64_t i = 0; i < options_.samples; ++i) {
+    const std::string description =
+        labels.empty() ? "generated" : class_name(labels[static_cast<size_t>(i)]);
+    Gallery::Image& image = gallery_->images.emplace_back();
+    image = {.description = description,
+             .source = "generated",
+             .index = i,
+             .height = like.size(1),
+             .width = like.size(2),
+             .channels = like.size(3),
+             .pixels = {pixels.begin() + i * size, pixels.begin() + (i + 1) * size}};
+    if (!labels.empty()) image.captions = {{.label = "class", .text = description}};
+  }
+}
+
 void DenoiseEvaluator::add(nn::Module& model, const data::Batch& batch) {
+  if (options_.samples > 0 && preview_steps_ > 0 && !gallery_) generate(model, batch.images);
   const data::Batch part = chosen(batch, images_);
   if (part.size() == 0) return;
   const Tensor classes = class_labels(model, part);
@@ -107,7 +148,9 @@ std::vector<Block> DenoiseEvaluator::blocks() const {
     series.x.push_back(static_cast<double>(steps_[j]));
     line.y.push_back(step_sums_[j] / static_cast<double>(sums_.examples));
   }
-  return {std::move(series)};
+  std::vector<Block> all = {std::move(series)};
+  if (gallery_) all.emplace_back(*gallery_);
+  return all;
 }
 
 }  // namespace diagrad::train

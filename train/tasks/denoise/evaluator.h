@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "diagrad/train/tasks/denoise/denoise.h"
@@ -15,8 +17,9 @@ std::vector<int64_t> grid_steps(int64_t schedule_steps, int64_t count);
 
 /// The loss over a fixed grid: each of grid_images() at each of grid_steps(), with noise that is a
 /// function of image and step alone. So two evaluations differ by the weights only. The loss of an
-/// image is its mean over the steps. A net that takes classes gets the true ones. Block: the loss
-/// at each step.
+/// image is its mean over the steps. A net that takes classes gets the true ones. Blocks: the loss
+/// at each step; as many generated images as EvaluatorOptions::samples says, from noise that is the
+/// same in every evaluation, by DDIM with DenoiseGrid::preview_steps steps.
 class DenoiseEvaluator : public Evaluator {
  public:
   DenoiseEvaluator(const Diffusion& diffusion, const DenoiseGrid& grid,
@@ -28,10 +31,16 @@ class DenoiseEvaluator : public Evaluator {
   std::vector<Block> blocks() const override;
 
  private:
+  void generate(nn::Module& model, const Tensor& like);
+  std::string class_name(int64_t label) const;
+
   Diffusion diffusion_;
+  EvaluatorOptions options_;
+  int64_t preview_steps_;
   std::vector<int64_t> images_;
   std::vector<int64_t> steps_;
   MetricSums sums_;
+  std::optional<Gallery> gallery_;
   std::vector<double> step_sums_;  ///< over the images, at each step of the grid
 };
 

@@ -9,6 +9,7 @@
 #include "diagrad/train/run/job.h"
 #include "diagrad/train/run/trainer.h"
 #include "tests/support/op_case.h"
+#include "tests/train/report/reported_run.h"
 #include "tests/train/support.h"
 
 namespace diagrad::train {
@@ -96,6 +97,45 @@ TEST_CASE("a run resumes to the same bits, and trains the same for any evaluatio
   }
 }
 
+TEST_CASE(
+    "a report shows generated images, after each epoch and at the end, and they change no bit") {
+  const TemporaryFolder folder;
+  Options options = options_for(folder.path("run"));
+  options.model_opt = {"classes=10"};
+  options.epochs = 2;
+  Recorder recorder;
+  testing::train_with_report(make_job(options), recorder);
+  const auto gallery_of = [](const std::vector<Block>& blocks) {
+    return std::get<Gallery>(blocks.at(1));
+  };
+  REQUIRE(recorder.evaluations.size() == 2);
+  const Gallery first = gallery_of(recorder.evaluations[0].blocks);
+  const Gallery last = gallery_of(recorder.evaluations[1].blocks);
+  CHECK(first.title == "Generated images");
+  CHECK(first.note == "From the same noise in every evaluation, 50 steps of DDIM.");
+  REQUIRE(first.images.size() == 12);
+  const std::string name = make_job(options).test->info().classes.at(4);
+  CHECK(first.images[4].description == name);
+  CHECK(first.images[4].captions.at(0).text == name);
+  CHECK(first.images[4].pixels.size() == 16 * 16 * 3);
+  CHECK(first.images[4].pixels != first.images[1].pixels);
+  CHECK(first.images[4].pixels != last.images[4].pixels);
+  // The weights at the end are those of the last epoch, on the same set.
+  CHECK(gallery_of(recorder.result.last.blocks).images[4].pixels == last.images[4].pixels);
+  const json blocks = json::parse(text_of(folder.path("run") + "/blocks.json"));
+  CHECK(blocks.at("of") == "test set, weights at the end");
+  CHECK(blocks.at("blocks").at(1).at("images").size() == 12);
+
+  options.out = folder.path("without");
+  options.task += ",preview-steps=0";
+  const Recorder without = run(options);
+  CHECK(without.result.last.blocks.size() == 1);
+  const std::string last_file = "/checkpoints/last.safetensors";
+  const Checkpoint a = read_checkpoint(folder.path("run") + last_file);
+  const Checkpoint b = read_checkpoint(folder.path("without") + last_file);
+  CHECK(nn::checksum(a.tensors, {}) == nn::checksum(b.tensors, {}));
+}
+
 TEST_CASE("a net trains on classes where it takes some") {
   const TemporaryFolder folder;
   Options options = options_for(folder.path("run"));
@@ -107,7 +147,8 @@ TEST_CASE("a net trains on classes where it takes some") {
         value_of(recorder.epochs.front().eval, "loss"));
 }
 
-TEST_CASE("images of any set lie in [-1, 1], unless the user names another normalization") {
+TEST_CASE(
+    "images of any set lie in [-1, 1], and are flipped where the user names no augmentation") {
   const TemporaryFolder folder;
   folder.write("data/data_batch_1.bin", testing::cifar_records(16, 10));
   folder.write("data/test_batch.bin", testing::cifar_records(8, 10));
@@ -117,11 +158,15 @@ TEST_CASE("images of any set lie in [-1, 1], unless the user names another norma
   CHECK(job.train->info().normalization == "cifar");
   CHECK(job.options.normalization == "half");
   options.normalization = "cifar10";
-  CHECK(make_job(options).options.normalization == "cifar10");
+  CHECK(error_message([&] { make_job(options); }) ==
+        "normalization: task denoise needs 'half', got 'cifar10'; leave --normalization out");
   options.normalization = "";
+  options.augment = {};
+  CHECK(make_job(options).options.augment == std::vector<std::string>{"flip"});
   options.task = "classify";
   options.model = "resnet8";
   CHECK(make_job(options).options.normalization == "cifar");
+  CHECK(make_job(options).options.augment == std::vector<std::string>{"pad-crop:border=4", "flip"});
 }
 
 TEST_CASE("a model that gives no images, and classes of the task, are refused") {
