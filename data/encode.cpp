@@ -18,7 +18,7 @@ struct Size {
 };
 
 Size size_of(const Shape& image, const char* who) {
-  constexpr int64_t kMost = 1 << 13;  // of a side: stb counts bytes in int
+  constexpr int64_t kMost = kMostImageSide;  // stb counts bytes in int
   const bool good = image.rank() == 3 && image[0] >= 1 && image[0] <= kMost && image[1] >= 1 &&
                     image[1] <= kMost && (image[2] == 1 || image[2] == 3);
   DG_CHECK(good, "{}: image {}, expected [H,W,C] with C 1 or 3 and sides up to {}", who, image,

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/spelling.h"
@@ -48,6 +49,24 @@ const Normalization& normalization(std::string_view name) {
            fmt::join(names, ", "));
   fail(ErrorKind::usage, "normalization: no preset '{}'{} (use one of: {})", name,
        did_you_mean(name, names), fmt::join(names, ", "));
+}
+
+std::vector<uint8_t> to_bytes(const Tensor& images, const Normalization& normalization) {
+  DG_CHECK(images.rank() == 4 && images.size(3) >= 1 && images.size(3) <= 3,
+           "to_bytes: images {}, expected [B,H,W,C] with 1 to 3 channels", images.shape());
+  const Tensor values = images.to(DType::f64).contiguous();
+  const double* value = values.data<double>();
+  std::vector<uint8_t> bytes(static_cast<size_t>(values.numel()));
+  const auto channels = static_cast<size_t>(images.size(3));
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const size_t c = i % channels;
+    const double byte = 255.0 * (value[i] * normalization.deviation[c] + normalization.mean[c]);
+    if (std::isnan(byte)) {
+      fail(ErrorKind::diverged, "to_bytes: images {} hold a NaN", images.shape());
+    }
+    bytes[i] = static_cast<uint8_t>(std::clamp(byte, 0.0, 255.0) + 0.5);
+  }
+  return bytes;
 }
 
 Transform::Transform(const Shape& image, const Normalization& normalization,

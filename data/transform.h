@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "diagrad/core/shape.h"
+#include "diagrad/core/tensor.h"
 #include "diagrad/data/augmentation.h"
 #include "diagrad/data/geometry.h"
 
@@ -26,6 +27,10 @@ struct Normalization {
 std::span<const Normalization> normalizations();
 /// Throws with the known names.
 const Normalization& normalization(std::string_view name);
+
+/// The reverse, for images [B,H,W,C] of f32 or f64: the nearest bytes, values beyond 0 and 255 cut.
+/// Throws Error(diverged) for a NaN.
+std::vector<uint8_t> to_bytes(const Tensor& images, const Normalization& normalization);
 
 /// Turns a u8 image [H,W,C] into a normalised f32 one, changed by random steps: all geometric ones
 /// in the order of the list, then those on bytes, the normalisation, those on values. Every random
