@@ -36,6 +36,11 @@ std::string calls_text(const models::ModelInfo& model) {
 
 }  // namespace
 
+std::unique_ptr<Generator> Task::generator(nn::Module& /*model*/,
+                                           const GeneratorOptions& /*options*/) const {
+  return nullptr;
+}
+
 std::vector<Metric> Task::all_metrics() const {
   std::vector<Metric> all = {{.name = "loss", .higher_is_better = false}};
   const std::vector<Metric>& own = metrics();

@@ -14,6 +14,7 @@
 #include "diagrad/data/loader.h"
 #include "diagrad/models/registry.h"
 #include "diagrad/train/tasks/blocks.h"
+#include "diagrad/train/tasks/generator.h"
 #include "diagrad/train/tasks/metric.h"
 
 namespace diagrad::train {
@@ -63,6 +64,11 @@ class Task {
   /// The loss of a batch with its graph, and the sums for the metrics.
   virtual TaskStep forward(nn::Module& model, const data::Batch& batch) const = 0;
   virtual std::unique_ptr<Evaluator> evaluator(const EvaluatorOptions& options) const = 0;
+  /// What makes images with a trained model, in evaluation mode, which is used, not owned; null
+  /// where TaskInfo::can_generate is false. Throws Error(usage) for options that the model cannot
+  /// serve, beginning with the option's name and a colon.
+  virtual std::unique_ptr<Generator> generator(nn::Module& model,
+                                               const GeneratorOptions& options) const;
 
   /// "loss", lower is better, then metrics().
   std::vector<Metric> all_metrics() const;
@@ -70,6 +76,20 @@ class Task {
   Metric primary() const;
   /// The values of all_metrics().
   MetricValues all_values(const MetricSums& sums) const;
+};
+
+/// A registry of a task's own that users choose from by `--<option> name:...`, such as samplers.
+struct TaskRegistry {
+  struct Entry {
+    std::string name = {};
+    std::string help = {};  ///< one line
+    std::string citation = {};
+    std::vector<Option> options = {};
+  };
+  std::string option = {};  ///< "sampler"
+  std::string plural = {};  ///< "samplers": the command that lists it
+  std::string help = {};    ///< of that command
+  std::function<std::vector<Entry>()> entries = {};
 };
 
 /// An entry of the registry: `--task name:option=value,...`.
@@ -83,6 +103,9 @@ struct TaskInfo {
   std::string normalization = {};  ///< the preset it needs; empty: any, by default the data's own
   std::vector<std::string> augment = {"pad-crop:border=4", "flip"};  ///< where the user names none
   bool can_mix = false;  ///< forward takes mixed batches (data/mix.h); metrics may be NaN for them
+  bool can_generate = false;                   ///< gives a generator
+  std::vector<Option> generator_options = {};  ///< of `sample`, beside those of every generator
+  std::vector<TaskRegistry> registries = {};
   std::function<std::shared_ptr<const Task>(const OptionValues&)> make = {};
 };
 

@@ -5,6 +5,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/train/tasks/denoise/evaluator.h"
+#include "diagrad/train/tasks/denoise/generator.h"
 
 namespace diagrad::train {
 
@@ -61,6 +62,11 @@ std::unique_ptr<Evaluator> Denoise::evaluator(const EvaluatorOptions& options) c
   return std::make_unique<DenoiseEvaluator>(diffusion_, grid_, options);
 }
 
+std::unique_ptr<Generator> Denoise::generator(nn::Module& model,
+                                              const GeneratorOptions& options) const {
+  return std::make_unique<DenoiseGenerator>(model, diffusion_, options);
+}
+
 namespace {
 
 std::vector<Option> all_options() {
@@ -69,6 +75,14 @@ std::vector<Option> all_options() {
   all.push_back(int_option("grid-times", 10, 1, 1'000'000, "steps at which it takes each"));
   all.push_back(int_option("preview-steps", 50, 0, 1'000'000,
                            "steps of DDIM for the images in the report; 0: none"));
+  return all;
+}
+
+std::vector<TaskRegistry::Entry> listed_samplers() {
+  std::vector<TaskRegistry::Entry> all;
+  for (const SamplerInfo& info : samplers()) {
+    all.push_back({info.name, info.help, info.citation, info.options});
+  }
   return all;
 }
 
@@ -81,6 +95,12 @@ std::vector<Option> all_options() {
      .output = models::Output::image,
      .normalization = "half",
      .augment = {"flip"},
+     .can_generate = true,
+     .generator_options = denoise_generator_options(),
+     .registries = {{.option = "sampler",
+                     .plural = "samplers",
+                     .help = "list the samplers of `sample`",
+                     .entries = listed_samplers}},
      .make = [](const OptionValues& options) -> std::shared_ptr<const Task> {
        return std::make_shared<Denoise>(
            make_diffusion(options), DenoiseGrid{.images = options.get_int("grid-images"),

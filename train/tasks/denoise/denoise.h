@@ -32,6 +32,8 @@ class Denoise : public Task {
   Tensor call(nn::Module& model, const data::Batch& batch) const override;
   TaskStep forward(nn::Module& model, const data::Batch& batch) const override;
   std::unique_ptr<Evaluator> evaluator(const EvaluatorOptions& options) const override;
+  std::unique_ptr<Generator> generator(nn::Module& model,
+                                       const GeneratorOptions& options) const override;
 
   /// For who samples from a net that was trained so.
   const Diffusion& diffusion() const { return diffusion_; }
