@@ -49,7 +49,8 @@ TEST_CASE("every key and column that the program writes is documented") {
       {"tasks", "--json"},
       {"augmentations", "--json"},
       {"optimizers", "--json"},
-      {"schedules", "--json"}};
+      {"schedules", "--json"},
+      {"samplers", "--json"}};
   for (const Words& command : words) {
     CAPTURE(command.front());
     collect(json::parse(run_program(command).out), keys);

@@ -81,7 +81,7 @@ TEST_CASE("the version is one line") {
 
 TEST_CASE("lists give JSON with their documented keys") {
   for (const std::string name : {"models", "attention", "datasets", "recipes", "tasks",
-                                 "augmentations", "optimizers", "schedules"}) {
+                                 "augmentations", "optimizers", "schedules", "samplers"}) {
     const ProgramResult result = run_program({name, "--json"});
     CHECK(result.code == 0);
     const json all = json::parse(result.out);

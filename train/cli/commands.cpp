@@ -3,6 +3,7 @@
 
 #include "diagrad/core/registry.h"
 #include "diagrad/train/cli/command.h"
+#include "diagrad/train/cli/listing.h"
 
 namespace diagrad::cli {
 namespace {
@@ -20,6 +21,7 @@ bool register_command(CommandInfo info) {
 
 std::vector<CommandInfo> commands() {
   std::vector<CommandInfo> all = registry().all();
+  for (CommandInfo& list : task_registry_commands()) all.push_back(std::move(list));
   std::stable_sort(all.begin(), all.end(), [](const CommandInfo& a, const CommandInfo& b) {
     return a.position < b.position;
   });

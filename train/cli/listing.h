@@ -39,4 +39,7 @@ class ListCommand : public Command {
   bool json_ = false;
 };
 
+/// A list command for each registry that a task brings (train::TaskRegistry).
+std::vector<CommandInfo> task_registry_commands();
+
 }  // namespace diagrad::cli

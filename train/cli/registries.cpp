@@ -24,12 +24,16 @@ class RegistryCommand : public ListCommand {
   std::function<std::vector<Listed>()> entries_;
 };
 
-bool register_list(const std::string& plural, const char* help, int position,
+CommandInfo list_command(const std::string& plural, const std::string& help, int position,
+                         std::function<std::vector<Listed>()> entries) {
+  return {.name = plural, .help = help, .position = position, .make = [plural, entries] {
+            return std::make_unique<RegistryCommand>(plural, entries);
+          }};
+}
+
+bool register_list(const std::string& plural, const std::string& help, int position,
                    std::function<std::vector<Listed>()> entries) {
-  return register_command(
-      {.name = plural, .help = help, .position = position, .make = [plural, entries] {
-         return std::make_unique<RegistryCommand>(plural, entries);
-       }});
+  return register_command(list_command(plural, help, position, std::move(entries)));
 }
 
 std::vector<Listed> listed_tasks() {
@@ -90,5 +94,29 @@ std::vector<Listed> listed_augmentations() {
     register_list("optimizers", "list the optimizers", 100, listed_optimizers) &&
     register_list("schedules", "list the learning rate schedules", 110, listed_schedules);
 
+std::vector<Listed> listed_parts(const train::TaskRegistry& registry) {
+  std::vector<Listed> all;
+  for (const train::TaskRegistry::Entry& entry : registry.entries()) {
+    all.push_back({.name = entry.name,
+                   .help = entry.help,
+                   .options = entry.options,
+                   .facts = {{"citation", entry.citation}}});
+  }
+  return all;
+}
+
 }  // namespace
+
+std::vector<CommandInfo> task_registry_commands() {
+  constexpr int kBehindTasks = 56;
+  std::vector<CommandInfo> all;
+  for (const train::TaskInfo& task : train::tasks()) {
+    for (const train::TaskRegistry& registry : task.registries) {
+      all.push_back(list_command(registry.plural, registry.help, kBehindTasks,
+                                 [registry] { return listed_parts(registry); }));
+    }
+  }
+  return all;
+}
+
 }  // namespace diagrad::cli

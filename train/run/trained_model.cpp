@@ -51,7 +51,7 @@ int64_t most_memory(const TensorMap& weights) {
 
 }  // namespace
 
-FoundCheckpoint find_checkpoint(const std::string& path) {
+FoundCheckpoint find_checkpoint(const std::string& path, const std::string& weights) {
   FoundCheckpoint found;
   const std::vector<std::string> files = candidates(path);
   for (const std::string& file : files) {
@@ -68,12 +68,17 @@ FoundCheckpoint find_checkpoint(const std::string& path) {
     fail(ErrorKind::checkpoint, "{}: none of {} checkpoints can be used; {}", path, files.size(),
          found.notes.front());
   }
-  found.weights = found.checkpoint.info.options.ema_decay > 0.0 ? "ema" : "trained";
+  const bool has_average = found.checkpoint.info.options.ema_decay > 0.0;
+  if (weights == "ema" && !has_average) {
+    fail(ErrorKind::checkpoint, "weights: {} holds no moving average; its run had no --ema-decay",
+         found.path);
+  }
+  found.weights = !weights.empty() ? weights : has_average ? "ema" : "trained";
   return found;
 }
 
-TrainedModel load_trained(const std::string& path) {
-  FoundCheckpoint found = find_checkpoint(path);
+TrainedModel load_trained(const std::string& path, const std::string& which) {
+  FoundCheckpoint found = find_checkpoint(path, which);
   const TensorMap weights = found.tensors();
   TrainedModel trained{.info = std::move(found.checkpoint.info),
                        .path = std::move(found.path),

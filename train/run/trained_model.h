@@ -17,7 +17,7 @@ namespace diagrad::train {
 struct FoundCheckpoint {
   Checkpoint checkpoint;
   std::string path;
-  std::string weights;             ///< "ema" where the run averaged its weights, else "trained"
+  std::string weights;             ///< "ema" or "trained"
   std::vector<std::string> notes;  ///< of checkpoints that were passed over, and why
 
   /// The tensors of `weights`.
@@ -25,21 +25,22 @@ struct FoundCheckpoint {
 };
 
 /// Reads a checkpoint file, or from a run folder `best`; where that is missing or damaged, `last`,
-/// then `last.prev`. Throws Error(checkpoint) where none is whole.
-FoundCheckpoint find_checkpoint(const std::string& path);
+/// then `last.prev`. `weights`: "ema", "trained", or empty: "ema" where the run averaged its
+/// weights. Throws Error(checkpoint) where none is whole, or has no such weights.
+FoundCheckpoint find_checkpoint(const std::string& path, const std::string& weights = "");
 
 /// A model with the weights of a checkpoint, in evaluation mode.
 struct TrainedModel {
   CheckpointInfo info = {};
   std::shared_ptr<const Task> task = {};
   std::shared_ptr<nn::Module> model = {};
-  std::string path = {};     ///< of the checkpoint
-  std::string weights = {};  ///< "ema" where the run averaged its weights, else "trained"
+  std::string path = {};                ///< of the checkpoint
+  std::string weights = {};             ///< "ema" or "trained"
   std::vector<std::string> notes = {};  ///< of checkpoints that were passed over, and why
 };
 
 /// Builds the model that find_checkpoint() finds. Throws Error(checkpoint) where there is none or
 /// this program cannot build its model.
-TrainedModel load_trained(const std::string& path);
+TrainedModel load_trained(const std::string& path, const std::string& weights = "");
 
 }  // namespace diagrad::train
