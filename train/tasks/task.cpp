@@ -88,6 +88,22 @@ std::shared_ptr<const Task> make_task(std::string_view text) {
   return info.make(OptionValues("task", parse_selection("task", text), info.options));
 }
 
+std::shared_ptr<const Task> make_measure(std::string_view task, std::string_view text) {
+  const TaskInfo& info = find_task(task);
+  const Selection selection = parse_selection("measure", text);
+  std::vector<std::string> names;
+  for (const Measure& measure : info.measures) {
+    if (measure.name == selection.name) {
+      return measure.make(OptionValues("task", parse_selection("task", task), info.options),
+                          OptionValues("measure", selection, measure.options));
+    }
+    names.push_back(measure.name);
+  }
+  DG_CHECK(!names.empty(), "measure: task {} has none beside its metrics; leave --measure out",
+           info.name);
+  fail_unknown("measure", selection.name, names);
+}
+
 void check_data(const TaskInfo& task, const data::DatasetInfo& info) {
   for (const data::TargetInfo& needed : task.targets) {
     const auto found =

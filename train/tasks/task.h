@@ -92,6 +92,18 @@ struct TaskRegistry {
   std::function<std::vector<Entry>()> entries = {};
 };
 
+/// Something else that a model trained by a task can be measured by:
+/// `eval --measure name:option=value,...`.
+struct Measure {
+  std::string name = {};
+  std::string help = {};  ///< one line
+  std::vector<Option> options = {};
+  /// A task that calls the model as the task with these options does, and has other metrics and
+  /// another evaluator.
+  std::function<std::shared_ptr<const Task>(const OptionValues& task, const OptionValues& own)>
+      make = {};
+};
+
 /// An entry of the registry: `--task name:option=value,...`.
 struct TaskInfo {
   std::string name = {};
@@ -106,6 +118,7 @@ struct TaskInfo {
   bool can_generate = false;                   ///< gives a generator
   std::vector<Option> generator_options = {};  ///< of `sample`, beside those of every generator
   std::vector<TaskRegistry> registries = {};
+  std::vector<Measure> measures = {};
   std::function<std::shared_ptr<const Task>(const OptionValues&)> make = {};
 };
 
@@ -117,6 +130,9 @@ const std::vector<TaskInfo>& tasks();
 const TaskInfo& find_task(std::string_view text);
 /// The task that `name:option=value,...` describes.
 std::shared_ptr<const Task> make_task(std::string_view text);
+/// What `name:option=value,...` measures of a model that the task `task` trained. Throws
+/// Error(usage) with those that the task has.
+std::shared_ptr<const Task> make_measure(std::string_view task, std::string_view text);
 
 /// Throws Error(data) where a data set lacks a target that the task needs.
 void check_data(const TaskInfo& task, const data::DatasetInfo& info);

@@ -4,6 +4,7 @@
 
 #include "diagrad/core/error.h"
 #include "diagrad/nn/module.h"
+#include "diagrad/train/tasks/denoise/bits_per_dimension.h"
 #include "diagrad/train/tasks/denoise/evaluator.h"
 #include "diagrad/train/tasks/denoise/generator.h"
 
@@ -101,6 +102,7 @@ std::vector<TaskRegistry::Entry> listed_samplers() {
                      .plural = "samplers",
                      .help = "list the samplers of `sample`",
                      .entries = listed_samplers}},
+     .measures = {bits_per_dimension_measure()},
      .make = [](const OptionValues& options) -> std::shared_ptr<const Task> {
        return std::make_shared<Denoise>(
            make_diffusion(options), DenoiseGrid{.images = options.get_int("grid-images"),

@@ -26,8 +26,23 @@ Tensor squared_errors(const Tensor& output, const Tensor& target) {
   return mean(mul(error, error), {.axes = {1, 2, 3}});
 }
 
-/// The images of a batch whose numbers are in `wanted`, which is sorted; labels follow.
-data::Batch chosen(const data::Batch& batch, const std::vector<int64_t>& wanted) {
+}  // namespace
+
+std::vector<int64_t> grid_images(int64_t size, int64_t count) {
+  RandomStream random(kGridSeed, stream_id("denoise grid images"));
+  std::vector<int64_t> numbers = permutation(size, random);
+  numbers.resize(static_cast<size_t>(std::min(size, count)));
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+std::vector<int64_t> grid_steps(int64_t schedule_steps, int64_t count) {
+  std::vector<int64_t> steps;
+  for (int64_t j = 0; j < count; ++j) steps.push_back((2 * j + 1) * schedule_steps / (2 * count));
+  return steps;
+}
+
+data::Batch chosen_images(const data::Batch& batch, const std::vector<int64_t>& wanted) {
   std::vector<int64_t> places;
   for (int64_t b = 0; b < batch.size(); ++b) {
     const int64_t number = batch.indices[static_cast<size_t>(b)];
@@ -47,22 +62,6 @@ data::Batch chosen(const data::Batch& batch, const std::vector<int64_t>& wanted)
     if (target.name == kLabel) part.targets.push_back({target.name, rows(target.values), {}});
   }
   return part;
-}
-
-}  // namespace
-
-std::vector<int64_t> grid_images(int64_t size, int64_t count) {
-  RandomStream random(kGridSeed, stream_id("denoise grid images"));
-  std::vector<int64_t> numbers = permutation(size, random);
-  numbers.resize(static_cast<size_t>(std::min(size, count)));
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
-}
-
-std::vector<int64_t> grid_steps(int64_t schedule_steps, int64_t count) {
-  std::vector<int64_t> steps;
-  for (int64_t j = 0; j < count; ++j) steps.push_back((2 * j + 1) * schedule_steps / (2 * count));
-  return steps;
 }
 
 DenoiseEvaluator::DenoiseEvaluator(const Diffusion& diffusion, const DenoiseGrid& grid,
@@ -114,7 +113,7 @@ void DenoiseEvaluator::generate(nn::Module& model, const Tensor& like) {
 
 void DenoiseEvaluator::add(nn::Module& model, const data::Batch& batch) {
   if (options_.samples > 0 && preview_steps_ > 0 && !gallery_) generate(model, batch.images);
-  const data::Batch part = chosen(batch, images_);
+  const data::Batch part = chosen_images(batch, images_);
   if (part.size() == 0) return;
   const Tensor classes = class_labels(model, part);
   Shape image = part.images.shape();

@@ -15,6 +15,9 @@ std::vector<int64_t> grid_images(int64_t size, int64_t count);
 /// The middles of `count` equal parts of the steps, count <= schedule_steps.
 std::vector<int64_t> grid_steps(int64_t schedule_steps, int64_t count);
 
+/// The images of a batch whose numbers are in `wanted`, which is sorted, with their labels.
+data::Batch chosen_images(const data::Batch& batch, const std::vector<int64_t>& wanted);
+
 /// The loss over a fixed grid: each of grid_images() at each of grid_steps(), with noise that is a
 /// function of image and step alone. So two evaluations differ by the weights only. The loss of an
 /// image is its mean over the steps. A net that takes classes gets the true ones. Blocks: the loss
