@@ -104,6 +104,9 @@ DatasetSplits open_dataset(const std::string& text) {
   const fs::file_status status = fs::status(text, error);
   if (fs::is_directory(status)) return open_folder(text);
   if (fs::exists(status)) {
+    for (const DatasetFormat& format : formats()) {
+      if (format.recognizes && format.recognizes(text)) return format.open(text);
+    }
     fail(ErrorKind::data, "data: {} is a file, expected a folder; use the folder that holds it",
          text);
   }

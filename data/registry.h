@@ -12,7 +12,7 @@
 namespace diagrad::data {
 
 /// A kind of data set that `--data` understands. It either makes its images (`make`) or reads a
-/// folder (`recognizes`, `open`).
+/// folder or file (`recognizes`, `open`).
 struct DatasetFormat {
   std::string name = {};                 ///< "cifar10": `--data cifar10` searches for `folder`
   std::string help = {};                 ///< one line
@@ -22,10 +22,10 @@ struct DatasetFormat {
 
   std::string folder = {};  ///< what the official archive unpacks to, "cifar-10-batches-bin"
   std::string obtain = {};  ///< how to get it, for the error that nothing was found
-  /// Whether a folder looks like this format, damaged or incomplete ones included: `open` then
-  /// says what is wrong with it.
-  std::function<bool(const std::string& folder)> recognizes = {};
-  std::function<DatasetSplits(const std::string& folder)> open = {};
+  /// Whether a folder or file looks like this format, damaged or incomplete ones included: `open`
+  /// then says what is wrong with it.
+  std::function<bool(const std::string& path)> recognizes = {};
+  std::function<DatasetSplits(const std::string& path)> open = {};
 };
 
 /// `const bool registered = register_dataset({...});` at namespace scope of the format's file.
@@ -36,7 +36,8 @@ const std::vector<DatasetFormat>& dataset_formats();
 
 /// Opens what `--data` names:
 ///   - `shapes` or `shapes:size=48,train=2000`: a set made by the program;
-///   - a folder of a known format, or one that holds such a folder under its official name;
+///   - a folder or file of a known format, or a folder that holds such a folder under its official
+///     name;
 ///   - `cifar10`, `cifar100`, or a relative folder that does not exist here: searched for in
 ///     data_folders().
 /// Throws Error(data) for folders that are missing, of no known format or damaged, Error(usage)

@@ -1,6 +1,8 @@
 #include "diagrad/data/cifar.h"
+#include "diagrad/data/npz.h"
 #include "diagrad/data/registry.h"
 #include "diagrad/nn/attention/attention.h"
+#include "tests/data/npz_bytes.h"
 #include "tests/data/support.h"
 #include "tests/readers/reader_case.h"
 
@@ -55,6 +57,12 @@ const ReaderRegistration registered{
      },
      open_cifar10_named},
     {"cifar100-names", [] { return std::vector<std::string>{names(100)}; }, open_cifar100_named},
+    {"npz",
+     [] {
+       return std::vector<std::string>{npz_bytes(Shape{2, 2, 3, 3}, {}),
+                                       npz_bytes(Shape{1, 1, 1, 1}, {4})};
+     },
+     [](const std::string& bytes) { data::read_npz(input_file("images.npz", bytes)); }},
     {"data-options",
      [] {
        return std::vector<std::string>{"size=48,train=2000", "seed=3", ""};
