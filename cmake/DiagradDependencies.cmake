@@ -5,6 +5,7 @@ find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(Threads REQUIRED)
+find_package(Eigen3 REQUIRED NO_MODULE)  # headers alone; one source of the library includes it
 
 # Headers alone: images become PNG and JPEG files by stb_image_write. An imported target counts as
 # the system's, so its warnings are off.

@@ -27,6 +27,13 @@ function(diagrad_add_folder folder)
   elseif(folder STREQUAL "train")
     target_compile_options(diagrad_train PRIVATE $<$<CONFIG:Release>:-O1>)
   endif()
+  if(folder STREQUAL "train")
+    target_link_libraries(diagrad_train PRIVATE Eigen3::Eigen)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/train/quality/frechet.cpp PROPERTIES
+      SKIP_PRECOMPILE_HEADERS ON  # g++ 12 finds uninitialised values in its own AVX-512 header
+      COMPILE_OPTIONS "$<IF:$<BOOL:${sanitized}>,-O1,$<$<CONFIG:Release>:-O2>>;\
+$<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized;-Wno-maybe-uninitialized>")
+  endif()
   if(folder STREQUAL "core")
     set_source_files_properties(${PROJECT_SOURCE_DIR}/core/toml.cpp PROPERTIES
       SKIP_PRECOMPILE_HEADERS ON

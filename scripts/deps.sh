@@ -5,12 +5,12 @@ set -euo pipefail
 
 what=${1:-demo}
 packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
-          libstb-dev libtomlplusplus-dev libxxhash-dev)
+          libstb-dev libtomlplusplus-dev libxxhash-dev libeigen3-dev)
 case $what in
     demo) ;;
     test) packages+=(doctest-dev) ;;
-    bench) packages+=(libbenchmark-dev libeigen3-dev) ;;
-    ci) packages+=(doctest-dev libbenchmark-dev libeigen3-dev git clang-14 clang-format-14
+    bench) packages+=(libbenchmark-dev) ;;
+    ci) packages+=(doctest-dev libbenchmark-dev git clang-14 clang-format-14
                    clang-tidy-14 libomp-14-dev) ;;
     *) echo "usage: scripts/deps.sh [demo|test|bench|ci], got '$what'" >&2; exit 2 ;;
 esac

@@ -38,6 +38,8 @@ TEST_CASE("every key and column that the program writes is documented") {
       small_train(folder.path("runs"), {"--runs", "2", "--json", "--quiet"}),
       small_train(folder.path("plan"), {"--dry-run", "--json"}),
       {"eval", out, "--json"},
+      {"eval", "shapes:size=16,test=80", "--frechet", out, "--reference", "shapes:size=16,train=80",
+       "--json"},
       {"summary", "--model", "resnet8", "--json"},
       {"bench", "--model", "resnet8", "--model-opt", "width=4", "--batch", "2", "--input",
        "16x16x3", "--steps", "1", "--warmup", "1", "--threads", "1", "--profile", "--json"},

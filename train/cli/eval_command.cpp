@@ -18,6 +18,7 @@
 #include "diagrad/train/cli/command.h"
 #include "diagrad/train/cli/console.h"
 #include "diagrad/train/cli/exit_code.h"
+#include "diagrad/train/cli/frechet.h"
 #include "diagrad/train/cli/progress.h"
 #include "diagrad/train/run/evaluate.h"
 #include "diagrad/train/run/format.h"
@@ -42,6 +43,8 @@ class EvalCommand : public Command {
   int run() override;
 
  private:
+  void check_arguments() const;
+  int compare_images(Console& console) const;
   void open_logits(std::optional<AtomicFile>& file) const;
   Evaluation evaluate(const TrainedModel& trained, const data::DatasetPtr& set, bool keep_logits,
                       Console& console) const;
@@ -52,6 +55,10 @@ class EvalCommand : public Command {
   std::string checkpoint_;
   std::string data_;
   std::string logits_;
+  std::string measure_;
+  std::string classifier_;
+  std::string reference_;
+  int64_t count_ = 0;
   std::string device_ = "cpu";
   std::string math_;
   int64_t batch_ = 256;
@@ -63,12 +70,25 @@ class EvalCommand : public Command {
 
 void EvalCommand::declare(Arguments& arguments) {
   arguments.positional({"CHECKPOINT", "", "",
-                        "a checkpoint file, or a run folder: its best checkpoint, else its last"},
+                        "a checkpoint file, or a run folder: its best checkpoint, else its last; "
+                        "with --frechet: images, as --data names them"},
                        checkpoint_);
   arguments.option({"data", "TEXT", "", "folder, or a set by name; empty: that of the run"}, data_);
   arguments.option({"save-logits", "FILE", "",
                     "safetensors with logits [N,K] and labels [N], in the order of the set"},
                    logits_);
+  arguments.option({"measure", "TEXT", "",
+                    "name:option=value,...: instead of the task's metrics; `diagrad tasks` lists "
+                    "what each has"},
+                   measure_);
+  arguments.option({"frechet", "CLASSIFIER", "",
+                    "instead of an evaluation: the Frechet distance of the test images that the "
+                    "argument names from training images, on the features of this checkpoint"},
+                   classifier_);
+  arguments.option({"reference", "TEXT", "",
+                    "with --frechet: whose training images; empty: those of the classifier"},
+                   reference_);
+  arguments.option({"count", "N", "0", "with --frechet: how many images; 0: all"}, count_);
   arguments.option({"batch", "N", "256", "images per batch"}, batch_);
   arguments.option({"device", "TEXT", "cpu", "cpu, cuda or cuda:n"}, device_);
   arguments.option({"math", "TEXT", "", "fast or exact convolutions; empty: that of the run"},
@@ -86,12 +106,14 @@ void check_range(const char* name, int64_t value, int64_t low, int64_t high) {
 
 /// Throws where the images are not for this model.
 void check_data(const TrainedModel& trained, const data::DatasetInfo& info) {
-  train::check_data(train::find_task(trained.info.options.task), info);
+  const train::TaskInfo& task = train::find_task(trained.info.options.task);
+  train::check_data(task, info);
   if (info.image.back() != trained.info.data.input.back()) {
     fail(ErrorKind::data, "data: {} has images of shape {}, {} was trained on {}", info.name,
          info.image.str(), trained.path, trained.info.data.input.str());
   }
-  if (info.class_count() > trained.info.options.classes) {
+  // Outputs stand for classes, except in images, where they are channels.
+  if (task.output != models::Output::image && info.class_count() > trained.info.options.classes) {
     fail(ErrorKind::data, "data: {} has {} classes, {} has outputs for {}", info.name,
          info.class_count(), trained.path, trained.info.options.classes);
   }
@@ -134,18 +156,50 @@ void note_size(const TrainedModel& trained, const data::DatasetInfo& info, Conso
                            made_for.str(), info.image.str(), note));
 }
 
-int EvalCommand::run() {
+void EvalCommand::check_arguments() const {
   DG_CHECK(!checkpoint_.empty(),
            "eval: name a checkpoint file or a run folder (see `diagrad eval --help`)");
   check_range("batch", batch_, 1, 1'000'000);
   check_range("threads", threads_, 0, 1024);
   check_range("workers", workers_, 0, 256);
+  check_range("count", count_, 0, int64_t{1} << 40);
   parse_device(device_);
   if (!math_.empty()) parse_math_mode(math_);
+  if (classifier_.empty()) {
+    DG_CHECK(reference_.empty() && count_ == 0,
+             "{}: is of --frechet, which is not there; leave it out",
+             count_ == 0 ? "reference" : "count");
+  } else {
+    const bool is_alone = data_.empty() && logits_.empty() && measure_.empty();
+    DG_CHECK(is_alone,
+             "{}: does not go with --frechet, which compares the images of the argument; leave it "
+             "out",
+             !data_.empty() ? "data" : (logits_.empty() ? "measure" : "save-logits"));
+  }
+}
+
+int EvalCommand::compare_images(Console& console) const {
+  print_frechet(console, {.images = checkpoint_,
+                          .classifier = classifier_,
+                          .reference = reference_,
+                          .count = count_,
+                          .batch = batch_,
+                          .workers = static_cast<int>(workers_),
+                          .math = math_,
+                          .json = json_});
+  return kDone;
+}
+
+int EvalCommand::run() {
+  check_arguments();
   if (threads_ > 0) set_num_threads(static_cast<int>(threads_));
   Console console(quiet_, json_);
-  const TrainedModel trained = train::load_trained(checkpoint_);
+  if (!classifier_.empty()) return compare_images(console);
+  TrainedModel trained = train::load_trained(checkpoint_);
   for (const std::string& note : trained.notes) console.note(note);
+  if (!measure_.empty()) {
+    trained.task = train::make_measure(trained.info.options.task, measure_);
+  }
   const MathModeScope math(parse_math_mode(math_.empty() ? trained.info.options.math : math_));
   const std::string& data = data_.empty() ? trained.info.options.data : data_;
   const data::DatasetPtr set = test_set(trained, data::open_dataset(data), console);
@@ -209,6 +263,7 @@ void EvalCommand::print_json(Console& console, const TrainedModel& trained,
                          {"examples", result.examples},
                          {"metric", trained.task->primary().name},
                          {"classes", info.classes}};
+  if (!measure_.empty()) object["measure"] = measure_;
   for (const auto& [name, value] : result.metrics) object[name] = value;
   object.update(ordered_json::parse(result.details));
   console.json(object.dump(2, ' ', false, ordered_json::error_handler_t::replace));

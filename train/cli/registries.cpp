@@ -43,6 +43,14 @@ std::vector<Listed> listed_tasks() {
     for (const data::TargetInfo& target : info.targets) {
       targets += (targets.empty() ? "" : ", ") + target.name;
     }
+    std::string measures;
+    for (const train::Measure& measure : info.measures) {
+      measures += (measures.empty() ? "" : ", ") + measure.name;
+      for (const Option& option : measure.options) {
+        measures += fmt::format("{}{}={}", &option == measure.options.data() ? ":" : ",",
+                                option.name, option.default_value);
+      }
+    }
     all.push_back({.name = info.name,
                    .help = info.help,
                    .options = info.options,
@@ -50,7 +58,8 @@ std::vector<Listed> listed_tasks() {
                              {"call", std::string(models::name(info.call))},
                              {"output", std::string(models::name(info.output))},
                              {"normalization", info.normalization},
-                             {"augment", fmt::format("{}", fmt::join(info.augment, ","))}}});
+                             {"augment", fmt::format("{}", fmt::join(info.augment, ","))},
+                             {"measures", measures}}});
   }
   return all;
 }
