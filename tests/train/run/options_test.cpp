@@ -84,6 +84,7 @@ TEST_CASE("differences name the options that decide what comes out, runtime ones
   here.threads = 3;
   here.math = "exact";
   here.lr = 0.2;
+  there.augment = {"pad-crop:border=4", "flip"};
   here.augment = {"flip"};
   const auto found = differences(there, here);
   REQUIRE(found.size() == 3);
@@ -107,7 +108,7 @@ TEST_CASE("TOML text has every option under its heading") {
   const std::string text = to_toml(Options());
   CHECK(text.find("# Model\n") == 0);
   CHECK(text.find("weight-decay = 0.0001\n") != std::string::npos);
-  CHECK(text.find("augment = [\"pad-crop:border=4\",\"flip\"]\n") != std::string::npos);
+  CHECK(text.find("augment = []\n") != std::string::npos);
   CHECK(text.find("overfit-one-batch = false\n") != std::string::npos);
 }
 

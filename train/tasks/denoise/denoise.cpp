@@ -94,7 +94,7 @@ std::vector<TaskRegistry::Entry> listed_samplers() {
      .options = all_options(),
      .call = models::CallForm::image_time,
      .output = models::Output::image,
-     .normalization = "half",
+     .normalization = kDenoiseNormalization,
      .augment = {"flip"},
      .can_generate = true,
      .generator_options = denoise_generator_options(),

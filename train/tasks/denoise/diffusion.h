@@ -17,6 +17,9 @@ class Module;
 
 namespace diagrad::train {
 
+/// The preset that images are trained with, and made in: to [-1, 1].
+inline constexpr const char* kDenoiseNormalization = "half";
+
 /// What a denoiser is trained on.
 struct Diffusion {
   NoiseSchedule schedule;

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "diagrad/core/error.h"
 #include "diagrad/core/random.h"
 #include "diagrad/core/text.h"
 #include "diagrad/nn/module.h"
@@ -13,6 +14,7 @@
 #include "diagrad/ops/concat.h"
 #include "diagrad/ops/reduce.h"
 #include "diagrad/ops/slice.h"
+#include "diagrad/train/tasks/denoise/generator.h"
 
 namespace diagrad::train {
 namespace {
@@ -79,40 +81,50 @@ std::string DenoiseEvaluator::class_name(int64_t label) const {
                                    : fmt::format("class {}", label);
 }
 
-/// Each class in its turn. `like` gives the shape of an image and the dtype.
-void DenoiseEvaluator::generate(nn::Module& model, const Tensor& like) {
-  SamplingOptions sampling{.seed = kGridSeed, .steps = preview_steps_, .dtype = like.dtype()};
-  sampling.image = {like.size(1), like.size(2), like.size(3)};
-  std::vector<int64_t> labels;
-  for (int64_t i = 0; i < options_.samples; ++i) {
-    sampling.images.push_back(i);
-    if (model.class_count() > 0) labels.push_back(i % model.class_count());
+/// `like` gives the shape of an image and the dtype.
+Gallery DenoiseEvaluator::generated(nn::Module& model, const Tensor& like) const {
+  Gallery gallery{.title = "Generated images",
+                  .note = fmt::format("From the same noise in every evaluation, {} steps of DDIM.",
+                                      preview_steps_)};
+  const OptionValues values("sample", {"", {{"steps", std::to_string(preview_steps_)}}},
+                            denoise_generator_options());
+  const Shape image = {like.size(1), like.size(2), like.size(3)};
+  DenoiseGenerator generator(model, diffusion_,
+                             {.image = image,
+                              .normalization = kDenoiseNormalization,
+                              .dtype = like.dtype(),
+                              .seed = kGridSeed,
+                              .values = values});
+  std::vector<uint8_t> pixels;
+  try {
+    pixels = generator.generate(0, options_.samples);
+  } catch (const Error& error) {
+    // A net that diverged is told by its loss.
+    if (error.kind() != ErrorKind::diverged) throw;
+    gallery.note = "None: the net gave values that are no numbers.";
+    return gallery;
   }
-  const Denoiser denoiser = net_denoiser(model, diffusion_, labels, 1.0);
-  const Tensor images =
-      sample(denoiser, diffusion_.target, diffusion_.schedule, *make_sampler("ddim"), sampling);
-  const std::vector<uint8_t> pixels = to_pixels(images);
-  const int64_t size = sampling.image.numel();
-  gallery_ = {.title = "Generated images",
-              .note = fmt::format("From the same noise in every evaluation, {} steps of DDIM.",
-                                  preview_steps_)};
   for (int64_t i = 0; i < options_.samples; ++i) {
-    const std::string description =
-        labels.empty() ? "generated" : class_name(labels[static_cast<size_t>(i)]);
-    Gallery::Image& image = gallery_->images.emplace_back();
-    image = {.description = description,
+    const std::optional<int64_t> label = generator.label(i);
+    const std::string description = label ? class_name(*label) : "generated";
+    const auto begin = pixels.begin() + i * image.numel();
+    Gallery::Image& shown = gallery.images.emplace_back();
+    shown = {.description = description,
              .source = "generated",
              .index = i,
-             .height = like.size(1),
-             .width = like.size(2),
-             .channels = like.size(3),
-             .pixels = {pixels.begin() + i * size, pixels.begin() + (i + 1) * size}};
-    if (!labels.empty()) image.captions = {{.label = "class", .text = description}};
+             .height = image[0],
+             .width = image[1],
+             .channels = image[2],
+             .pixels = {begin, begin + image.numel()}};
+    if (label) shown.captions = {{.label = "class", .text = description}};
   }
+  return gallery;
 }
 
 void DenoiseEvaluator::add(nn::Module& model, const data::Batch& batch) {
-  if (options_.samples > 0 && preview_steps_ > 0 && !gallery_) generate(model, batch.images);
+  if (options_.samples > 0 && preview_steps_ > 0 && !gallery_) {
+    gallery_ = generated(model, batch.images);
+  }
   const data::Batch part = chosen_images(batch, images_);
   if (part.size() == 0) return;
   const Tensor classes = class_labels(model, part);

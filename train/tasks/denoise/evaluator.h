@@ -34,7 +34,7 @@ class DenoiseEvaluator : public Evaluator {
   std::vector<Block> blocks() const override;
 
  private:
-  void generate(nn::Module& model, const Tensor& like);
+  Gallery generated(nn::Module& model, const Tensor& like) const;
   std::string class_name(int64_t label) const;
 
   Diffusion diffusion_;

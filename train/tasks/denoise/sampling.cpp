@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <utility>
 
 #include "diagrad/autograd/grad_mode.h"
@@ -122,18 +121,6 @@ Tensor sample(const Denoiser& denoiser, DenoiseTarget target, const NoiseSchedul
     x0_before = x0;
   }
   return x;
-}
-
-std::vector<uint8_t> to_pixels(const Tensor& images) {
-  const Tensor values = images.to(DType::f64).contiguous();
-  std::vector<uint8_t> pixels(static_cast<size_t>(values.numel()));
-  for (size_t i = 0; i < pixels.size(); ++i) {
-    const double value = values.data<double>()[i];
-    // False for NaN, too.
-    const double share = value > -1.0 ? std::min((value + 1.0) / 2.0, 1.0) : 0.0;
-    pixels[i] = static_cast<uint8_t>(std::lround(255.0 * share));
-  }
-  return pixels;
 }
 
 }  // namespace diagrad::train

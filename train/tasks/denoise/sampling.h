@@ -60,8 +60,4 @@ struct SamplingOptions {
 Tensor sample(const Denoiser& denoiser, DenoiseTarget target, const NoiseSchedule& schedule,
               const Sampler& sampler, const SamplingOptions& options);
 
-/// Images [B,H,W,C] in [-1, 1] as bytes, the nearest of 0 to 255; what lies outside is clipped, NaN
-/// is 0.
-std::vector<uint8_t> to_pixels(const Tensor& images);
-
 }  // namespace diagrad::train
