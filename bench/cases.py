@@ -13,7 +13,7 @@ class Case(NamedTuple):
     model: str
     attention: str
     batch: int
-    width: int = 0  # of the first stage; 0: the model has no such option
+    width: int = 0  # channels of the first stage or level; 0: the model has no such option
     optimizer: str = "sgd"
     image: int = 32  # pixels of a side
     classes: int = 10
@@ -23,11 +23,18 @@ class Case(NamedTuple):
     def is_transformer(self):
         return self.model.startswith("vit")
 
+    @property
+    def is_denoiser(self):
+        return self.model == "unet"
+
     def diagrad_arguments(self):
         """Of `diagrad bench`, which knows the image size of each model."""
-        width = ["--model-opt", f"width={self.width}"] if self.width else []
+        option = "base" if self.is_denoiser else "width"
+        width = ["--model-opt", f"{option}={self.width}"] if self.width else []
         arguments = ["--model", self.model, *width, "--attention", self.attention,
                      "--batch", str(self.batch)]
+        if self.is_denoiser:
+            arguments += ["--task", "denoise"]
         if self.optimizer != "sgd":
             arguments += ["--optimizer", self.optimizer]
         if self.classes != 10:
@@ -44,6 +51,7 @@ class Case(NamedTuple):
 
 VIT_CIFAR = Bounds(ratio=2.0, peak=0.60, memory=0.75)
 VIT_TINY = Bounds(ratio=1.8, peak=0.60, memory=0.75)
+UNET = Bounds(ratio=1.8, peak=1.0, memory=0.75)
 
 CASES = {
     "resnet20": Case("resnet20", "none", 128, width=16),
@@ -56,4 +64,6 @@ CASES = {
     "vit-cifar-dia": Case("vit-cifar", "dia-lstm", 128, optimizer="adamw", bounds=VIT_CIFAR),
     "vit-tiny": Case("vit-tiny-patch16-224", "none", 8, optimizer="adamw", image=224,
                      classes=1000, bounds=VIT_TINY),
+    "unet": Case("unet", "none", 16, width=64, optimizer="adamw", bounds=UNET),
+    "unet-dia": Case("unet", "dia-lstm", 16, width=64, optimizer="adamw", bounds=UNET),
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One net of the comparison in PyTorch: whole training steps (gradients cleared, forward, loss,
-backward, fused optimizer) on random images. The ResNets are those of the parity test.
+backward, fused optimizer) on random images. The ResNets are those of the parity test; the U-net's
+loss is that of denoising.
 
     peer.py --model resnet20 --attention dia-lstm [--width 16] [--batch 128] [--threads 2]
             [--optimizer sgd|adamw] [--image 32] [--classes 10] [--layout nchw|nhwc] [--compile]
@@ -26,18 +27,22 @@ import time
 import torch
 from torch.nn import functional as F
 
+import peer_unet
 import peer_vit
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "parity"))
 from reference_nets import ATTENTION, ResNet  # noqa: E402
 
+NAMED = (*peer_vit.SIZES, *peer_unet.SIZES)
+
 
 def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--model", default="resnet20",
-                        help="resnet<depth>, " + ", ".join(peer_vit.SIZES))
+                        help="resnet<depth>, " + ", ".join(NAMED))
     parser.add_argument("--attention", default="none", choices=sorted(ATTENTION))
-    parser.add_argument("--width", type=int, default=16, help="channels of a ResNet's first stage")
+    parser.add_argument("--width", type=int, default=16,
+                        help="channels of the first stage of a ResNet or U-net")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--optimizer", default="sgd", choices=["sgd", "adamw"])
     parser.add_argument("--image", type=int, default=32, help="pixels of a side")
@@ -52,9 +57,9 @@ def read_arguments():
     parser.add_argument("--memory", action="store_true")
     arguments = parser.parse_args()
     depth = arguments.model.removeprefix("resnet")
-    if arguments.model not in peer_vit.SIZES and not depth.isdigit():
+    if arguments.model not in NAMED and not depth.isdigit():
         parser.error(f"--model: '{arguments.model}' is neither resnet<depth> nor one of "
-                     f"{', '.join(peer_vit.SIZES)}")
+                     f"{', '.join(NAMED)}")
     return arguments
 
 
@@ -75,6 +80,9 @@ def make_model(arguments):
     if arguments.model in peer_vit.SIZES:
         return peer_vit.ViT(peer_vit.SIZES[arguments.model], arguments.image, arguments.classes,
                             ATTENTION[arguments.attention])
+    if arguments.model in peer_unet.SIZES:
+        size = peer_unet.SIZES[arguments.model]._replace(base=arguments.width)
+        return peer_unet.UNet(size, arguments.image, ATTENTION[arguments.attention])
     sharing = "stage" if arguments.attention == "dia-lstm" else "block"
     return ResNet(int(arguments.model.removeprefix("resnet")), arguments.classes,
                   arguments.attention, sharing, base=arguments.width)
@@ -99,6 +107,8 @@ def step_function(arguments):
 
     def loss_of(images, labels):
         with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bf16):
+            if arguments.model in peer_unet.SIZES:
+                return model(images)
             return F.cross_entropy(model(images).float(), labels)
 
     forward = torch.compile(loss_of) if arguments.compile else loss_of
