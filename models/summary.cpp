@@ -31,9 +31,12 @@ class LayerWatch : public autograd::OpObserver {
       summary.activation_bytes += output.numel() * size_of(output.dtype());
     }
     std::set<std::string> owners;
+    std::string last;
     for (const Tensor& input : inputs) {
       const auto found = input.defined() ? owners_.find(input.id()) : owners_.end();
-      if (found != owners_.end()) owners.insert(found->second);
+      if (found == owners_.end()) continue;
+      last = found->second;
+      owners.insert(last);
     }
     if (owners.size() == 1 && inputs.size() == 1) {
       // Reshaped, repeated or cast: still that parameter. Kept, so that its id stays its own.
@@ -43,7 +46,7 @@ class LayerWatch : public autograd::OpObserver {
     }
     if (!owners.empty()) {
       layer_ = *owners.begin();
-      add_call(row_of(owners), op, outputs);
+      add_call(row_of(owners, last), op, outputs);
     } else if (op.multiply_adds > 0) {
       // Products of activations alone, as self-attention makes them, belong to what holds the
       // layer that ran before.
@@ -61,21 +64,23 @@ class LayerWatch : public autograd::OpObserver {
     row.multiply_adds += op.multiply_adds;
   }
 
-  /// Several modules served by one operation make one row, under the name of what holds them all.
-  LayerRow& row_of(const std::set<std::string>& owners) {
-    const std::string& first = *owners.begin();
-    std::string name = first;
+  /// Several modules served by one operation make one row, under the name of what holds them all;
+  /// where nothing but the model does, under that of the last.
+  LayerRow& row_of(const std::set<std::string>& owners, const std::string& last) {
+    std::string name = last;
     while (!std::all_of(owners.begin(), owners.end(), [&](const std::string& owner) {
       return owner == name || owner.starts_with(name + ".");
     })) {
       const size_t dot = name.rfind('.');
-      if (dot == std::string::npos) return row_of({first});
+      if (dot == std::string::npos) {
+        name = last;
+        break;
+      }
       name.resize(dot);
     }
-    const bool is_new = rows_.count(name) == 0;
     LayerRow& row = row_named(name);
     for (const std::string& owner : owners) {
-      if (is_new) row.parameters += sizes_.at(owner);
+      if (counted_.insert(owner).second) row.parameters += sizes_.at(owner);
     }
     return row;
   }
@@ -89,6 +94,7 @@ class LayerWatch : public autograd::OpObserver {
   std::map<const void*, std::string> owners_;
   std::vector<Tensor> aliases_;
   std::map<std::string, int64_t> sizes_;
+  std::set<std::string> counted_;  ///< owners whose parameters are in a row
   std::map<std::string, size_t> rows_;
   std::string layer_;  ///< the last one that ran
 };

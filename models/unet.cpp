@@ -179,7 +179,7 @@ Tensor Unet::call(const nn::Inputs& inputs) {
     x = level.resample->forward(x);
     if (level.path == Path::down) skips.push_back(x);
   }
-  return conv_out_->forward(silu(conv_norm_out_->forward(x)));
+  return conv_out_->forward(conv_norm_out_->before_silu(x));
 }
 
 Tensor Unet::run_layer(const Layer& layer, size_t site, const std::vector<Tensor>& inputs,

@@ -3,6 +3,7 @@
 #include "diagrad/core/error.h"
 #include "diagrad/ops/activation.h"
 #include "diagrad/ops/binary.h"
+#include "diagrad/ops/channel_scale.h"
 #include "diagrad/ops/pad.h"
 #include "diagrad/ops/reshape.h"
 #include "diagrad/ops/scaled_dot_product.h"
@@ -48,12 +49,21 @@ UnetBlock::UnetBlock(const UnetBlockSpec& spec, RandomStream& random)
 }
 
 Tensor UnetBlock::run(const Tensor& x, const Tensor& time, const nn::SiteAttention& attention) {
-  Tensor h = conv1_->forward(silu(norm1_->forward(x)));
+  // Activations and the sum with the time are made again in backward, not kept.
+  const Tensor first = conv1_->forward(norm1_->before_silu(x));
   const Tensor shift = time_emb_proj_->forward(time);
-  h = diagrad::add(h, reshape(shift, {shift.size(0), 1, 1, shift.size(1)}));
-  h = conv2_->forward(dropout_->forward(silu(norm2_->forward(h))));
-  h = attention.apply_at(nn::Placement::pre_add, h);
-  return diagrad::add(conv_shortcut_ ? conv_shortcut_->forward(x) : x, h);
+  Tensor h;
+  if (dropout_->drops()) {
+    const Tensor sum = diagrad::add(first, reshape(shift, {shift.size(0), 1, 1, shift.size(1)}));
+    h = conv2_->forward(dropout_->forward(silu(norm2_->forward(sum))));
+  } else {
+    h = conv2_->forward(norm2_->before_silu(first, shift));
+  }
+  const Tensor shortcut = conv_shortcut_ ? conv_shortcut_->forward(x) : x;
+  if (attention.is_at(nn::Placement::pre_add) && attention.form() == nn::Form::vector) {
+    return channel_scale_add(h, attention.factors(h), shortcut);
+  }
+  return diagrad::add(shortcut, attention.apply_at(nn::Placement::pre_add, h));
 }
 
 UnetSelfAttention::UnetSelfAttention(const UnetSelfAttentionSpec& spec, RandomStream& random)

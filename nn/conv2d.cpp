@@ -48,6 +48,10 @@ Tensor Conv2d::forward(const Tensor& x) {
   return conv2d(x, weight_, bias_, options_);
 }
 
+Tensor Conv2d::forward(const GroupNormSilu& activations) const {
+  return group_norm_silu_conv2d(activations, weight_, bias_, options_);
+}
+
 Convolution Conv2d::convolution() const {
   DG_CHECK(!bias_.defined(), "Conv2d: a convolution with a bias cannot begin another operation");
   return {weight_, options_};

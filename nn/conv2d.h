@@ -4,6 +4,7 @@
 #include "diagrad/core/size2.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/ops/conv_batch_norm.h"
+#include "diagrad/ops/group_norm.h"
 
 namespace diagrad::nn {
 
@@ -30,6 +31,8 @@ class Conv2d : public Module {
  public:
   Conv2d(const Conv2dSpec& spec, RandomStream& random);
   Tensor forward(const Tensor& x) override;
+  /// Of activations that are not kept.
+  Tensor forward(const GroupNormSilu& activations) const;
   /// For an operation that begins with it. Throws where there is a bias.
   Convolution convolution() const;
 

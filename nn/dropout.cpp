@@ -22,7 +22,7 @@ DropoutOptions next_mask(double p) {
 Dropout::Dropout(const DropoutSpec& spec) : spec_(checked("Dropout", spec)) {}
 
 Tensor Dropout::forward(const Tensor& x) {
-  return is_training() && spec_.p > 0.0 ? dropout(x, next_mask(spec_.p)) : x;
+  return drops() ? dropout(x, next_mask(spec_.p)) : x;
 }
 
 DropPath::DropPath(const DropoutSpec& spec) : spec_(checked("DropPath", spec)) {}

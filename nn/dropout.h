@@ -16,6 +16,8 @@ class Dropout : public Module {
  public:
   explicit Dropout(const DropoutSpec& spec);
   Tensor forward(const Tensor& x) override;
+  /// Whether forward() is anything but the identity now.
+  bool drops() const { return is_training() && spec_.p > 0.0; }
 
  private:
   DropoutSpec spec_;

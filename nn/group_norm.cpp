@@ -1,7 +1,6 @@
 #include "diagrad/nn/group_norm.h"
 
 #include "diagrad/core/error.h"
-#include "diagrad/ops/group_norm.h"
 
 namespace diagrad::nn {
 
@@ -19,6 +18,10 @@ Tensor GroupNorm::forward(const Tensor& x) {
            "GroupNorm: input {} is not [B,...,C] with the {} channels of the layer", x.shape(),
            spec_.channels);
   return group_norm(x, weight_, bias_, {.groups = spec_.groups, .epsilon = spec_.epsilon});
+}
+
+GroupNormSilu GroupNorm::before_silu(const Tensor& x, const Tensor& shift) const {
+  return {x, weight_, bias_, shift, {.groups = spec_.groups, .epsilon = spec_.epsilon}};
 }
 
 }  // namespace diagrad::nn

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "diagrad/nn/module.h"
+#include "diagrad/ops/group_norm.h"
 
 namespace diagrad::nn {
 
@@ -19,6 +20,8 @@ class GroupNorm : public Module {
  public:
   explicit GroupNorm(const GroupNormSpec& spec);
   Tensor forward(const Tensor& x) override;
+  /// silu(forward(x + shift)) for a layer that makes it for itself; shift [B,C] or undefined.
+  GroupNormSilu before_silu(const Tensor& x, const Tensor& shift = {}) const;
 
  private:
   GroupNormSpec spec_;

@@ -13,19 +13,6 @@ using autograd::BackwardContext;
 using autograd::Gradients;
 using autograd::SavedTensor;
 
-/// Kernels may copy all that they reach of an image, border included: what they compute of these
-/// sizes stays within 63 bits.
-void check_reach(const char* name, const ConvGeometry& g) {
-  constexpr int64_t kMost = int64_t{1} << 56;
-  const int64_t height = g.input.h + 2 * g.padding.h;
-  const int64_t width = g.input.w + 2 * g.padding.w;
-  const int64_t channels = std::max<int64_t>({g.in_channels, g.out_channels, 1});
-  DG_CHECK(height * width <= kMost / channels,
-           "{}: {} x {} pixels, padding included, of {} channels are more than 2^56 numbers; use a "
-           "smaller padding",
-           name, height, width, channels);
-}
-
 }  // namespace
 
 Tensor record_convolution(const char* name, const ConvGeometry& geometry, const Tensor& x,
@@ -97,6 +84,17 @@ void check_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, int64_t 
            "conv2d: expected input [B,H,W,C] and weight [O,kh,kw,C/groups], got {} and {}",
            x.shape(), w.shape());
   check_convolution("conv2d", x, w, bias, groups);
+}
+
+void check_reach(const char* name, const ConvGeometry& g) {
+  constexpr int64_t kMost = int64_t{1} << 56;
+  const int64_t height = g.input.h + 2 * g.padding.h;
+  const int64_t width = g.input.w + 2 * g.padding.w;
+  const int64_t channels = std::max<int64_t>({g.in_channels, g.out_channels, 1});
+  DG_CHECK(height * width <= kMost / channels,
+           "{}: {} x {} pixels, padding included, of {} channels are more than 2^56 numbers; use a "
+           "smaller padding",
+           name, height, width, channels);
 }
 
 int64_t convolution_size(const char* name, const char* axis, int64_t input, int64_t kernel,

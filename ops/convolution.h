@@ -1,6 +1,7 @@
 #pragma once
 
 #include "diagrad/core/tensor.h"
+#include "diagrad/ops/conv2d.h"
 #include "diagrad/ops/conv2d_kernels.h"
 
 namespace diagrad {
@@ -16,6 +17,15 @@ void check_convolution(const char* name, const Tensor& x, const Tensor& w, const
 
 /// Those and the ranks of conv2d.
 void check_conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, int64_t groups);
+
+/// The geometry of conv2d for arguments that these checks have passed; throws, beginning with
+/// `name`, when the kernel does not fit or a number is out of range.
+ConvGeometry conv2d_geometry(const char* name, const Tensor& x, const Tensor& w,
+                             const Conv2dOptions& options);
+
+/// Kernels may copy all that they reach of an image, border included: throws where what they
+/// compute of these sizes would not stay within 63 bits.
+void check_reach(const char* name, const ConvGeometry& geometry);
 
 /// Size of an output axis; throws when the kernel does not fit or a number is out of range.
 int64_t convolution_size(const char* name, const char* axis, int64_t input, int64_t kernel,

@@ -3,10 +3,12 @@
 
 #include "diagrad/core/dtype.h"
 #include "diagrad/core/parallel.h"
+#include "diagrad/core/vector_math.h"
 #include "diagrad/ops/batch_norm_math.h"
 #include "diagrad/ops/cpu/column_moments.h"
 #include "diagrad/ops/cpu/normal_lines.h"
 #include "diagrad/ops/group_norm_kernels.h"
+#include "diagrad/ops/unary_math.h"
 
 namespace diagrad {
 namespace {
@@ -42,10 +44,24 @@ double value_or(const Tensor& vector, int64_t index, double otherwise) {
   return vector.defined() ? static_cast<double>(vector.data<T>()[index]) : otherwise;
 }
 
+/// What is added to each channel of one image.
+template <typename T>
+class ChannelShift {
+ public:
+  ChannelShift(const Tensor& shift, int64_t image)
+      : of_image_(shift.defined() ? shift.data<T>() + image * shift.size(1) : nullptr) {}
+  double operator[](int64_t c) const {
+    return of_image_ != nullptr ? static_cast<double>(of_image_[c]) : 0.0;
+  }
+
+ private:
+  const T* of_image_;
+};
+
 /// The statistics of one image: moments per channel, merged over the channels of each group.
 template <typename T>
-void group_statistics(const Images& images, const ChannelTiling& tiling, const T* x, double epsilon,
-                      double* mean, double* rstd) {
+void group_statistics(const Images& images, const ChannelTiling& tiling, const T* x,
+                      const ChannelShift<T>& added, double epsilon, double* mean, double* rstd) {
   const Scratch<double> memory(2 * images.channels);
   ColumnMoments channels(memory.data(), images.channels);
   kernels::add_rows(tiling, x, images.rows, channels);
@@ -54,13 +70,23 @@ void group_statistics(const Images& images, const ChannelTiling& tiling, const T
     Moments group;
     for (int64_t k = 0; k < images.group_size && images.rows > 0; ++k) {
       const int64_t c = g * images.group_size + k;
-      group = merge(group, static_cast<double>(k) * size, {channels.mean[c], channels.squares[c]},
-                    size);
+      group = merge(group, static_cast<double>(k) * size,
+                    {channels.mean[c] + added[c], channels.squares[c]}, size);
     }
     const double count = size * static_cast<double>(images.group_size);
     mean[g] = group.mean;
     rstd[g] = 1.0 / std::sqrt(group.squares / std::max(count, 1.0) + epsilon);
   }
+}
+
+template <typename T>
+void silu_line(int64_t width, const T* x, const T* pivot, const T* scale, const T* shift, T* y) {
+  const unary::Silu<T> silu{};
+  map_math<T>(
+      width,
+      [silu](const MathVec<T>& value, const MathVec<T>& from, const MathVec<T>& factor,
+             const MathVec<T>& term) { return silu.value((value - from) * factor + term); },
+      y, x, pivot, scale, shift);
 }
 
 template <typename T>
@@ -72,86 +98,200 @@ void forward(const GroupNormForward& pass) {
     T* const y = pass.y.data<T>() + image * images.values();
     double* const mean = pass.mean.data<double>() + image * images.groups;
     double* const rstd = pass.rstd.data<double>() + image * images.groups;
-    group_statistics(images, tiling, x, pass.epsilon, mean, rstd);
+    const ChannelShift<T> added(pass.shift, image);
+    group_statistics(images, tiling, x, added, pass.epsilon, mean, rstd);
     const auto affine = [&](int64_t c) {
       const int64_t g = c / images.group_size;
-      return BatchNormAffine<T>(mean[g], rstd[g], value_or<T>(pass.gamma, c, 1.0),
+      return BatchNormAffine<T>(mean[g] - added[c], rstd[g], value_or<T>(pass.gamma, c, 1.0),
                                 value_or<T>(pass.beta, c, 0.0));
     };
     const ChannelBroadcast<T> pivot(tiling, [&](int64_t c) { return affine(c).pivot; });
     const ChannelBroadcast<T> scale(tiling, [&](int64_t c) { return affine(c).scale; });
     const ChannelBroadcast<T> shift(tiling, [&](int64_t c) { return affine(c).shift; });
     kernels::for_each_line(tiling, images.rows, [&](int64_t offset, int64_t width) {
-      kernels::forward_line<false>(width, x + offset, pivot.data(), scale.data(), shift.data(),
-                                   y + offset);
+      const auto line = pass.silu ? silu_line<T> : kernels::forward_line<false, T>;
+      line(width, x + offset, pivot.data(), scale.data(), shift.data(), y + offset);
     });
   });
 }
 
 /// What the gradients of one image need: per group mean, 1/std and the coefficients of
-/// dx = scale * dy + slope * (x - pivot) + offset; see docs/notes/group_norm.md.
+/// dx = scale * dy + slope * (x - pivot) + offset; see docs/notes/group_norm.md. The offset of a
+/// channel takes the rounding of its pivot into account.
 struct GroupGradient {
-  double mean, rstd, error, slope, offset;
+  double mean, rstd, slope, offset;
+};
+
+/// One image in the backward pass.
+template <typename T>
+struct ImageGradient {
+  ImageGradient(const GroupNormBackward& whole, const Images& all, int64_t number)
+      : pass(whole),
+        images(all),
+        image(number),
+        added(whole.shift, number),
+        groups(all.groups),
+        x(whole.x.data<T>() + number * all.values()),
+        dy(whole.dy.data<T>() + number * all.values()) {
+    for (int64_t g = 0; g < images.groups; ++g) {
+      groups.data()[g] = {whole.mean.data<double>()[number * images.groups + g],
+                          whole.rstd.data<double>()[number * images.groups + g], 0.0, 0.0};
+    }
+  }
+
+  const GroupGradient& group(int64_t c) const { return groups.data()[c / images.group_size]; }
+  double mean(int64_t c) const { return group(c).mean - added[c]; }
+  T pivot(int64_t c) const { return static_cast<T>(mean(c)); }
+  double error(int64_t c) const { return static_cast<double>(pivot(c)) - mean(c); }
+  double scale(int64_t c) const { return value_or<T>(pass.gamma, c, 1.0) * group(c).rstd; }
+  double offset(int64_t c) const { return group(c).offset + group(c).slope * error(c); }
+
+  const GroupNormBackward& pass;
+  const Images& images;
+  int64_t image;
+  ChannelShift<T> added;
+  Scratch<GroupGradient> groups;
+  const T* x;
+  T* dy;
 };
 
 /// From the sums of dy and dy * (x - pivot) per channel of one image, [2, C], which become its
 /// shares of dbeta and dgamma.
 template <typename T>
-void solve_groups(const GroupNormBackward& pass, const Images& images, int64_t image, double* sums,
-                  GroupGradient* groups) {
+void solve_groups(ImageGradient<T>& own, double* sums) {
+  const Images& images = own.images;
   double* const sum_g = sums;
   double* const sum_gx = sums + images.channels;
   const auto count = static_cast<double>(images.rows * images.group_size);
   for (int64_t g = 0; g < images.groups; ++g) {
-    GroupGradient& group = groups[g];
-    group.mean = pass.mean.data<double>()[image * images.groups + g];
-    group.rstd = pass.rstd.data<double>()[image * images.groups + g];
-    group.error = static_cast<double>(static_cast<T>(group.mean)) - group.mean;
+    GroupGradient& group = own.groups.data()[g];
     double all = 0.0;    // of gamma * dy
     double all_x = 0.0;  // of gamma * dy * xhat
     for (int64_t c = g * images.group_size; c < (g + 1) * images.group_size; ++c) {
-      const double gamma = value_or<T>(pass.gamma, c, 1.0);
-      sum_gx[c] = group.rstd * (sum_gx[c] + group.error * sum_g[c]);
+      const double gamma = value_or<T>(own.pass.gamma, c, 1.0);
+      sum_gx[c] = group.rstd * (sum_gx[c] + own.error(c) * sum_g[c]);
       all += gamma * sum_g[c];
       all_x += gamma * sum_gx[c];
     }
     group.slope = -group.rstd * group.rstd * all_x / count;
-    group.offset = -group.rstd * all / count + group.slope * group.error;
+    group.offset = -group.rstd * all / count;
+  }
+}
+
+/// Replaces dy by the gradient g before silu and adds g, g * (x - pivot) and x - pivot to the sums.
+/// One exponential serves the derivative and y, which may be null.
+template <typename T>
+void silu_gradient_line(int64_t width, const T* x, const T* pivot, const T* scale, const T* shift,
+                        T* dy, T* y, T* sums, int64_t stride) {
+  using V = MathVec<T>;
+  const unary::Silu<T> silu{};
+  for (int64_t i = 0; i < width; i += kMathLanes<T>) {
+    const int64_t count = std::min(kMathLanes<T>, width - i);
+    const V deviation = load_math(x + i, count) - load_math(pivot + i, count);
+    const V value = deviation * load_math(scale + i, count) + load_math(shift + i, count);
+    const V g = load_math(dy + i, count) * silu.derivative(value);
+    store_math(dy + i, g, count);
+    if (y != nullptr) store_math(y + i, silu.value(value), count);
+    const auto add = [&](int64_t term, const V& what) {
+      T* const to = sums + term * stride + i;
+      store_math(to, load_math(to, count) + what, count);
+    };
+    add(0, g);
+    add(1, g * deviation);
+    add(2, deviation);
+  }
+}
+
+/// The same over an image: three sums per channel.
+template <typename T>
+void silu_gradient(const ImageGradient<T>& own, const ChannelTiling& tiling,
+                   const ChannelBroadcast<T>& pivot, double* sums) {
+  const GroupNormBackward& pass = own.pass;
+  const ChannelBroadcast<T> scale(tiling, [&](int64_t c) { return static_cast<T>(own.scale(c)); });
+  const ChannelBroadcast<T> shift(tiling, [&](int64_t c) {
+    return BatchNormAffine<T>(own.mean(c), own.group(c).rstd, value_or<T>(pass.gamma, c, 1.0),
+                              value_or<T>(pass.beta, c, 0.0))
+        .shift;
+  });
+  T* const y = pass.y.defined() ? pass.y.data<T>() + own.image * own.images.values() : nullptr;
+  kernels::add_column_sums<3, T>(
+      tiling, own.images.rows, sums, [&](int64_t offset, int64_t width, T* partial) {
+        silu_gradient_line<T>(width, own.x + offset, pivot.data(), scale.data(), shift.data(),
+                              own.dy + offset, y == nullptr ? y : y + offset, partial,
+                              tiling.width);
+      });
+}
+
+/// The sum of dx over the positions of each channel, from the sums of g and of x - pivot.
+template <typename T>
+void shift_gradient(const ImageGradient<T>& own, const double* sums) {
+  const int64_t channels = own.images.channels;
+  const auto rows = static_cast<double>(own.images.rows);
+  const Tensor& dshift = own.pass.dshift;
+  T* const to = dshift.data<T>() + own.image * channels;
+  for (int64_t c = 0; c < channels; ++c) {
+    to[c] = own.images.rows == 0 ? T(0)
+                                 : static_cast<T>(own.scale(c) * sums[c] +
+                                                  own.group(c).slope * sums[2 * channels + c] +
+                                                  rows * own.offset(c));
+  }
+}
+
+/// dx = a * g + b * (x - pivot) + c, or that added to dx; g may be dx.
+template <bool accumulate, typename T>
+void add_input_gradient_line(int64_t width, const T* x, const T* g, const T* pivot, const T* a,
+                             const T* b, const T* c, T* dx) {
+  for (int64_t i = 0; i < width; i += kMathLanes<T>) {
+    const int64_t count = std::min(kMathLanes<T>, width - i);
+    const MathVec<T> deviation = load_math(x + i, count) - load_math(pivot + i, count);
+    MathVec<T> value = load_math(a + i, count) * load_math(g + i, count) +
+                       (load_math(b + i, count) * deviation + load_math(c + i, count));
+    if constexpr (accumulate) value += load_math(dx + i, count);
+    store_math(dx + i, value, count);
   }
 }
 
 template <typename T>
-void image_gradient(const GroupNormBackward& pass, const Images& images,
-                    const ChannelTiling& tiling, int64_t image, double* sums) {
-  const T* const x = pass.x.data<T>() + image * images.values();
-  const T* const dy = pass.dy.data<T>() + image * images.values();
-  const double* const mean = pass.mean.data<double>() + image * images.groups;
-  const ChannelBroadcast<T> pivot(
-      tiling, [&](int64_t c) { return static_cast<T>(mean[c / images.group_size]); });
-  std::fill(sums, sums + 2 * images.channels, 0.0);
-  kernels::add_column_sums<2, T>(
-      tiling, images.rows, sums, [&](int64_t offset, int64_t width, T* partial) {
-        kernels::add_gradient_line<false>(width, x + offset, dy + offset, pivot.data(),
-                                          pivot.data(), pivot.data(), partial,
-                                          partial + tiling.width);
-      });
-  const Scratch<GroupGradient> groups(images.groups);
-  solve_groups<T>(pass, images, image, sums, groups.data());
-  if (!pass.dx.defined()) return;
-  const auto group_of = [&](int64_t c) { return groups.data()[c / images.group_size]; };
-  const ChannelBroadcast<T> scale(tiling, [&](int64_t c) {
-    return static_cast<T>(value_or<T>(pass.gamma, c, 1.0) * group_of(c).rstd);
-  });
+void input_gradient(const ImageGradient<T>& own, const ChannelTiling& tiling,
+                    const ChannelBroadcast<T>& pivot) {
+  const ChannelBroadcast<T> scale(tiling, [&](int64_t c) { return static_cast<T>(own.scale(c)); });
   const ChannelBroadcast<T> slope(tiling,
-                                  [&](int64_t c) { return static_cast<T>(group_of(c).slope); });
-  const ChannelBroadcast<T> shift(tiling,
-                                  [&](int64_t c) { return static_cast<T>(group_of(c).offset); });
-  T* const dx = pass.dx.data<T>() + image * images.values();
-  kernels::for_each_line(tiling, images.rows, [&](int64_t offset, int64_t width) {
-    kernels::input_gradient_line<false, true>(width, x + offset, dy + offset, pivot.data(),
-                                              pivot.data(), pivot.data(), scale.data(),
-                                              slope.data(), shift.data(), dx + offset);
+                                  [&](int64_t c) { return static_cast<T>(own.group(c).slope); });
+  const ChannelBroadcast<T> shift(tiling, [&](int64_t c) { return static_cast<T>(own.offset(c)); });
+  const Tensor& result = own.pass.dx;
+  T* const dx = result.data<T>() + own.image * own.images.values();
+  const auto add =
+      own.pass.accumulate ? add_input_gradient_line<true, T> : add_input_gradient_line<false, T>;
+  kernels::for_each_line(tiling, own.images.rows, [&](int64_t offset, int64_t width) {
+    if (own.pass.silu) {
+      add(width, own.x + offset, own.dy + offset, pivot.data(), scale.data(), slope.data(),
+          shift.data(), dx + offset);
+    } else {
+      kernels::input_gradient_line<false, true>(
+          width, own.x + offset, own.dy + offset, pivot.data(), pivot.data(), pivot.data(),
+          scale.data(), slope.data(), shift.data(), dx + offset);
+    }
   });
+}
+
+/// Sums [3, C], of which the first two become the shares of dbeta and dgamma.
+template <typename T>
+void image_gradient(ImageGradient<T>& own, const ChannelTiling& tiling, double* sums) {
+  const ChannelBroadcast<T> pivot(tiling, [&](int64_t c) { return own.pivot(c); });
+  std::fill(sums, sums + 3 * own.images.channels, 0.0);
+  if (own.pass.silu) {
+    silu_gradient(own, tiling, pivot, sums);
+  } else {
+    kernels::add_column_sums<2, T>(
+        tiling, own.images.rows, sums, [&](int64_t offset, int64_t width, T* partial) {
+          kernels::add_gradient_line<false>(width, own.x + offset, own.dy + offset, pivot.data(),
+                                            pivot.data(), pivot.data(), partial,
+                                            partial + tiling.width);
+        });
+  }
+  solve_groups(own, sums);
+  if (own.pass.dshift.defined()) shift_gradient(own, sums);
+  if (own.pass.dx.defined()) input_gradient(own, tiling, pivot);
 }
 
 template <typename T>
@@ -169,10 +309,11 @@ template <typename T>
 void backward(const GroupNormBackward& pass) {
   const Images images(pass.x, pass.groups);
   const ChannelTiling tiling(images.channels);
-  const int64_t stride = 2 * images.channels;
+  const int64_t stride = 3 * images.channels;
   const Scratch<double> shares(images.count * stride);
   images.for_each([&](int64_t image) {
-    image_gradient<T>(pass, images, tiling, image, shares.data() + image * stride);
+    ImageGradient<T> own(pass, images, image);
+    image_gradient(own, tiling, shares.data() + image * stride);
   });
   add_up<T>(pass.dbeta, shares.data(), images.count, stride, 0);
   add_up<T>(pass.dgamma, shares.data(), images.count, stride, images.channels);

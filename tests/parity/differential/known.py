@@ -9,7 +9,8 @@ import torch
 Known = collections.namedtuple("Known", "operations tensors where reason")
 
 NORMALISATIONS = ["batch_norm", "batch_norm_relu", "bn_scale_add_relu", "conv_batch_norm_relu",
-                  "conv_bn_scale_add_relu", "group_norm", "layer_norm", "layer_norm_linear"]
+                  "conv_bn_scale_add_relu", "group_norm", "group_norm_silu_conv2d", "layer_norm",
+                  "layer_norm_linear"]
 
 
 def everywhere(condition):
@@ -37,7 +38,7 @@ def infinite_weights(w, o, axis):
 
 def infinite_scale(operation, x):
     """Whether gamma or a factor of the tail has a value that is not finite."""
-    gamma = 2 if operation.startswith("conv_") else 1
+    gamma = 2 if operation.startswith("conv_") else 3 if operation.endswith("conv2d") else 1
     places = [gamma, *range(gamma + 5, len(x))]
     return any(x[i] is not None and not x[i].isfinite().all() for i in places)
 
@@ -73,12 +74,13 @@ KNOWN = [
           "ours is (x - mean) gamma, PyTorch's x gamma - mean gamma: NaN for an infinite gamma")
     for name in NORMALISATIONS
 ] + [
-    Known(["group_norm", "layer_norm", "layer_norm_linear", "batch_norm", "batch_norm_relu",
-           "bn_scale_add_relu"],
+    Known(["group_norm", "group_norm_silu_conv2d", "layer_norm", "layer_norm_linear", "batch_norm",
+           "batch_norm_relu", "bn_scale_add_relu"],
           ["output/0"] + [f"gradient/{i}" for i in range(8)],
           lambda x, o, dy, want: everywhere(has_equal_values(x[0], o)),
           "of equal values 0 or what rounding leaves, divided by sqrt(epsilon)"),
-    Known(["conv1d", "conv2d", "conv2d_fast", "conv_batch_norm_relu", "conv_bn_scale_add_relu"],
+    Known(["conv1d", "conv2d", "conv2d_fast", "conv_batch_norm_relu", "conv_bn_scale_add_relu",
+           "group_norm_silu_conv2d"],
           ["gradient/0"], lambda x, o, dy, want: infinite_weights(x[1], o, -1),
           "zeros beside dy are multiplied: NaN with an infinite weight"),
     Known(["conv2d_fast"], ["output/0"], lambda x, o, dy, want: infinite_weights(x[1], o, 0),

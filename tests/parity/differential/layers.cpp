@@ -200,6 +200,27 @@ CaseBody draw_group_norm(Draw& draw) {
           {{"groups", {static_cast<double>(groups)}}, {"epsilon", {epsilon}}}};
 }
 
+CaseBody draw_group_norm_silu_conv2d(Draw& draw) {
+  const GroupNormOptions norm{.groups = draw.between(1, 4), .epsilon = draw.pick({1e-5, 1e-3})};
+  const Shape shape{draw.between(1, 3), draw.between(2, 7), draw.between(2, 7),
+                    norm.groups * draw.between(3, 7)};
+  const int64_t outputs = draw.between(1, 20);
+  const int64_t kernel = draw.pick({1, 3});
+  const int64_t stride = draw.between(1, 2);
+  const Shape channels{shape.back()};
+  return {{draw.floats(shape), draw.floats({outputs, kernel, kernel, shape.back()}),
+           draw.maybe({outputs}), draw.maybe(channels, {0.5, 1.5}), draw.maybe(channels),
+           draw.maybe({shape[0], shape.back()})},
+          [=](In in) {
+            return Out{group_norm_silu_conv2d({in[0], in[3], in[4], in[5], norm}, in[1], in[2],
+                                              {.stride = stride, .padding = kernel / 2})};
+          },
+          {{"groups", {static_cast<double>(norm.groups)}},
+           {"epsilon", {norm.epsilon}},
+           {"stride", {static_cast<double>(stride)}},
+           {"padding", {static_cast<double>(kernel / 2)}}}};
+}
+
 CaseBody draw_layer_norm(Draw& draw) {
   Shape shape = draw.shape_or_empty(0, 2);
   shape.push_back(draw.between(3, 70));
@@ -346,6 +367,7 @@ std::vector<Operation> layer_operations() {
       conv_norm_case("conv_batch_norm_relu", false),
       conv_norm_case("conv_bn_scale_add_relu", true),
       {"group_norm", draw_group_norm},
+      {"group_norm_silu_conv2d", draw_group_norm_silu_conv2d},
       {"layer_norm", draw_layer_norm},
       {"layer_norm_linear", draw_layer_norm_linear},
       {"lstm_gates", draw_lstm_gates},

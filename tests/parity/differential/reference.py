@@ -179,6 +179,12 @@ def group_norm(x, o):
     return [y.movedim(1, -1)]
 
 
+def group_norm_silu_conv2d(x, o):
+    shifted = x[0] if x[5] is None else x[0] + x[5][:, None, None]
+    y = F.silu(group_norm([shifted, x[3], x[4]], o)[0])
+    return [convolution(y, x[1], x[2], stride=integer(o, "stride"), padding=integer(o, "padding"))]
+
+
 def lstm_step(u, c, o):
     i, f, g, out = u.chunk(4, 1)
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
@@ -286,6 +292,7 @@ REFERENCES = {
     "conv_batch_norm_relu": conv_batch_norm_relu,
     "conv_bn_scale_add_relu": conv_bn_scale_add_relu,
     "group_norm": group_norm,
+    "group_norm_silu_conv2d": group_norm_silu_conv2d,
     "layer_norm": lambda x, o: [F.layer_norm(x[0], x[0].shape[-1:], x[1], x[2], o["epsilon"][0])],
     "layer_norm_linear": lambda x, o: [F.linear(
         F.layer_norm(x[0], x[0].shape[-1:], x[1], x[2], o["epsilon"][0]), x[3], x[4])],
