@@ -5,10 +5,13 @@
 #include <cmath>
 #include <functional>
 
+#include "diagrad/ops/losses.h"
+
 namespace diagrad::parity {
 namespace {
 
 constexpr int kProjections = 16;
+constexpr int64_t kSteps = 1000;  ///< of the diffusion
 
 uint64_t fnv(const std::string& name) {
   uint64_t hash = 0xCBF29CE484222325ULL;
@@ -51,7 +54,9 @@ std::function<double(double)> formula_of(const std::string& name, const nn::Stat
     return [bound](double u) { return bound * u; };
   }
   if (shape.rank() > 1) {
-    const double scale = name.ends_with("qkv.weight") ? 2.0 : 1.0;
+    const bool wide = name.ends_with("qkv.weight") || name.ends_with("to_q.weight") ||
+                      name.ends_with("to_k.weight");
+    const double scale = wide ? 2.0 : 1.0;
     const double bound = scale / std::sqrt(static_cast<double>(shape.numel(1, shape.rank())));
     if (name.ends_with("bias")) return [bound](double u) { return bound * (0.75 + 0.25 * u); };
     return [bound](double u) { return bound * u; };
@@ -91,24 +96,54 @@ void fill_by_formula(nn::Module& model) {
   }
 }
 
-Batch batch_by_formula(int step, int64_t batch, int64_t classes, int64_t side, DType dtype) {
+namespace {
+
+/// Square images of `side` pixels; the formula counts them as NCHW.
+Tensor images_by_formula(const std::string& name, int64_t batch, int64_t side, DType dtype) {
   constexpr int64_t kChannels = 3;
-  const std::string number = std::to_string(step);
-  const uint64_t seed = fnv("input#" + number);
-  const Batch result{Tensor::empty({batch, side, side, kChannels}, dtype),
-                     Tensor::empty({batch}, DType::i64)};
-  // The formula counts pixels as NCHW.
-  fill(result.images, [&](int64_t k) {
+  const uint64_t seed = fnv(name);
+  Tensor images = Tensor::empty({batch, side, side, kChannels}, dtype);
+  fill(images, [&](int64_t k) {
     const int64_t c = k % kChannels;
     const int64_t pixel = k / kChannels % (side * side);
     const int64_t b = k / (kChannels * side * side);
     return uniform_of(seed, (b * kChannels + c) * side * side + pixel);
   });
+  return images;
+}
+
+/// Whole numbers below `bound`.
+Tensor numbers_by_formula(const std::string& name, int64_t batch, int64_t bound) {
+  Tensor numbers = Tensor::empty({batch}, DType::i64);
   for (int64_t b = 0; b < batch; ++b) {
-    result.labels.data<int64_t>()[b] =
-        static_cast<int64_t>(hash_bits("label#" + number, b) % static_cast<uint64_t>(classes));
+    numbers.data<int64_t>()[b] =
+        static_cast<int64_t>(hash_bits(name, b) % static_cast<uint64_t>(bound));
   }
-  return result;
+  return numbers;
+}
+
+}  // namespace
+
+Example example_by_formula(const ExampleSpec& spec, int step, DType dtype) {
+  const std::string number = std::to_string(step);
+  Example example;
+  example.inputs.image = images_by_formula("input#" + number, spec.batch, spec.side, dtype);
+  const std::string label = "label#" + number;
+  if (!spec.is_diffusion) {
+    example.target = numbers_by_formula(label, spec.batch, spec.classes);
+    return example;
+  }
+  example.inputs.time = numbers_by_formula("time#" + number, spec.batch, kSteps).to(dtype);
+  if (spec.classes > 0) {
+    example.inputs.class_label = numbers_by_formula(label, spec.batch, spec.classes + 1);
+  }
+  example.target = images_by_formula("target#" + number, spec.batch, spec.side, dtype);
+  return example;
+}
+
+Tensor loss_of(const Tensor& output, const Example& example) {
+  return example.inputs.time.defined() ? mse(output, example.target)
+                                       : cross_entropy(output, example.target);
 }
 
 std::vector<double> sign_projections(const std::string& name, const Tensor& tensor) {

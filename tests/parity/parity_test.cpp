@@ -9,7 +9,6 @@
 
 #include "diagrad/autograd/engine.h"
 #include "diagrad/autograd/grad_mode.h"
-#include "diagrad/ops/losses.h"
 #include "diagrad/train/optim/optimizer.h"
 #include "tests/parity/formula.h"
 #include "tests/parity/reference.h"
@@ -18,36 +17,6 @@ namespace diagrad::parity {
 namespace {
 
 using nlohmann::json;
-
-/// Largest |ours - theirs| over the largest |theirs|.
-double relative_error(const Tensor& ours, const json& theirs) {
-  const Tensor values = ours.to(DType::f64).contiguous();
-  double worst = 0.0;
-  double scale = 0.0;
-  int64_t i = 0;
-  for (const auto& row : theirs) {
-    for (const auto& value : row) {
-      worst = std::max(worst, std::abs(values.data<double>()[i++] - value.get<double>()));
-      scale = std::max(scale, std::abs(value.get<double>()));
-    }
-  }
-  REQUIRE(i == values.numel());
-  return worst / scale;
-}
-
-/// The error of a tensor relative to its norm, `floor` at least, estimated from random projections:
-/// the expectation of a squared projection onto random signs is the squared norm.
-double projected_error(const std::string& name, const Tensor& ours, const json& theirs,
-                       double floor = 0.0) {
-  const std::vector<double> projections = sign_projections(name, ours);
-  const size_t count = theirs.size() - 1;
-  double squares = 0.0;
-  for (size_t j = 0; j < count; ++j) {
-    const double difference = projections[j] - theirs[j + 1].get<double>();
-    squares += difference * difference;
-  }
-  return std::sqrt(squares / static_cast<double>(count)) / std::max(theirs[0].get<double>(), floor);
-}
 
 double norm_of_gradients(const json& reference) {
   double squares = 0.0;
@@ -74,10 +43,10 @@ double worst_statistic(const nn::Module& model, const json& reference) {
 }
 
 FirstStep first_step(nn::Module& model, const json& reference) {
-  const Batch batch = batch_of(reference, 0, DType::f64);
-  const Tensor logits = model.forward(batch.images);
-  FirstStep errors{.logits = relative_error(logits, reference["logits"])};
-  backward(cross_entropy(logits, batch.labels));
+  const Example example = example_of(reference, 0, DType::f64);
+  const Tensor logits = model.call(example.inputs);
+  FirstStep errors{.logits = output_error("logits", logits, reference)};
+  backward(loss_of(logits, example));
   const double floor = kGradientFloor * norm_of_gradients(reference);
   const std::vector<nn::NamedTensor> parameters = model.named_parameters();
   CHECK(parameters.size() == reference["gradients"].size());
@@ -94,7 +63,7 @@ FirstStep first_step(nn::Module& model, const json& reference) {
   errors.statistics = worst_statistic(model, reference);
   const NoGrad no_grad;
   model.eval();
-  errors.eval_logits = relative_error(model.forward(batch.images), reference["eval_logits"]);
+  errors.eval_logits = output_error("eval_logits", model.call(example.inputs), reference);
   return errors;
 }
 
@@ -109,8 +78,8 @@ double losses_error(nn::Module& model, const json& reference,
   double worst = 0.0;
   int step = 0;
   for (const auto& expected : reference["losses"]) {
-    const Batch batch = batch_of(reference, step++, DType::f64);
-    const Tensor loss = cross_entropy(model.forward(batch.images), batch.labels);
+    const Example example = example_of(reference, step++, DType::f64);
+    const Tensor loss = loss_of(model.call(example.inputs), example);
     worst = std::max(worst, std::abs(loss.item() / expected.get<double>() - 1.0));
     optimizer->zero_grad();
     backward(loss);
@@ -146,6 +115,24 @@ TEST_CASE("f64 logits, gradients, statistics and losses of ResNets are PyTorch's
 
 TEST_CASE("f64 logits, gradients and losses of vision transformers are timm's and PyTorch's") {
   for (const std::string& name : vit_goldens()) check_parity(name);
+}
+
+TEST_CASE("f64 images, gradients and losses of U-nets are diffusers' and PyTorch's") {
+  for (const std::string& name : unet_goldens()) check_parity(name);
+}
+
+TEST_CASE("the only gradients of U-nets that are rounding errors are those of key biases") {
+  for (const std::string& name : unet_goldens()) {
+    const json reference = golden(name);
+    const double all = norm_of_gradients(reference);
+    int found = 0;
+    for (const auto& entry : reference["gradients"].items()) {
+      const bool is_zero = entry.value()[0].get<double>() < 1e-12 * all;
+      CHECK_MESSAGE(is_zero == entry.key().ends_with("to_k.bias"), name << " " << entry.key());
+      found += is_zero ? 1 : 0;
+    }
+    CHECK(found >= 4);
+  }
 }
 
 TEST_CASE("the f64 bounds notice another pooling, placement, activation, head count and decay") {

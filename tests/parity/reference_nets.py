@@ -7,6 +7,7 @@ the C++ test repeats them bit for bit. `README.md` in this folder says how, in w
     u(n, k)     (bits(n, k) >> 11) * 2^-52 - 1, uniform in [-1, 1), exact in double
     tensor n    element k, row-major in PyTorch's layout: a function of u(n, k), see `formula`
     images    of step s: u("input#s", k), k row-major in NCHW; labels: bits("label#s", b) mod K
+    diffusion u("target#s", k) as images; times bits("time#s", b) mod 1000; K counts no class, too
 
 State-dict names are torchvision's; attention is `layer1.0.attention.*` when a block owns it and
 `layer1.attention.*` when a stage does.
@@ -51,7 +52,8 @@ def formula(name, state):
     if weight.dim() == 4:  # convolution: variance 2 / (kh kw O)
         return math.sqrt(6.0 / (weight[0, 0].numel() * weight.shape[0])) * u
     if weight.dim() > 1:  # linear layers and the 1-d convolution of ECA
-        bound = (2.0 if name.endswith("qkv.weight") else 1.0) / math.sqrt(weight[0].numel())
+        wide = name.endswith(("qkv.weight", "to_q.weight", "to_k.weight"))
+        bound = (2.0 if wide else 1.0) / math.sqrt(weight[0].numel())
         return bound * (0.75 + 0.25 * u if name.endswith("bias") else u)
     if name.endswith("bn3.weight"):  # the branch's last normalisation in a bottleneck
         return 0.25 + 0.125 * u
@@ -72,6 +74,16 @@ def batch_of(step, size, classes, image):
     labels = bits(f"label#{step}", size) % np.uint64(classes)
     images = uniform(f"input#{step}", (size, 3, image, image))
     return images, torch.from_numpy(labels.astype(np.int64))
+
+
+def diffusion_batch_of(step, size, classes, image):
+    """Images, times and classes of which the last one means none (without classes: None), and what
+    the net should give."""
+    shape = (size, 3, image, image)
+    times = torch.from_numpy((bits(f"time#{step}", size) % np.uint64(1000)).astype(np.int64))
+    labels = bits(f"label#{step}", size) % np.uint64(classes + 1)
+    labels = torch.from_numpy(labels.astype(np.int64)) if classes else None
+    return uniform(f"input#{step}", shape), times, labels, uniform(f"target#{step}", shape)
 
 
 # ---------------------------------------------------------------- networks
