@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -135,26 +136,45 @@ TEST_CASE("the only gradients of U-nets that are rounding errors are those of ke
   }
 }
 
+/// The model of other settings than those of the golden file.
+std::shared_ptr<nn::Module> build_other(json reference, const char* key, const json& value) {
+  reference[key] = value;
+  return build(reference, DType::f64);
+}
+
+std::shared_ptr<nn::Module> build_with_option(const json& reference, const char* option,
+                                              const char* value) {
+  json options = reference["options"];
+  options[option] = value;
+  return build_other(reference, "options", options);
+}
+
 TEST_CASE("the f64 bounds notice another pooling, placement, activation, head count and decay") {
   const json reference = golden("vit-small-dia-lstm-both-all");
-  const auto change = [&](const char* key, const json& value) {
-    json other = reference;
-    other[key] = value;
-    return build(other, DType::f64);
-  };
-  const auto with_option = [&](const char* option, const char* value) {
-    json options = reference["options"];
-    options[option] = value;
-    return change("options", options);
-  };
-  for (const auto& model : {change("attention", "dia-lstm:at=both,pool=patches"),
-                            change("attention", "dia-lstm:at=ffn,pool=all"),
-                            with_option("gelu", "tanh"), with_option("heads", "3")}) {
+  for (const auto& model :
+       {build_other(reference, "attention", "dia-lstm:at=both,pool=patches"),
+        build_other(reference, "attention", "dia-lstm:at=ffn,pool=all"),
+        build_with_option(reference, "gelu", "tanh"), build_with_option(reference, "heads", "3")}) {
     const FirstStep errors = first_step(*model, reference);
     CHECK(errors.logits > 1e-9);
     CHECK(errors.gradient > 1e-6);
   }
   CHECK(losses_error(*build(reference, DType::f64), reference, {}) > 1e-6);
+}
+
+TEST_CASE("the f64 bounds notice every other option of a U-net's formula") {
+  const json reference = golden("unet-small-dia-lstm-network");
+  for (const auto& model :
+       {build_with_option(reference, "eps", "1e-6"), build_with_option(reference, "heads", "2"),
+        build_with_option(reference, "groups", "16"),
+        build_with_option(reference, "down-padding", "asymmetric"),
+        build_with_option(reference, "time", "cos-sin"),
+        build_with_option(reference, "freq-shift", "0"),
+        build_other(reference, "attention", "dia-lstm:output=tanh")}) {
+    const FirstStep errors = first_step(*model, reference);
+    CHECK(errors.logits > 1e-7);
+    CHECK(errors.gradient > 1e-6);
+  }
 }
 
 }  // namespace
