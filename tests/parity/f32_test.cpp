@@ -220,6 +220,10 @@ TEST_CASE("the f32 error of vision transformers is at most twice PyTorch's") {
   for (const std::string& name : vit_goldens()) check_f32(name);
 }
 
+TEST_CASE("the f32 error of U-nets is at most twice PyTorch's") {
+  for (const std::string& name : unet_goldens()) check_f32(name);
+}
+
 TEST_CASE("the f32 error of ResNet-164 is at most twice PyTorch's") {
   for (const char* name : {"resnet164-none", "resnet164-dia-lstm"}) check_f32(name);
 }
