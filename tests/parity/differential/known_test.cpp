@@ -73,19 +73,24 @@ TEST_CASE("differs: cross_entropy, cross_entropy_soft") {
   }
 }
 
-TEST_CASE("differs: batch_norm, group_norm, layer_norm") {
+TEST_CASE("differs: batch_norm, group_norm, group_norm_silu_conv2d, layer_norm") {
   const Tensor x = leaf({0.5, -1.0, 2.0, 1.5}, {4, 1});
   const Tensor row = leaf({0.5, -1.0, 2.0, 1.5}, {1, 4});
   const Tensor dy = Tensor::from<double>({kInfinity, 1.0, 1.0, 1.0}, {4, 1});
   const Tensor dy_row = dy.strided({1, 4}, {4, 1});
-  for (const Tensor& dx : {gradient(batch_norm(x, {}, {}, {}, {}, {.training = true}), x, dy),
+  const Tensor image = leaf({0.5, -1.0, 2.0, 1.5}, {1, 1, 4, 1});
+  const Tensor dy_image = dy.strided({1, 1, 4, 1}, {4, 4, 1, 1});
+  const Tensor one = Tensor::ones({1, 1, 1, 1}, DType::f64);
+  const GroupNormSilu activations{.x = image, .gamma = {}, .beta = {}};
+  for (const Tensor& dx : {gradient(group_norm_silu_conv2d(activations, one, {}), image, dy_image),
+                           gradient(batch_norm(x, {}, {}, {}, {}, {.training = true}), x, dy),
                            gradient(group_norm(row, {}, {}, {.groups = 1}), row, dy_row),
                            gradient(layer_norm(row, {}, {}), row, dy_row)}) {
     for (int64_t i = 0; i < 4; ++i) CHECK_FALSE(std::isfinite(at(dx, i)));
   }
 }
 
-TEST_CASE("differs: batch_norm, group_norm, layer_norm of equal values") {
+TEST_CASE("differs: batch_norm, group_norm, group_norm_silu_conv2d, layer_norm of equal values") {
   const Tensor x = Tensor::full({1, 3}, 0.1, DType::f64);
   const Tensor beta = Tensor::from<double>({1.0, 2.0, 3.0}, {3});
   const Tensor rows = Tensor::full({7, 3}, 0.1, DType::f64);
@@ -93,9 +98,16 @@ TEST_CASE("differs: batch_norm, group_norm, layer_norm of equal values") {
                           batch_norm(rows, {}, beta, {}, {}, {.training = true})}) {
     for (int64_t i = 0; i < 3; ++i) CHECK(at(y, i) == at(beta, i));
   }
+  const GroupNormSilu image{
+      .x = Tensor::full({1, 1, 1, 3}, 0.1, DType::f64), .gamma = {}, .beta = beta};
+  const Tensor identity =
+      Tensor::from<double>({1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0}, {3, 1, 1, 3});
+  const Tensor y = group_norm_silu_conv2d(image, identity, {});
+  const Tensor expected = silu(beta);
+  for (int64_t i = 0; i < 3; ++i) CHECK(at(y, i) == at(expected, i));
 }
 
-TEST_CASE("differs: conv1d, conv2d") {
+TEST_CASE("differs: conv1d, conv2d, group_norm_silu_conv2d") {
   const Tensor w = Tensor::from<double>({kInfinity, 1.0, 1.0}, {1, 3, 1});
   const Tensor x = leaf({1.0, 2.0, 3.0, 4.0}, {1, 4, 1});
   const Tensor dx = gradient(conv1d(x, w), x, Tensor::ones({1, 2, 1}, DType::f64));
@@ -103,7 +115,11 @@ TEST_CASE("differs: conv1d, conv2d") {
   CHECK(std::isnan(at(dx, 3)));  // only the last weight reads it
   const Tensor image = leaf({1.0, 2.0, 3.0, 4.0}, {1, 1, 4, 1});
   const Tensor y = conv2d(image, w.strided({1, 1, 3, 1}, {3, 3, 1, 1}));
-  CHECK(std::isnan(at(gradient(y, image, Tensor::ones({1, 1, 2, 1}, DType::f64)), 3)));
+  const Tensor dy = Tensor::ones({1, 1, 2, 1}, DType::f64);
+  CHECK(std::isnan(at(gradient(y, image, dy), 3)));
+  const GroupNormSilu activations{.x = image, .gamma = {}, .beta = {}};
+  const Tensor z = group_norm_silu_conv2d(activations, w.strided({1, 1, 3, 1}, {3, 3, 1, 1}), {});
+  CHECK(std::isnan(at(gradient(z, image, dy), 3)));
 }
 
 TEST_CASE("differs: conv2d with an infinite weight") {
