@@ -141,7 +141,7 @@ class Program(unittest.TestCase):
     def test_seven_rounds_of_all_cases_are_the_default(self):
         code, lines, _ = self.compare(["100 5000000 7"], ["100 5000000 7"])
         self.assertEqual(code, 0)
-        self.assertEqual(lines[-1], "result: pass, 9 of 9 cases are within their bounds")
+        self.assertEqual(lines[-1], "result: pass, 11 of 11 cases are within their bounds")
         self.assertEqual(len(self.calls(self.new)), 63)
 
     def test_cases_whose_model_the_old_program_lacks_are_left_out(self):
