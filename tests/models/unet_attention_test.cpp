@@ -11,8 +11,8 @@
 #include "diagrad/models/unet_block.h"
 #include "diagrad/nn/attention/pass.h"
 #include "diagrad/ops/group_norm.h"
-#include "tests/models/unet_nets.h"
 #include "tests/support/op_case.h"
+#include "tests/support/unet_nets.h"
 
 namespace diagrad::models {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "diagrad/autograd/grad_mode.h"
 #include "diagrad/models/registry.h"
-#include "tests/models/unet_nets.h"
 #include "tests/support/op_case.h"
+#include "tests/support/unet_nets.h"
 
 namespace diagrad::models {
 namespace {

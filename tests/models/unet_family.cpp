@@ -1,7 +1,7 @@
 // A small U-net of diffusion for the matrix.
 #include "diagrad/ops/pool.h"
 #include "tests/models/matrix.h"
-#include "tests/models/unet_nets.h"
+#include "tests/support/unet_nets.h"
 
 namespace diagrad::models::matrix {
 namespace {

@@ -10,8 +10,8 @@
 #include "diagrad/nn/gradcheck_module.h"
 #include "diagrad/nn/random_scope.h"
 #include "diagrad/ops/losses.h"
-#include "tests/models/unet_nets.h"
 #include "tests/support/op_case.h"
+#include "tests/support/unet_nets.h"
 
 namespace diagrad::models {
 namespace {

@@ -10,7 +10,7 @@
 #include "diagrad/models/first_weights.h"
 #include "diagrad/models/registry.h"
 #include "diagrad/models/summary.h"
-#include "tests/models/unet_nets.h"
+#include "tests/support/unet_nets.h"
 
 namespace diagrad::models {
 namespace {

@@ -7,8 +7,8 @@
 #include "diagrad/core/threads.h"
 #include "diagrad/nn/module.h"
 #include "diagrad/train/tasks/task.h"
-#include "tests/models/unet_nets.h"
 #include "tests/support/op_case.h"
+#include "tests/support/unet_nets.h"
 
 namespace diagrad::train {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/models/unet_nets.h"
+#include "tests/support/unet_nets.h"
 
 #include "diagrad/core/random.h"
 
