@@ -65,8 +65,9 @@ using Names = std::set<std::string>;
 
 void add_layers(Names& names, const std::string& path, const std::vector<std::string>& layers) {
   for (const std::string& layer : layers) {
-    names.insert(path + "." + layer + ".weight");
-    names.insert(path + "." + layer + ".bias");
+    const std::string name = fmt::format("{}.{}", path, layer);
+    names.insert(name + ".weight");
+    names.insert(name + ".bias");
   }
 }
 

@@ -27,14 +27,14 @@ class RegistryCommand : public ListCommand {
 };
 
 CommandInfo list_command(const std::string& plural, const std::string& help, int position,
-                         std::function<std::vector<Listed>()> entries) {
+                         const std::function<std::vector<Listed>()>& entries) {
   return {.name = plural, .help = help, .position = position, .make = [plural, entries] {
             return std::make_unique<RegistryCommand>(plural, entries);
           }};
 }
 
 bool register_list(const std::string& plural, const std::string& help, int position,
-                   std::function<std::vector<Listed>()> entries) {
+                   const std::function<std::vector<Listed>()>& entries) {
   return register_command(list_command(plural, help, position, std::move(entries)));
 }
 

@@ -206,6 +206,7 @@ CaseBody draw_group_norm_silu_conv2d(Draw& draw) {
                     norm.groups * draw.between(3, 7)};
   const int64_t outputs = draw.between(1, 20);
   const int64_t kernel = draw.pick({1, 3});
+  const int64_t padding = kernel / 2;
   const int64_t stride = draw.between(1, 2);
   const Shape channels{shape.back()};
   return {{draw.floats(shape), draw.floats({outputs, kernel, kernel, shape.back()}),
@@ -213,12 +214,12 @@ CaseBody draw_group_norm_silu_conv2d(Draw& draw) {
            draw.maybe({shape[0], shape.back()})},
           [=](In in) {
             return Out{group_norm_silu_conv2d({in[0], in[3], in[4], in[5], norm}, in[1], in[2],
-                                              {.stride = stride, .padding = kernel / 2})};
+                                              {.stride = stride, .padding = padding})};
           },
           {{"groups", {static_cast<double>(norm.groups)}},
            {"epsilon", {norm.epsilon}},
            {"stride", {static_cast<double>(stride)}},
-           {"padding", {static_cast<double>(kernel / 2)}}}};
+           {"padding", {static_cast<double>(padding)}}}};
 }
 
 CaseBody draw_layer_norm(Draw& draw) {
