@@ -21,6 +21,34 @@ std::string write_npz(const TemporaryFolder& folder, const std::string& name, co
   return folder.write(name, {bytes.begin(), bytes.end()});
 }
 
+void make_denoiser(const std::string& run, const std::string& task) {
+  const ProgramResult training = run_program({"train",
+                                              "--task",
+                                              task,
+                                              "--model",
+                                              "unet",
+                                              "--model-opt",
+                                              "base=4",
+                                              "--model-opt",
+                                              "mult=1+1",
+                                              "--model-opt",
+                                              "blocks=1",
+                                              "--batch",
+                                              "8",
+                                              "--epochs",
+                                              "1",
+                                              "--threads",
+                                              "1",
+                                              "--workers",
+                                              "0",
+                                              "--data",
+                                              "shapes:size=16,train=24,test=16",
+                                              "--out",
+                                              run});
+  CAPTURE(training.err);
+  REQUIRE(training.code == 0);
+}
+
 TEST_CASE("eval --frechet prints the distance with all that decides it") {
   const TemporaryFolder folder;
   const std::string run = folder.path("run");
@@ -87,6 +115,24 @@ TEST_CASE("eval --frechet refuses what makes no distance, in one line") {
   refused({run, "--measure", "bits-per-dim"}, 2, "measure: task classify has none");
 }
 
+TEST_CASE("eval --frechet of a run makes the images of sample") {
+  const TemporaryFolder folder;
+  const std::string classifier = folder.path("classifier");
+  make_small_run(classifier);
+  const std::string run = folder.path("run");
+  make_denoiser(run, "denoise:steps=50,grid-times=2,grid-images=4");
+  const std::string file = folder.path("x.npz");
+  REQUIRE(run_program({"sample", run, "--count", "70", "--npz", file, "--quiet"}).code == 0);
+  const Words against = {"--frechet", classifier, "--reference", "shapes:size=16,train=80",
+                         "--json"};
+  const json of_run = json::parse(run_program(joined({"eval", run, "--count", "70"}, against)).out);
+  const json of_file = json::parse(run_program(joined({"eval", file}, against)).out);
+  CHECK(of_run.at("images") == 70);
+  CHECK(of_run.at("classifier_frechet_distance") == of_file.at("classifier_frechet_distance"));
+  CHECK(refuses(joined({"eval", run}, against), 2, "count: say how many images"));
+  CHECK(refuses(joined({"eval", classifier, "--count", "70"}, against), 5, "makes no images"));
+}
+
 TEST_CASE("eval takes the images and labels of an .npz file") {
   const TemporaryFolder folder;
   const std::string run = folder.path("run");
@@ -106,31 +152,7 @@ TEST_CASE("eval takes the images and labels of an .npz file") {
 TEST_CASE("eval --measure bits-per-dim prints the bound of a denoiser") {
   const TemporaryFolder folder;
   const std::string run = folder.path("run");
-  const ProgramResult training = run_program({"train",
-                                              "--task",
-                                              "denoise:steps=8,grid-times=2,grid-images=4",
-                                              "--model",
-                                              "unet",
-                                              "--model-opt",
-                                              "base=4",
-                                              "--model-opt",
-                                              "mult=1+1",
-                                              "--model-opt",
-                                              "blocks=1",
-                                              "--batch",
-                                              "8",
-                                              "--epochs",
-                                              "1",
-                                              "--threads",
-                                              "1",
-                                              "--workers",
-                                              "0",
-                                              "--data",
-                                              "shapes:size=16,train=24,test=16",
-                                              "--out",
-                                              run});
-  CAPTURE(training.err);
-  REQUIRE(training.code == 0);
+  make_denoiser(run, "denoise:steps=8,grid-times=2,grid-images=4");
   const ProgramResult words = run_program({"eval", run, "--measure", "bits-per-dim:images=3"});
   CHECK(words.code == 0);
   CHECK(contains(words.out, "bits_per_dim"));

@@ -71,7 +71,7 @@ class EvalCommand : public Command {
 void EvalCommand::declare(Arguments& arguments) {
   arguments.positional({"CHECKPOINT", "", "",
                         "a checkpoint file, or a run folder: its best checkpoint, else its last; "
-                        "with --frechet: images, as --data names them"},
+                        "with --frechet: images, as --data names them, or a trained generator"},
                        checkpoint_);
   arguments.option({"data", "TEXT", "", "folder, or a set by name; empty: that of the run"}, data_);
   arguments.option({"save-logits", "FILE", "",
@@ -83,7 +83,8 @@ void EvalCommand::declare(Arguments& arguments) {
                    measure_);
   arguments.option({"frechet", "CLASSIFIER", "",
                     "instead of an evaluation: the Frechet distance of the test images that the "
-                    "argument names from training images, on the features of this checkpoint"},
+                    "argument names, or that it makes, from training images, on the features of "
+                    "this checkpoint"},
                    classifier_);
   arguments.option({"reference", "TEXT", "",
                     "with --frechet: whose training images; empty: those of the classifier"},

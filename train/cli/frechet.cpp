@@ -14,6 +14,7 @@
 #include "diagrad/data/registry.h"
 #include "diagrad/train/quality/classifier_features.h"
 #include "diagrad/train/quality/frechet.h"
+#include "diagrad/train/quality/generated_images.h"
 #include "diagrad/train/run/format.h"
 
 namespace diagrad::cli {
@@ -25,6 +26,10 @@ using train::TrainedModel;
 
 /// With fewer, the covariance is mostly noise.
 constexpr int64_t kImagesPerFeature = 4;
+
+void show(Console& console, const std::string& status) {
+  console.status(status.substr(0, std::max<size_t>(console.width(), 1) - 1));
+}
 
 data::DatasetSplits open_with_notes(const std::string& text, Console& console) {
   data::DatasetSplits splits = data::open_dataset(text);
@@ -58,6 +63,22 @@ data::DatasetPtr reference_set(const FrechetRequest& request, const TrainedModel
   return splits.train;
 }
 
+/// The images that are compared: of a set, or made with a trained model.
+data::DatasetPtr image_set(const FrechetRequest& request, Console& console) {
+  if (!train::has_checkpoint(request.images)) {
+    return choose(open_with_notes(request.images, console).test, request.count);
+  }
+  DG_CHECK(request.count > 0, "count: say how many images {} makes, such as --count 512",
+           request.images);
+  const TrainedModel trained = train::load_trained(request.images);
+  for (const std::string& note : trained.notes) console.note(note);
+  const MathModeScope math(parse_math_mode(trained.info.options.math));
+  const auto progress = [&](int64_t done) {
+    show(console, fmt::format("{} of {} images made", thousands(done), thousands(request.count)));
+  };
+  return train::generated_images(trained, request.count, 0, progress);
+}
+
 void check_count(const char* what, const data::DatasetPtr& set, int64_t features) {
   const int64_t least = kImagesPerFeature * features;
   DG_CHECK(set->size() >= least,
@@ -71,9 +92,7 @@ Moments moments_of(ClassifierFeatures& features, const data::DatasetPtr& set,
                    const FrechetRequest& request, Console& console) {
   train::FeatureOptions options{.batch = request.batch, .workers = request.workers};
   options.progress = [&](int64_t done, int64_t total) {
-    const std::string text =
-        fmt::format("features of {} of {} images", thousands(done), thousands(total));
-    console.status(text.substr(0, std::max<size_t>(console.width(), 1) - 1));
+    show(console, fmt::format("features of {} of {} images", thousands(done), thousands(total)));
   };
   Moments moments = feature_moments(features, set, options);
   console.status("");
@@ -88,8 +107,7 @@ void print_frechet(Console& console, const FrechetRequest& request) {
   const train::Options& trained = classifier.info.options;
   const MathModeScope math(parse_math_mode(request.math.empty() ? trained.math : request.math));
   ClassifierFeatures features(classifier);
-  const data::DatasetPtr images =
-      choose(open_with_notes(request.images, console).test, request.count);
+  const data::DatasetPtr images = image_set(request, console);
   const data::DatasetPtr reference = reference_set(request, classifier, console);
   check_count("images", images, features.width());
   check_count("reference images", reference, features.width());

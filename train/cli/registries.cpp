@@ -35,7 +35,7 @@ CommandInfo list_command(const std::string& plural, const std::string& help, int
 
 bool register_list(const std::string& plural, const std::string& help, int position,
                    const std::function<std::vector<Listed>()>& entries) {
-  return register_command(list_command(plural, help, position, std::move(entries)));
+  return register_command(list_command(plural, help, position, entries));
 }
 
 std::vector<Listed> listed_tasks() {

@@ -14,6 +14,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kEnding = ".safetensors";
+
+/// Those of a run folder, most wanted first.
+std::vector<std::string> files_in(const std::string& path) {
+  std::error_code ignored;
+  std::vector<std::string> files;
+  for (const fs::path& folder : {fs::path(path) / "checkpoints", fs::path(path)}) {
+    for (const char* name : {"best", "last", "last.prev"}) {
+      const fs::path file = folder / (std::string(name) + kEnding);
+      if (fs::exists(file, ignored)) files.push_back(file.string());
+    }
+  }
+  return files;
+}
+
 /// What a path may mean, most wanted first.
 std::vector<std::string> candidates(const std::string& path) {
   std::error_code ignored;
@@ -22,13 +37,7 @@ std::vector<std::string> candidates(const std::string& path) {
          path);
   }
   if (!fs::is_directory(path, ignored)) return {path};
-  std::vector<std::string> files;
-  for (const fs::path& folder : {fs::path(path) / "checkpoints", fs::path(path)}) {
-    for (const char* name : {"best", "last", "last.prev"}) {
-      const fs::path file = folder / (std::string(name) + ".safetensors");
-      if (fs::exists(file, ignored)) files.push_back(file.string());
-    }
-  }
+  std::vector<std::string> files = files_in(path);
   if (files.empty()) {
     fail(ErrorKind::checkpoint,
          "{}: holds no checkpoint; expected checkpoints/best.safetensors or "
@@ -50,6 +59,12 @@ int64_t most_memory(const TensorMap& weights) {
 }
 
 }  // namespace
+
+bool has_checkpoint(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return !files_in(path).empty();
+  return path.ends_with(kEnding) && fs::exists(path, ignored);
+}
 
 FoundCheckpoint find_checkpoint(const std::string& path, const std::string& weights) {
   FoundCheckpoint found;

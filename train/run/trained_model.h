@@ -24,6 +24,10 @@ struct FoundCheckpoint {
   TensorMap tensors() const { return checkpoint.part(weights == "ema" ? "ema" : "model"); }
 };
 
+/// Whether a path is a checkpoint file, by its ending, or a folder that find_checkpoint() would
+/// find one in.
+bool has_checkpoint(const std::string& path);
+
 /// Reads a checkpoint file, or from a run folder `best`; where that is missing or damaged, `last`,
 /// then `last.prev`. `weights`: "ema", "trained", or empty: "ema" where the run averaged its
 /// weights. Throws Error(checkpoint) where none is whole, or has no such weights.
