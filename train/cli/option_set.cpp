@@ -14,6 +14,7 @@
 #include "diagrad/train/cli/list_request.h"
 #include "diagrad/train/cli/recipes.h"
 #include "diagrad/train/optim/optimizer.h"
+#include "diagrad/train/tasks/task.h"
 
 namespace diagrad::cli {
 namespace {
@@ -100,7 +101,13 @@ const std::vector<Setting>& OptionSet::settings() const {
 
 train::Options OptionSet::checked() const {
   train::Options options;
-  for (const Setting& setting : settings()) assign(options, setting);
+  bool has_task = false;
+  for (const Setting& setting : settings()) {
+    assign(options, setting);
+    if (setting.name == "task") has_task = true;
+  }
+  const models::ModelInfo* model = models::find_if_registered(options.model);
+  if (!has_task && model != nullptr) options.task = train::task_for(*model, options.task);
   if (options.data == "help") throw ListRequest{"datasets"};
   if (options.task == "help") throw ListRequest{"tasks"};
   if (options.optimizer == "help") throw ListRequest{"optimizers"};

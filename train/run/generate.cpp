@@ -97,8 +97,8 @@ void check_space(const GenerateJob& job, const Place& place, bool has_labels) {
   if (problem || space.available + there >= static_cast<uintmax_t>(needed)) return;
   constexpr int64_t kMiB = 1 << 20;
   fail(ErrorKind::checkpoint,
-       "{}: {} has {} MiB of free space, {} images {} need {}; free some, or choose another folder "
-       "or a smaller --count",
+       "{}: {} has {} MiB of free space, {} images {} need {} MiB; free some, or choose another "
+       "folder or a smaller --count",
        place.option, folder, static_cast<int64_t>(space.available) / kMiB, thousands(job.count),
        job.image, (needed + kMiB - 1) / kMiB);
 }

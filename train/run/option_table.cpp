@@ -66,7 +66,8 @@ OptionInfo runtime(OptionInfo info) {
 void add_model(OptionTable& t) {
   using O = Options;
   t.push_back(text(kModel, "task", &O::task,
-                   "what is trained, name[:option=value,...], see 'diagrad tasks'"));
+                   "what is trained, name[:option=value,...], see 'diagrad tasks'; where the model "
+                   "does not fit the default, one that it fits"));
   t.push_back(text(kModel, "model", &O::model, "network, see 'diagrad models'"));
   t.push_back(text(kModel, "model-opt", &O::model_opt,
                    "option of the model as key=value, may be repeated"));

@@ -120,17 +120,32 @@ void check_data(const TaskInfo& task, const data::DatasetInfo& info) {
   }
 }
 
+std::string task_for(const models::ModelInfo& model, const std::string& usual) {
+  if (fits(find_task(usual), model)) return usual;
+  for (const TaskInfo& task : tasks()) {
+    if (fits(task, model)) return task.name;
+  }
+  return usual;
+}
+
 void check_model(const TaskInfo& task, const models::ModelInfo& model) {
   if (fits(task, model)) return;
   std::vector<std::string> fitting;
   for (const models::ModelInfo& other : models::list()) {
     if (fits(task, other)) fitting.push_back(other.name);
   }
+  std::vector<std::string> tasks_that_fit;
+  for (const TaskInfo& other : tasks()) {
+    if (fits(other, model)) tasks_that_fit.push_back(other.name);
+  }
+  const auto listed = [](const std::vector<std::string>& names) {
+    return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+  };
   fail(ErrorKind::usage,
-       "model: {} takes {} and gives {}, task {} needs {} and {}; models that fit: {}", model.name,
-       calls_text(model), models::name(model.output), task.name, models::name(task.call),
-       models::name(task.output),
-       fitting.empty() ? "none" : fmt::format("{}", fmt::join(fitting, ", ")));
+       "model: {} takes {} and gives {}, task {} needs {} and {}; tasks that fit: {}; models that "
+       "fit: {}",
+       model.name, calls_text(model), models::name(model.output), task.name,
+       models::name(task.call), models::name(task.output), listed(tasks_that_fit), listed(fitting));
 }
 
 }  // namespace diagrad::train

@@ -136,7 +136,11 @@ std::shared_ptr<const Task> make_measure(std::string_view task, std::string_view
 
 /// Throws Error(data) where a data set lacks a target that the task needs.
 void check_data(const TaskInfo& task, const data::DatasetInfo& info);
-/// Throws Error(usage) where a model cannot be called by the task, with those that can.
+/// The task for a model whose user names none: `usual` where it fits, else the first one that fits,
+/// `usual` again where none does.
+std::string task_for(const models::ModelInfo& model, const std::string& usual);
+/// Throws Error(usage) where a model cannot be called by the task, with the tasks and the models
+/// that fit.
 void check_model(const TaskInfo& task, const models::ModelInfo& model);
 
 }  // namespace diagrad::train

@@ -30,8 +30,8 @@ int64_t Denoise::outputs(const data::DatasetInfo& info, int64_t classes) const {
   const int64_t channels = info.image.back();
   DG_CHECK(classes == 0 || classes == channels,
            "classes: {} outputs, but task denoise trains a net that gives images; leave --classes "
-           "out; to condition on classes, use the model's own option for them",
-           classes);
+           "out; to condition on classes, say --model-opt classes={}",
+           classes, classes);
   return channels;
 }
 

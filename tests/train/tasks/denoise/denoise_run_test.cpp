@@ -175,7 +175,7 @@ TEST_CASE("a model that gives no images, and classes of the task, are refused") 
   options.model = "resnet8";
   CHECK(error_message([&] { make_job(options); })
             .find("model: resnet8 takes an image and gives logits, task denoise needs an image and "
-                  "a time and an image; models that fit: ") == 0);
+                  "a time and an image; tasks that fit: classify") == 0);
   options.model = "timed-conv";
   options.classes = 10;
   CHECK(error_message([&] { make_job(options); }).find("classes: 10 outputs, but task denoise") ==

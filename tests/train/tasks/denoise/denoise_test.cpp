@@ -122,7 +122,7 @@ TEST_CASE("the model gives images: --classes is refused, and says what to use") 
   CHECK(task->outputs(info, 3) == 3);
   CHECK(error_message([&] { task->outputs(info, 10); }) ==
         "classes: 10 outputs, but task denoise trains a net that gives images; leave --classes "
-        "out; to condition on classes, use the model's own option for them");
+        "out; to condition on classes, say --model-opt classes=10");
   CHECK(synthetic_outputs(*task, {8, 8, 1}, 0) == 1);
 }
 

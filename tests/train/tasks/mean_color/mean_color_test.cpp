@@ -210,7 +210,7 @@ TEST_CASE("a task that data or model cannot serve is refused with what is missin
           "boxes (f32), box_label (i64)");
   refused({"--model", "resnet20"}, 2,
           "resnet20 takes an image and gives logits, task mean-color needs an image and a time and "
-          "logits; models that fit: timed-mean");
+          "logits; tasks that fit: classify");
   refused({"--task", "classify", "--model", "resnet8"}, 3,
           "task classify needs the target label (i64), colors has mean_color (f32)");
   refused({"--task", "mean-color:time=2"}, 2,
