@@ -53,8 +53,8 @@ std::string npz_bytes(const std::vector<NpzEntry>& entries) {
   std::string directory;
   for (const NpzEntry& entry : entries) {
     const std::string fields = common_fields(entry);
-    directory += "PK\1\2" + little(20, 2) + little(20, 2) + little(0, 2) + fields + little(0, 10) +
-                 little(file.size(), 4) + entry.name;
+    directory += "PK\1\2" + little(20, 2) + little(20, 2) + little(0, 2) + fields +
+                 std::string(10, '\0') + little(file.size(), 4) + entry.name;
     file += "PK\3\4" + little(20, 2) + little(0, 2) + fields + entry.name + entry.bytes;
   }
   const std::string end = std::string("PK\5\6") + little(0, 4) + little(entries.size(), 2) +
