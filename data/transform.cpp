@@ -64,7 +64,7 @@ std::vector<uint8_t> to_bytes(const Tensor& images, const Normalization& normali
     if (std::isnan(byte)) {
       fail(ErrorKind::diverged, "to_bytes: images {} hold a NaN", images.shape());
     }
-    bytes[i] = static_cast<uint8_t>(std::clamp(byte, 0.0, 255.0) + 0.5);
+    bytes[i] = static_cast<uint8_t>(std::lround(std::clamp(byte, 0.0, 255.0)));
   }
   return bytes;
 }
