@@ -142,7 +142,7 @@ class Program(unittest.TestCase):
         code, lines, _ = self.compare(["100 5000000 7"], ["100 5000000 7"])
         self.assertEqual(code, 0)
         self.assertEqual(lines[-1], "result: pass, 11 of 11 cases are within their bounds")
-        self.assertEqual(len(self.calls(self.new)), 63)
+        self.assertEqual(len(self.calls(self.new)), 77)
 
     def test_cases_whose_model_the_old_program_lacks_are_left_out(self):
         pathlib.Path(f"{self.old}.lacks").write_text("vit-cifar\n")
@@ -150,7 +150,7 @@ class Program(unittest.TestCase):
         self.assertEqual(code, 0)
         for case in ("vit-cifar", "vit-cifar-dia"):
             self.assertIn(f"# {case}: left out, the old program has no vit-cifar", lines)
-        self.assertEqual(lines[-1], "result: pass, 7 of 7 cases are within their bounds")
+        self.assertEqual(lines[-1], "result: pass, 9 of 9 cases are within their bounds")
 
     def test_a_slower_and_larger_program_fails(self):
         code, lines, _ = self.compare(["100 5000000 7"], ["105 5200000 7"], "--rounds", "1",
