@@ -1,12 +1,12 @@
 #include "diagrad/data/npz_file.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 
 #include "diagrad/core/error.h"
 #include "diagrad/core/text.h"
+#include "diagrad/core/zip.h"
 
 namespace diagrad::data {
 namespace {
@@ -276,8 +276,8 @@ std::vector<uint8_t> NpzFile::read(const NpzArray& array) const {
   } catch (const Error& error) {
     throw Error(ErrorKind::data, error.what());
   }
-  uLong checksum = crc32_z(0, reinterpret_cast<const Bytef*>(header.data()), header.size());
-  checksum = crc32_z(checksum, bytes.data(), bytes.size());
+  const uint32_t crc_of_header = zip_crc(header.data(), header.size());
+  const uint32_t checksum = zip_crc(bytes.data(), bytes.size(), crc_of_header);
   if (static_cast<uint32_t>(checksum) != array.entry_checksum) {
     refuse(fmt::format("{}.npy is damaged: its checksum is {:08x}, {:08x} is named", array.name,
                        checksum, array.entry_checksum));
