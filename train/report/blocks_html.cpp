@@ -145,7 +145,7 @@ std::string series_html(const Series& series, const std::string& id) {
     }
     chart.series.push_back(std::move(line));
   }
-  return chart_html(chart);
+  return "<div class=\"series\">\n" + chart_html(chart) + "</div>\n";
 }
 
 std::string blocks_html(const std::vector<ShownBlock>& blocks) {

@@ -50,6 +50,7 @@ section { background: var(--card); border: 1px solid var(--rule); border-radius:
   padding: 11px 15px; }
 .tile b { display: block; font-size: 22px; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tile span { display: block; color: var(--soft); font-size: 13px; line-height: 1.4; }
+.series { max-width: 600px; margin-bottom: 18px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr));
   gap: 22px 26px; }
 figure { margin: 0; min-width: 0; }
