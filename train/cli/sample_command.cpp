@@ -205,21 +205,12 @@ int SampleCommand::run() {
       train::load_trained(checkpoint_, weights_ == "raw" ? "trained" : weights_);
   for (const std::string& note : trained.notes) console.note(note);
   const train::Options& options = trained.info.options;
-  const TaskInfo& task = train::find_task(options.task);
-  if (!task.can_generate) {
-    fail(ErrorKind::checkpoint, "sample: {} is of task {}, which makes no images", trained.path,
-         task.name);
-  }
+  const TaskInfo& task = train::generating_task(trained);
   job_.image = trained.info.data.input;
   train::check_files(job_);
   const MathModeScope math(parse_math_mode(math_.empty() ? options.math : math_));
-  const OptionValues values("sample", generator_selection(task), task.generator_options);
   const auto generator =
-      trained.task->generator(*trained.model, {.image = job_.image,
-                                               .normalization = options.normalization,
-                                               .dtype = parse_dtype(options.precision),
-                                               .seed = static_cast<uint64_t>(seed_),
-                                               .values = values});
+      train::make_generator(trained, generator_selection(task), static_cast<uint64_t>(seed_));
   print_words(console, trained, *generator);
   job_.progress = [&](int64_t done) {
     const std::string text = fmt::format("{} of {} images", thousands(done), thousands(job_.count));

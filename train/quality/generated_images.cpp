@@ -6,8 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "diagrad/core/dtype.h"
-#include "diagrad/core/error.h"
+#include "diagrad/train/run/generate.h"
 
 namespace diagrad::train {
 namespace {
@@ -16,8 +15,10 @@ constexpr int64_t kBatch = 64;
 
 class GeneratedImages : public data::Dataset {
  public:
-  GeneratedImages(const std::string& path, const Shape& image, std::vector<uint8_t> pixels)
-      : Dataset({.name = path, .image = image, .normalization = "half"}),
+  GeneratedImages(const TrainedModel& trained, std::vector<uint8_t> pixels)
+      : Dataset({.name = trained.path,
+                 .image = trained.info.data.input,
+                 .normalization = trained.info.options.normalization}),
         pixels_(std::move(pixels)) {}
 
   int64_t size() const override { return std::ssize(pixels_) / info().image.numel(); }
@@ -38,17 +39,8 @@ class GeneratedImages : public data::Dataset {
 
 data::DatasetPtr generated_images(const TrainedModel& trained, int64_t count, uint64_t seed,
                                   const std::function<void(int64_t done)>& progress) {
-  const TaskInfo& task = find_task(trained.info.options.task);
-  if (!task.can_generate) {
-    fail(ErrorKind::checkpoint, "{} is of task {}, which makes no images", trained.path, task.name);
-  }
+  const auto generator = make_generator(trained, {}, seed);
   const Shape& image = trained.info.data.input;
-  const auto generator = trained.task->generator(
-      *trained.model, {.image = image,
-                       .normalization = trained.info.options.normalization,
-                       .dtype = parse_dtype(trained.info.options.precision),
-                       .seed = seed,
-                       .values = OptionValues("sample", {}, task.generator_options)});
   std::vector<uint8_t> pixels;
   pixels.reserve(static_cast<size_t>(count * image.numel()));
   for (int64_t done = 0; done < count; done += kBatch) {
@@ -56,7 +48,7 @@ data::DatasetPtr generated_images(const TrainedModel& trained, int64_t count, ui
     const std::vector<uint8_t> more = generator->generate(done, std::min(kBatch, count - done));
     pixels.insert(pixels.end(), more.begin(), more.end());
   }
-  return std::make_shared<GeneratedImages>(trained.path, image, std::move(pixels));
+  return std::make_shared<GeneratedImages>(trained, std::move(pixels));
 }
 
 }  // namespace diagrad::train

@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "diagrad/core/dtype.h"
 #include "diagrad/core/error.h"
 #include "diagrad/core/file.h"
 #include "diagrad/core/file_text.h"
@@ -156,6 +157,26 @@ void make_rest(Generator& generator, const GenerateJob& job, data::ImageNpz& ima
 }
 
 }  // namespace
+
+const TaskInfo& generating_task(const TrainedModel& trained) {
+  const TaskInfo& task = find_task(trained.info.options.task);
+  if (!task.can_generate) {
+    fail(ErrorKind::checkpoint, "{} is of task {}, which makes no images", trained.path, task.name);
+  }
+  return task;
+}
+
+std::unique_ptr<Generator> make_generator(const TrainedModel& trained, const Selection& options,
+                                          uint64_t seed) {
+  const TaskInfo& task = generating_task(trained);
+  const Options& run = trained.info.options;
+  return trained.task->generator(
+      *trained.model, {.image = trained.info.data.input,
+                       .normalization = run.normalization,
+                       .dtype = parse_dtype(run.precision),
+                       .seed = seed,
+                       .values = OptionValues("sample", options, task.generator_options)});
+}
 
 void check_files(const GenerateJob& job) {
   DG_CHECK(!job.npz.empty() || !job.grid.empty(),

@@ -2,13 +2,22 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "diagrad/core/shape.h"
-#include "diagrad/train/tasks/generator.h"
+#include "diagrad/train/run/trained_model.h"
 
 namespace diagrad::train {
+
+/// The task of a trained model. Throws Error(checkpoint) for one that makes no images.
+const TaskInfo& generating_task(const TrainedModel& trained);
+
+/// What makes images with a trained model, which must outlive it. `options`: of
+/// TaskInfo::generator_options. Throws as generating_task() and Task::generator() do.
+std::unique_ptr<Generator> make_generator(const TrainedModel& trained, const Selection& options,
+                                          uint64_t seed);
 
 struct GenerateJob {
   std::string npz = {};   ///< file for all images (data/image_npz.h); empty: none
